@@ -1,0 +1,18 @@
+// Package signing reads signed XML documents and decides who may sign.
+//
+// Read takes a document from a stream in one pass and in memory that does not
+// grow with it. Whatever is not plain, unambiguous XML is refused: other
+// encodings than UTF-8, document types, processing instructions, comments,
+// anything that two readers could understand differently. While the document
+// passes, its exclusive canonical form is digested without the enveloped
+// ds:Signature; at the end the signature is verified over that digest, so what
+// a caller finds in the Document is what was signed.
+//
+// Read proves that the holder of a key signed these bytes. It does not say
+// whether the key's certificate may be believed: Trust does, and which agency a
+// certificate speaks for is for the caller to decide. Nothing here opens a
+// connection or a file, and nothing that a document names is ever fetched.
+//
+// A refusal is an *Error with a stable Rule, the element and line where it
+// happened, and words in Vietnamese and English with the next step.
+package signing
