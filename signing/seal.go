@@ -47,8 +47,8 @@ func (s *Sealer) Certificate() *x509.Certificate { return s.chain[0] }
 // document they are declared further out (Exclusive XML Canonicalization 1.0,
 // section 2.2).
 const (
-	declareDS    = ` xmlns:ds="http://www.w3.org/2000/09/xmldsig#"`
-	declareXAdES = ` xmlns:xades="http://uri.etsi.org/01903/v1.3.2#"`
+	declareDS    = ` xmlns:ds="` + nsDS + `"`
+	declareXAdES = ` xmlns:xades="` + nsXAdES + `"`
 
 	// Arguments: identifier, time, digest of the certificate; then the
 	// declarations on SignedProperties and on the ds: elements inside.
@@ -56,7 +56,7 @@ const (
 		`<xades:SignedSignatureProperties>` +
 		`<xades:SigningTime>%[2]s</xades:SigningTime>` +
 		`<xades:SigningCertificateV2><xades:Cert><xades:CertDigest>` +
-		`<ds:DigestMethod%[5]s Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod>` +
+		`<ds:DigestMethod%[5]s Algorithm="` + algSHA256 + `"></ds:DigestMethod>` +
 		`<ds:DigestValue%[5]s>%[3]s</ds:DigestValue>` +
 		`</xades:CertDigest></xades:Cert></xades:SigningCertificateV2>` +
 		`</xades:SignedSignatureProperties>` +
@@ -68,16 +68,16 @@ const (
 	// Arguments: identifier, signature method, digest of the document, digest of
 	// the signed properties; then the declaration on SignedInfo.
 	sealedInfo = `<ds:SignedInfo%[5]s>` +
-		`<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:CanonicalizationMethod>` +
+		`<ds:CanonicalizationMethod Algorithm="` + algExcC14N + `"></ds:CanonicalizationMethod>` +
 		`<ds:SignatureMethod Algorithm="%[2]s"></ds:SignatureMethod>` +
 		`<ds:Reference Id="r-%[1]s" URI=""><ds:Transforms>` +
-		`<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"></ds:Transform>` +
-		`<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform>` +
-		`</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod>` +
+		`<ds:Transform Algorithm="` + algEnveloped + `"></ds:Transform>` +
+		`<ds:Transform Algorithm="` + algExcC14N + `"></ds:Transform>` +
+		`</ds:Transforms><ds:DigestMethod Algorithm="` + algSHA256 + `"></ds:DigestMethod>` +
 		`<ds:DigestValue>%[3]s</ds:DigestValue></ds:Reference>` +
-		`<ds:Reference Type="http://uri.etsi.org/01903#SignedProperties" URI="#p-%[1]s"><ds:Transforms>` +
-		`<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform>` +
-		`</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod>` +
+		`<ds:Reference Type="` + typeSignedProperties + `" URI="#p-%[1]s"><ds:Transforms>` +
+		`<ds:Transform Algorithm="` + algExcC14N + `"></ds:Transform>` +
+		`</ds:Transforms><ds:DigestMethod Algorithm="` + algSHA256 + `"></ds:DigestMethod>` +
 		`<ds:DigestValue>%[4]s</ds:DigestValue></ds:Reference>` +
 		`</ds:SignedInfo>`
 

@@ -72,11 +72,11 @@ func (s signatory) withECDSA(public *ecdsa.PublicKey) (signatory, error) {
 	s.width = (bits + 7) / 8
 	switch bits {
 	case 256:
-		s.method, s.hash = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", crypto.SHA256
+		s.method, s.hash = algECDSASHA256, crypto.SHA256
 	case 384:
-		s.method, s.hash = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", crypto.SHA384
+		s.method, s.hash = algECDSASHA384, crypto.SHA384
 	case 521:
-		s.method, s.hash = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", crypto.SHA512
+		s.method, s.hash = algECDSASHA512, crypto.SHA512
 	default:
 		return signatory{}, fmt.Errorf("the ECDSA key is on a curve of %d bits: use P-256, P-384 or P-521", bits)
 	}
@@ -90,7 +90,7 @@ func (s signatory) withRSA(public *rsa.PublicKey) (signatory, error) {
 	if public.E < 65537 {
 		return signatory{}, fmt.Errorf("the RSA key has the exponent %d: use 65537", public.E)
 	}
-	s.method, s.hash = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", crypto.SHA256
+	s.method, s.hash = algRSASHA256, crypto.SHA256
 	return s, nil
 }
 
