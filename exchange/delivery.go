@@ -1,0 +1,281 @@
+package exchange
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// DeliveryID identifies a delivery: the package's identifier, a dot, and the
+// recipient's place in it, from 1.
+type DeliveryID string
+
+// NewDeliveryID is the identifier of the delivery to a package's nth recipient.
+func NewDeliveryID(p PackageID, n int) DeliveryID {
+	return DeliveryID(fmt.Sprintf("%s.%d", p, n))
+}
+
+// Package is the identifier of the package that is delivered.
+func (id DeliveryID) Package() PackageID {
+	p, _, _ := strings.Cut(string(id), ".")
+	return PackageID(p)
+}
+
+// State is where a delivery stands.
+type State string
+
+const (
+	// Queued waits for its next attempt; a worker moves it on.
+	Queued State = "queued"
+	// Held waits for an operator, who may release or cancel it.
+	Held State = "held"
+	// Consigned is in the recipient's inbox, and announced to it if it asked
+	// for that; the recipient moves it on by acknowledging.
+	Consigned State = "consigned"
+	// HandedOver was accepted by the recipient. Final.
+	HandedOver State = "handed-over"
+	// Rejected was refused by the recipient. Final.
+	Rejected State = "rejected"
+	// Failed was not consigned or not answered in time, or was cancelled. Final.
+	Failed State = "failed"
+	// Withdrawn was recalled by its sender before anyone fetched it. Final.
+	Withdrawn State = "withdrawn"
+)
+
+// States are all states, open ones first.
+var States = []State{Queued, Held, Consigned, HandedOver, Rejected, Failed, Withdrawn}
+
+// Final reports whether the state never changes again.
+func (s State) Final() bool {
+	return s == HandedOver || s == Rejected || s == Failed || s == Withdrawn
+}
+
+// Delivery is one package on its way to one recipient.
+type Delivery struct {
+	ID      DeliveryID `json:"id"`
+	Package PackageID  `json:"package"`
+	// Index is the recipient's place in the package, from 1.
+	Index     int    `json:"index"`
+	Sender    string `json:"sender"`
+	Recipient string `json:"recipient"`
+	Priority  int    `json:"priority,omitempty"`
+	State     State  `json:"state"`
+	// Attempts counts attempts begun.
+	Attempts int `json:"attempts"`
+	// Next is when the next attempt is due while Queued.
+	Next time.Time `json:"next,omitzero"`
+	// Deadline is when an open delivery fails.
+	Deadline time.Time `json:"deadline"`
+	// Reason says why it failed or was rejected.
+	Reason Code `json:"reason,omitempty"`
+	// Detail is the recipient's or the operator's words on the reason, or the
+	// last attempt's error.
+	Detail      string           `json:"detail,omitempty"`
+	AcceptedAt  time.Time        `json:"acceptedAt"`
+	ConsignedAt time.Time        `json:"consignedAt,omitzero"`
+	FetchedAt   time.Time        `json:"fetchedAt,omitzero"`
+	SettledAt   time.Time        `json:"settledAt,omitzero"`
+	Statuses    []BusinessStatus `json:"statuses,omitempty"`
+	// Version counts changes; the ledger refuses a change to another version.
+	Version int64 `json:"version"`
+}
+
+// BusinessStatus is what the recipient's status packages said about the
+// document: a second axis, beside the state.
+type BusinessStatus struct {
+	Code        string    `json:"code"`
+	Description string    `json:"description,omitempty"`
+	Package     PackageID `json:"package"`
+	At          time.Time `json:"at"`
+}
+
+// RetryPolicy says when a failed attempt is repeated.
+type RetryPolicy struct {
+	First time.Duration // before the second attempt
+	Most  time.Duration // between any two attempts
+}
+
+// after is the time between the nth attempt (from 1) and the next: doubling from
+// First up to Most, of which jitter (0 to 1) takes away up to a half, so that
+// what failed together does not come back together.
+func (p RetryPolicy) after(n int, jitter float64) time.Duration {
+	wait := p.First
+	for range min(n-1, 30) {
+		if wait *= 2; wait >= p.Most {
+			wait = p.Most
+			break
+		}
+	}
+	return wait - time.Duration(float64(wait)/2*jitter)
+}
+
+// BeginAttempt counts an attempt before it is made and moves Next past it, so
+// that a crash during the attempt neither loses the delivery nor repeats it at
+// once: the new time is the retry.
+func (d Delivery) BeginAttempt(now time.Time, p RetryPolicy, jitter float64) (Delivery, error) {
+	if err := d.in(Queued); err != nil {
+		return d, err
+	}
+	d.Attempts++
+	d.Next = now.Add(p.after(d.Attempts, jitter))
+	return d, nil
+}
+
+// Consign puts the delivery into the recipient's inbox.
+func (d Delivery) Consign(now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued); err != nil {
+		return d, "", err
+	}
+	d.State, d.ConsignedAt, d.Detail = Consigned, now, ""
+	return d, ContentConsignment, nil
+}
+
+// AttemptFailed keeps what went wrong; the delivery stays queued for Next.
+func (d Delivery) AttemptFailed(detail string) Delivery {
+	d.Detail = detail
+	return d
+}
+
+// Fetch notes the recipient's first sight of the content.
+func (d Delivery) Fetch(now time.Time) Delivery {
+	if d.FetchedAt.IsZero() {
+		d.FetchedAt = now
+	}
+	return d
+}
+
+// Answer settles the delivery by the recipient's acknowledgement.
+func (d Delivery) Answer(o Outcome, reason string, now time.Time) (Delivery, Event, error) {
+	if err := d.in(Consigned); err != nil {
+		return d, "", err
+	}
+	d.SettledAt = now
+	if o == AnswerRefused {
+		d.State, d.Reason, d.Detail = Rejected, Refused, reason
+		return d, ConsignmentRejection, nil
+	}
+	d.State = HandedOver
+	return d, ContentHandover, nil
+}
+
+// Expire fails the delivery when its deadline has passed: what never reached
+// the inbox was not consigned, what did was not answered.
+func (d Delivery) Expire(now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued, Held, Consigned); err != nil {
+		return d, "", err
+	}
+	if now.Before(d.Deadline) {
+		return d, "", wrongState.With(d.ID, d.State, "past its deadline")
+	}
+	event := AcceptanceRejectionExpiry
+	reason := Expired
+	if d.ConsignedAt.IsZero() {
+		event = ContentConsignmentFailure
+		if d.Attempts > 0 && d.State == Queued {
+			reason = Unreachable
+		}
+	}
+	d.State, d.Reason, d.SettledAt = Failed, reason, now
+	return d, event, nil
+}
+
+// Hold takes the delivery out of the recipient's sight until it is released.
+func (d Delivery) Hold(reason string) (Delivery, error) {
+	if err := d.in(Queued, Consigned); err != nil {
+		return d, err
+	}
+	d.State, d.Detail = Held, reason
+	return d, nil
+}
+
+// Release puts a held delivery back to where it was.
+func (d Delivery) Release(now time.Time) (Delivery, error) {
+	if err := d.in(Held); err != nil {
+		return d, err
+	}
+	d.Detail = ""
+	if !d.ConsignedAt.IsZero() {
+		d.State = Consigned
+		return d, nil
+	}
+	d.State, d.Next = Queued, now
+	return d, nil
+}
+
+// Retry makes a queued delivery due now.
+func (d Delivery) Retry(now time.Time) (Delivery, error) {
+	if err := d.in(Queued); err != nil {
+		return d, err
+	}
+	d.Next = now
+	return d, nil
+}
+
+// Cancel fails the delivery at an operator's word.
+func (d Delivery) Cancel(reason string, now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued, Held, Consigned); err != nil {
+		return d, "", err
+	}
+	event := d.failure()
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Cancelled, reason, now
+	return d, event, nil
+}
+
+// Withdraw ends a delivery that its sender recalls and nobody fetched.
+func (d Delivery) Withdraw(now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued, Held, Consigned); err != nil {
+		return d, "", err
+	}
+	if !d.FetchedAt.IsZero() {
+		return d, "", wrongState.With(d.ID, "fetched", "not yet fetched")
+	}
+	event := d.failure()
+	d.State, d.Reason, d.SettledAt = Withdrawn, WithdrawnBySender, now
+	return d, event, nil
+}
+
+// Note adds a business status, once for each code.
+func (d Delivery) Note(s BusinessStatus) Delivery {
+	if slices.ContainsFunc(d.Statuses, func(t BusinessStatus) bool { return t.Code == s.Code }) {
+		return d
+	}
+	d.Statuses = append(slices.Clone(d.Statuses), s)
+	return d
+}
+
+// DueAt is when the delivery needs the hub's attention again; zero if never.
+func (d Delivery) DueAt() time.Time {
+	switch d.State {
+	case Queued:
+		if d.Next.Before(d.Deadline) {
+			return d.Next
+		}
+		return d.Deadline
+	case Held, Consigned:
+		return d.Deadline
+	}
+	return time.Time{}
+}
+
+// failure is the event of a delivery that ends unanswered at someone's word.
+func (d Delivery) failure() Event {
+	if d.ConsignedAt.IsZero() {
+		return ContentConsignmentFailure
+	}
+	return ContentHandoverFailure
+}
+
+func (d Delivery) in(states ...State) error {
+	if slices.Contains(states, d.State) {
+		return nil
+	}
+	if d.State.Final() {
+		return finalState.With(d.ID, d.State)
+	}
+	words := make([]string, len(states))
+	for i, s := range states {
+		words[i] = string(s)
+	}
+	return wrongState.With(d.ID, d.State, strings.Join(words, ", "))
+}

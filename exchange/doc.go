@@ -1,0 +1,41 @@
+// Package exchange is the domain of the hub: agencies, packages, deliveries,
+// receipts and the log, and the rules by which one becomes another.
+//
+// An agency's system submits a signed package. The hub verifies the signature,
+// keeps the bytes as they came, and records one delivery for each recipient.
+// Every event on the way leaves a receipt, sealed by the hub, and every receipt
+// is a leaf of one append-only Merkle log.
+//
+// Promises:
+//
+//   - Nothing is acknowledged before it is durable: the package's bytes are
+//     synced, then the ledger's transaction, then the caller hears of it.
+//   - State and the receipt that attests to it enter the ledger, and the log,
+//     in one transaction.
+//   - Submitting the same signed content again returns the first receipt, byte
+//     for byte.
+//   - Every delivery reaches exactly one final state, and every final state has
+//     its receipt: no answer by the deadline produces the negative one.
+//   - The queue may lose or repeat what it was told; the ledger decides.
+//
+// # The way of one package
+//
+//	Exchange.Submit       Vault.Create > signing.Read > Format decode > admit > issue > Ledger.Accept > Queue.Publish
+//	Exchange.Deliver      Ledger.Update (attempt counted) > Courier.Send > Ledger.Update (state, receipt, leaf)
+//	Exchange.Acknowledge  signing.Read > bind to the recipient > issue > Ledger.Update
+//	Exchange.sweep        Ledger.Due > Queue.Publish, and what is past its deadline settled
+//
+// # States of a delivery
+//
+//	             hold            hold
+//	   ┌────────────────► held ◄────────────────┐
+//	   │ ◄──────────────   │  ──────────────►   │
+//	   │     release       │       release      │
+//	queued ────────────────┼──────────────► consigned ──► handed-over   accepted by the recipient
+//	   │      consigned    │                    ├───────► rejected      refused by the recipient
+//	   ▼                   ▼                    ▼
+//	 failed: deadline, or cancelled by an operator; withdrawn: recalled before anyone fetched it
+//
+// queued, held and consigned are open; handed-over, rejected, failed and
+// withdrawn are final and never change.
+package exchange

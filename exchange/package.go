@@ -1,0 +1,124 @@
+package exchange
+
+import "time"
+
+// PackageID identifies a package: a UUID version 7, so that later is greater.
+type PackageID string
+
+// Kind is what a package is for (edXML BussinessDocType, and status messages).
+type Kind string
+
+const (
+	KindNew     Kind = "new"
+	KindRecall  Kind = "recall"
+	KindUpdate  Kind = "update"
+	KindReplace Kind = "replace"
+	KindStatus  Kind = "status"
+)
+
+// Package is one signed document as it came, and what the hub read in it. Only
+// what the signature covers is read.
+type Package struct {
+	ID   PackageID `json:"id"`
+	Kind Kind      `json:"kind"`
+	// Sender is the sender's canonical code, SenderAs the form it wrote.
+	Sender   string `json:"sender"`
+	SenderAs string `json:"senderAs,omitempty"`
+	// System is the system that submitted it.
+	System string `json:"system"`
+	// DocumentID is the sender's own identifier of the document; empty for
+	// status packages.
+	DocumentID string `json:"documentId,omitempty"`
+	// Number and Notation, for example "1250" and "STC-NS".
+	Number           string `json:"number,omitempty"`
+	Notation         string `json:"notation,omitempty"`
+	PromulgationDate string `json:"promulgationDate,omitempty"` // yyyy/MM/dd
+	TypeName         string `json:"typeName,omitempty"`
+	Subject          string `json:"subject,omitempty"`
+	// Priority is 0 to 4; from 1 on the package goes before others.
+	Priority   int         `json:"priority,omitempty"`
+	Recipients []Recipient `json:"recipients"`
+	// Targets are the documents that a recall, an update or a replacement is
+	// about.
+	Targets []string `json:"targets,omitempty"`
+	// Added and Removed are recipients that an update adds or removes.
+	Added   []string       `json:"added,omitempty"`
+	Removed []string       `json:"removed,omitempty"`
+	Status  *StatusMessage `json:"status,omitempty"`
+	// Digest is of the bytes as they came; it is their name in the vault.
+	Digest Digest `json:"digest"`
+	Size   int64  `json:"size"`
+	// Content recognises a resubmission: the digest of the canonical
+	// SignedInfo, or of the bytes where there is no signature. KeyInfo is not
+	// signed and may differ.
+	Content     Digest       `json:"content"`
+	Attachments []Attachment `json:"attachments,omitempty"`
+	Signature   *Signature   `json:"signature,omitempty"`
+	// Warnings are departures that were let pass, by rule name.
+	Warnings   []string  `json:"warnings,omitempty"`
+	AcceptedAt time.Time `json:"acceptedAt"`
+	// SenderPlace is where the sender stands in the document.
+	SenderPlace Place `json:"-"`
+	// TargetPlace is where the first target stands in the document.
+	TargetPlace Place `json:"-"`
+}
+
+// Place is an element of a document: its path and the line of its start tag.
+type Place struct {
+	Path string
+	Line int
+}
+
+// Recipient is an agency that a package is addressed to.
+type Recipient struct {
+	Code string `json:"code"`           // canonical
+	As   string `json:"as,omitempty"`   // as written in the package
+	Name string `json:"name,omitempty"` // as written in the package
+	// Place is where it stands in the document.
+	Place Place `json:"-"`
+}
+
+// Attachment is a file inside a package.
+type Attachment struct {
+	Name        string `json:"name"`
+	ContentID   string `json:"contentId"`
+	ContentType string `json:"contentType"`
+	// Size and Digest are of the decoded bytes, unzipped where the format
+	// wraps a file into a ZIP.
+	Size   int64  `json:"size"`
+	Digest Digest `json:"digest"`
+}
+
+// Signature is what a package's verified signature says.
+type Signature struct {
+	Method      string `json:"method"`
+	Certificate Digest `json:"certificate"`
+	Subject     string `json:"subject"`
+	Serial      string `json:"serial"`
+}
+
+// StatusMessage is the business status that a status package reports on a
+// document of its recipient (the national standard's codes).
+type StatusMessage struct {
+	Code string `json:"code"` // two digits
+	// To is the agency that sent the document: canonical, and as written.
+	To          string `json:"to"`
+	ToAs        string `json:"toAs,omitempty"`
+	DocumentID  string `json:"documentId,omitempty"`
+	Notation    string `json:"notation,omitempty"` // "1250/STC-NS"
+	Date        string `json:"date,omitempty"`     // yyyy/MM/dd
+	Description string `json:"description,omitempty"`
+	Timestamp   string `json:"timestamp,omitempty"` // yyyy/MM/dd HH:mm:ss, UTC+7
+	Place       Place  `json:"-"`
+}
+
+// StatusRecall is the code by which a sender takes its document back.
+const StatusRecall = "13"
+
+// Exclusive reports whether the sender may use the document's identifier only
+// once for this kind: recalls and updates repeat the identifier of the document
+// they are about, status packages have none.
+func (p Package) Exclusive() bool { return p.Kind == KindNew || p.Kind == KindReplace }
+
+// Urgent reports whether the package goes before others.
+func (p Package) Urgent() bool { return p.Priority > 0 }

@@ -1,0 +1,185 @@
+package exchange
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/signing"
+)
+
+// A Ledger is the record of everything but the packages' bytes. It is the
+// truth: what it does not hold did not happen.
+//
+// A write is durable once it returns, and all of it or nothing is kept. A write
+// whose context ends may still take hold. Reads see whole writes only. Entries
+// that are not there are a NotFoundError. Lists are paged: they return at most
+// limit entries after the cursor, and the cursor to go on from, empty at the end.
+type Ledger interface {
+	// Accept keeps a new package with everything its acceptance writes. If the
+	// same sender submitted the same Content under the same kind and document
+	// before, nothing is written and the first acceptance's receipt is
+	// returned with true. If the package is Exclusive and its sender used the
+	// DocumentID for other content of an exclusive kind, it is a
+	// DuplicateError and nothing is written. Sender, Kind, DocumentID and
+	// Content of the package decide.
+	//
+	// Change.Receipts[0] is the acceptance's receipt.
+	Accept(ctx context.Context, p Package, c Change) (Receipt, bool, error)
+	// Update keeps a change. An entry whose Version is not the one the ledger
+	// holds (0 for a new one) is a ConflictError and nothing is written; a
+	// kept entry's Version is one higher. Agencies' codes, aliases and
+	// certificates belong to one agency only: else a CodeTakenError or a
+	// CertificateTakenError.
+	Update(ctx context.Context, c Change) error
+
+	// FirstReceipt is the acceptance's receipt of the package that p would be
+	// a resubmission of; a NotFoundError if there is none.
+	FirstReceipt(ctx context.Context, p Package) (Receipt, error)
+	Package(ctx context.Context, id PackageID) (Package, error)
+	// Packages lists from the newest to the oldest.
+	Packages(ctx context.Context, q PackageQuery) (list []Package, cursor string, err error)
+	Delivery(ctx context.Context, id DeliveryID) (Delivery, error)
+	// DeliveriesOf are a package's deliveries in the order of its recipients.
+	DeliveriesOf(ctx context.Context, id PackageID) ([]Delivery, error)
+	// Deliveries lists from the newest to the oldest.
+	Deliveries(ctx context.Context, q DeliveryQuery) (list []Delivery, cursor string, err error)
+	// Inbox lists the agency's consigned deliveries: urgent ones first, and
+	// the oldest first among equals.
+	Inbox(ctx context.Context, agency, cursor string, limit int) (list []Delivery, next string, err error)
+	// Due lists deliveries whose DueAt is not after at, the longest due first.
+	Due(ctx context.Context, at time.Time, limit int) ([]Delivery, error)
+	Receipt(ctx context.Context, id ReceiptID) (Receipt, error)
+	// Receipts are a package's receipts in the order of the log.
+	Receipts(ctx context.Context, id PackageID) ([]Receipt, error)
+
+	// Agency finds an agency by its code or by any alias, closed ones too.
+	Agency(ctx context.Context, code string) (Agency, error)
+	Agencies(ctx context.Context, cursor string, limit int) (list []Agency, next string, err error)
+	// AgencyOfCertificate finds the agency that a signing certificate is
+	// registered for.
+	AgencyOfCertificate(ctx context.Context, d Digest) (Agency, error)
+	System(ctx context.Context, id string) (System, error)
+	Systems(ctx context.Context) ([]System, error)
+	// SystemOfCertificate finds the system that a client certificate is
+	// registered for.
+	SystemOfCertificate(ctx context.Context, d Digest) (System, error)
+	User(ctx context.Context, id string) (User, error)
+	Users(ctx context.Context) ([]User, error)
+
+	// LogSize is the number of leaves that are durable.
+	LogSize(ctx context.Context) (int64, error)
+	// LogHashes reads stored hashes of the tree (tlog.StoredHashIndex).
+	LogHashes(ctx context.Context) tlog.HashReader
+	// LogEntries are the leaves from (included) to (excluded), as recorded.
+	LogEntries(ctx context.Context, from, to int64) ([][]byte, error)
+	// Counts tells how many deliveries are in each state.
+	Counts(ctx context.Context) (map[State]int64, error)
+	// Backup writes a consistent copy while the ledger is in use.
+	Backup(ctx context.Context, w io.Writer) error
+}
+
+// Change is what one event writes: all of it, in one transaction. Each receipt
+// and each action becomes a leaf of the log, receipts first, in this order.
+type Change struct {
+	Deliveries       []Delivery
+	Receipts         []Receipt
+	Acknowledgements []Acknowledgement
+	Agencies         []Agency
+	Systems          []System
+	Users            []User
+	Actions          []Action
+}
+
+// PackageQuery selects packages; empty fields select all.
+type PackageQuery struct {
+	Sender     string // canonical code
+	DocumentID string // needs Sender
+	Cursor     string
+	Limit      int
+}
+
+// DeliveryQuery selects deliveries; empty fields select all.
+type DeliveryQuery struct {
+	State     State
+	Recipient string // canonical code
+	Sender    string // canonical code
+	Cursor    string
+	Limit     int
+}
+
+// A Vault keeps packages' bytes under their digest.
+type Vault interface {
+	// Create begins to take bytes in. Nothing is visible before Keep.
+	Create(ctx context.Context) (Draft, error)
+	// Open reads what was kept; a NotFoundError if it was not.
+	Open(ctx context.Context, d Digest) (Content, error)
+	// Sweep removes drafts left over from a crash, and bytes kept more than
+	// age ago that used reports nobody refers to.
+	Sweep(ctx context.Context, age time.Duration, used func(Digest) (bool, error)) error
+	// Backup copies what is kept and not yet there into a directory.
+	Backup(ctx context.Context, dir string) error
+	// Free is the number of bytes that can still be kept.
+	Free(ctx context.Context) (int64, error)
+}
+
+// A Draft is a package on its way into the vault.
+type Draft interface {
+	io.Writer
+	// Keep makes the bytes durable under their digest. Keeping what is there
+	// already is no error.
+	Keep() (Digest, error)
+	// Discard drops the draft; it has no effect after Keep.
+	Discard()
+}
+
+// Content reads a kept package from any place.
+type Content interface {
+	io.ReadSeekCloser
+}
+
+// Job is what a queue carries: which delivery, and what fairness needs.
+type Job struct {
+	Delivery  DeliveryID
+	Recipient string
+	Urgent    bool
+}
+
+// A Queue tells workers which deliveries to attempt now. It may lose or repeat
+// a job: the ledger decides. Recipients do not wait for one another, and urgent
+// jobs go before others of the same recipient.
+type Queue interface {
+	// Publish hands jobs over. It does not wait for them to be done.
+	Publish(ctx context.Context, jobs ...Job) error
+	// Consume hands each job to deliver, several at a time, until ctx ends; it
+	// returns when all calls have returned. A job is not given to two calls at
+	// once. What deliver returns is for the queue's own bookkeeping: the sweep
+	// repeats what is due.
+	Consume(ctx context.Context, deliver func(context.Context, DeliveryID) error) error
+}
+
+// A Courier announces a delivery to an agency that asked for it (mode Push). A
+// nil error means that the agency's system took notice. It is not called for
+// agencies that pull.
+type Courier interface {
+	Send(ctx context.Context, to Agency, d Delivery, p Package) error
+}
+
+// A Format knows one kind of package.
+type Format interface {
+	// Decoder starts on one document.
+	Decoder() Decoder
+}
+
+// A Decoder takes attachments while a document is being read, and understands
+// the document afterwards.
+type Decoder interface {
+	// Options are what signing.Read needs for documents of this format.
+	Options() signing.Options
+	// Decode makes a package of a document that was read with Options. Codes
+	// are as written, in the As fields; the exchange resolves them. The errors
+	// are refusals with their places.
+	Decode(doc *signing.Document) (Package, error)
+}
