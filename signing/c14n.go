@@ -1,0 +1,168 @@
+package signing
+
+import (
+	"crypto/sha256"
+	"hash"
+	"io"
+)
+
+// A canon writes an element, as it is scanned, in Exclusive Canonical XML 1.0
+// without comments. Begun at any element it makes the canonical form of that
+// subtree: of what lies outside it needs only the namespaces in scope.
+type canon struct {
+	hash     hash.Hash
+	sink     io.Writer // hash, unless a test wants to see the form itself
+	buf      []byte
+	rendered []binding // namespace declarations written, innermost last
+	marks    []int     // how many there were before each open element
+	fresh    []binding // declarations of the tag under way
+}
+
+const (
+	canonBuffer = 4 << 10
+	// Longer pieces of text go to the digest from where they are.
+	canonDirect = 512
+)
+
+func (c *canon) reset() {
+	if c.hash == nil {
+		c.hash = sha256.New()
+	}
+	if c.buf == nil {
+		c.buf = make([]byte, 0, 2*canonBuffer)
+	}
+	c.hash.Reset()
+	c.sink = c.hash
+	c.buf, c.rendered, c.marks = c.buf[:0], c.rendered[:0], c.marks[:0]
+}
+
+// sum ends the form and returns its digest.
+func (c *canon) sum() (digest [32]byte) {
+	c.flush()
+	c.hash.Sum(digest[:0])
+	return digest
+}
+
+func (c *canon) flush() {
+	_, _ = c.sink.Write(c.buf) // a hash never fails
+	c.buf = c.buf[:0]
+}
+
+// write takes bytes that are canonical already.
+func (c *canon) write(b []byte) {
+	if len(b) >= canonDirect {
+		c.flush()
+		_, _ = c.sink.Write(b) // as above
+		return
+	}
+	c.buf = append(c.buf, b...)
+	c.drain()
+}
+
+func (c *canon) drain() {
+	if len(c.buf) >= canonBuffer {
+		c.flush()
+	}
+}
+
+// start writes a start tag whose attributes are resolved.
+func (c *canon) start(t *tag, in *scope) {
+	c.marks = append(c.marks, len(c.rendered))
+	c.fresh = c.fresh[:0]
+	c.use(t.name.prefix, in)
+	for i := range t.attrs {
+		if p := t.attrs[i].name.prefix; p != "" {
+			c.use(p, in)
+		}
+	}
+	c.buf = append(append(c.buf, '<'), t.name.raw...)
+	c.writeFresh()
+	for _, i := range t.sorted() {
+		a := &t.attrs[i]
+		c.buf = append(append(append(c.buf, ' '), a.name.raw...), `="`...)
+		c.buf = AppendAttr(c.buf, a.value)
+		c.buf = append(c.buf, '"')
+		c.drain()
+	}
+	c.buf = append(c.buf, '>')
+	c.drain()
+}
+
+// end writes an end tag.
+func (c *canon) end(raw string) {
+	c.buf = append(append(append(c.buf, "</"...), raw...), '>')
+	c.drain()
+	last := len(c.marks) - 1
+	c.rendered = c.rendered[:c.marks[last]]
+	c.marks = c.marks[:last]
+}
+
+// use notes that a prefix is visibly utilised; it must be declared unless an
+// ancestor's declaration, as written, says the same (Exclusive XML
+// Canonicalization 1.0, section 3).
+func (c *canon) use(prefix string, in *scope) {
+	if prefix == "xml" {
+		return
+	}
+	uri, _ := in.lookup(prefix)
+	if c.says(prefix) == uri {
+		return
+	}
+	for i := range c.fresh {
+		if c.fresh[i].prefix == prefix {
+			return
+		}
+	}
+	c.fresh = append(c.fresh, binding{prefix, uri})
+}
+
+// says returns the namespace of a prefix in what was written so far.
+func (c *canon) says(prefix string) string {
+	for i := len(c.rendered) - 1; i >= 0; i-- {
+		if c.rendered[i].prefix == prefix {
+			return c.rendered[i].uri
+		}
+	}
+	return ""
+}
+
+// writeFresh writes the tag's declarations in the order of their prefixes.
+func (c *canon) writeFresh() {
+	for i := range c.fresh {
+		for j := i; j > 0 && c.fresh[j].prefix < c.fresh[j-1].prefix; j-- {
+			c.fresh[j], c.fresh[j-1] = c.fresh[j-1], c.fresh[j]
+		}
+	}
+	for _, d := range c.fresh {
+		c.buf = append(c.buf, " xmlns"...)
+		if d.prefix != "" {
+			c.buf = append(append(c.buf, ':'), d.prefix...)
+		}
+		c.buf = append(c.buf, `="`...)
+		c.buf = AppendAttr(c.buf, d.uri)
+		c.buf = append(c.buf, '"')
+		c.drain()
+	}
+	c.rendered = append(c.rendered, c.fresh...)
+}
+
+// sorted is the attributes' canonical order: by namespace, then local name,
+// those without a namespace first (Canonical XML 1.0, 2.2).
+func (t *tag) sorted() []int {
+	t.order = t.order[:0]
+	for i := range t.attrs {
+		t.order = append(t.order, i)
+		for j := i; j > 0 && t.less(t.order[j], t.order[j-1]); j-- {
+			t.order[j], t.order[j-1] = t.order[j-1], t.order[j]
+		}
+	}
+	return t.order
+}
+
+func (t *tag) less(i, j int) bool {
+	a, b := &t.attrs[i], &t.attrs[j]
+	if a.space != b.space {
+		return a.space < b.space
+	}
+	return a.name.local < b.name.local
+}

@@ -1,0 +1,122 @@
+package signing
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// A reference is one ds:Reference whose form was accepted.
+type reference struct {
+	uri    string
+	digest [32]byte
+	value  *Element // its DigestValue
+}
+
+// addReference takes the next Reference: one must cover the document, a second
+// may cover the XAdES signed properties, and there are no others.
+func (v *verification) addReference(info *signedInfo, e *Element) error {
+	if e.Name != (Name{nsDS, "Reference"}) {
+		return v.refuse(e, SignatureStructure, e.Local+" is not expected here")
+	}
+	if err := v.shape(e, "Id", "URI", "Type"); err != nil {
+		return err
+	}
+	kind, _ := e.Attr("", "Type")
+	uri, found := e.Attr("", "URI")
+	switch {
+	case kind == typeSignedProperties && info.properties == nil:
+		r, err := v.reference(e, uri, algExcC14N)
+		info.properties = r
+		return err
+	case info.document != nil:
+		return v.refuse(e, ExtraReference, excerpt([]byte(uri)))
+	case !found || kind != "" || !v.coversDocument(uri):
+		return v.refuse(e, ReferenceNotAllowed, excerpt([]byte(uri)))
+	}
+	r, err := v.reference(e, uri, algEnveloped, algExcC14N)
+	info.document = r
+	return err
+}
+
+// coversDocument says whether a URI means the whole document: the empty one, or
+// the root's own Id. Nothing else is ever resolved.
+func (v *verification) coversDocument(uri string) bool {
+	if uri == "" {
+		return true
+	}
+	id, ok := v.root.Attr("", "Id")
+	return ok && id != "" && uri == "#"+id
+}
+
+// reference reads a Reference that must have exactly these transforms.
+func (v *verification) reference(e *Element, uri string, transforms ...string) (*reference, error) {
+	c := e.Children
+	if len(c) > 0 && c[0].Name == (Name{nsDS, "DigestMethod"}) {
+		return nil, v.refuse(e, TransformNotAllowed, "Transforms is missing")
+	}
+	if len(c) != 3 || c[0].Name != (Name{nsDS, "Transforms"}) || c[1].Name != (Name{nsDS, "DigestMethod"}) || c[2].Name != (Name{nsDS, "DigestValue"}) {
+		return nil, v.refuse(e, SignatureStructure, "it needs Transforms, DigestMethod and DigestValue, in this order")
+	}
+	if err := v.checkTransforms(c[0], transforms); err != nil {
+		return nil, err
+	}
+	alg, err := v.algorithm(c[1], AlgorithmNotAllowed)
+	if err != nil {
+		return nil, err
+	}
+	if alg != algSHA256 {
+		return nil, v.refuse(c[1], algorithmRule(alg), excerpt([]byte(alg)))
+	}
+	r := &reference{uri: uri, value: c[2]}
+	if err := v.leaf(c[2]); err != nil {
+		return nil, err
+	}
+	digest, err := v.base64(c[2])
+	if err != nil {
+		return nil, err
+	}
+	if copy(r.digest[:], digest) != len(r.digest) || len(digest) != len(r.digest) {
+		return nil, v.refuse(c[2], SignatureBase64, "a SHA-256 digest has 32 bytes")
+	}
+	return r, nil
+}
+
+func (v *verification) checkTransforms(e *Element, want []string) error {
+	if err := v.shape(e); err != nil {
+		return err
+	}
+	for i, t := range e.Children {
+		if t.Name != (Name{nsDS, "Transform"}) {
+			return v.refuse(t, SignatureStructure, t.Local+" is not expected here")
+		}
+		alg, err := v.algorithm(t, TransformNotAllowed)
+		if err != nil {
+			return err
+		}
+		if alg == algExcC14NAlias {
+			alg = algExcC14N
+		}
+		if i >= len(want) || alg != want[i] {
+			return v.refuse(t, TransformNotAllowed, excerpt([]byte(alg)))
+		}
+	}
+	if len(e.Children) != len(want) {
+		return v.refuse(e, TransformNotAllowed, "wanted are "+strings.Join(want, " and "))
+	}
+	return nil
+}
+
+// base64 decodes an element's text: canonical base64, XML white space anywhere.
+func (v *verification) base64(e *Element) ([]byte, error) {
+	text := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(xmlSpace, r) {
+			return -1
+		}
+		return r
+	}, e.Text)
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) == 0 {
+		return nil, v.refuse(e, SignatureBase64, "")
+	}
+	return b, nil
+}
