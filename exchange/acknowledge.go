@@ -1,0 +1,142 @@
+package exchange
+
+import (
+	"context"
+	"io"
+
+	"tram/signing"
+)
+
+// Acknowledge settles a delivery by its recipient's signed answer and returns
+// the receipt of it: ContentHandover or ConsignmentRejection, with the answer
+// inside. The same answer again returns the first receipt, and true.
+func (x *Exchange) Acknowledge(ctx context.Context, by Caller, id DeliveryID, body io.Reader) (Receipt, bool, error) {
+	d, err := x.recipients(ctx, by, id)
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	ack, doc, err := ParseAcknowledgement(body)
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	if err := x.answers(ctx, ack, doc, d); err != nil {
+		return Receipt{}, false, err
+	}
+	for attempt := 1; ; attempt++ {
+		receipt, before, err := x.answer(ctx, by, ack, d)
+		if CodeOf(err) != Conflict || attempt == 5 {
+			return receipt, before, err
+		}
+		again, rerr := x.c.Ledger.Delivery(ctx, id)
+		if rerr != nil {
+			return Receipt{}, false, rerr
+		}
+		if again.Version == d.Version {
+			return Receipt{}, false, err // the conflict is with the state, not with another request
+		}
+		d = again
+	}
+}
+
+// recipients is the delivery, if the caller is a system of its recipient.
+func (x *Exchange) recipients(ctx context.Context, by Caller, id DeliveryID) (Delivery, error) {
+	d, err := x.c.Ledger.Delivery(ctx, id)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if !by.Speaks(d.Recipient) {
+		return Delivery{}, NotFoundError("delivery", string(id))
+	}
+	return d, nil
+}
+
+// answers holds an acknowledgement to the delivery it is sent for.
+func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, doc *signing.Document, d Delivery) error {
+	pkg, err := x.c.Ledger.Package(ctx, d.Package)
+	if err != nil {
+		return err
+	}
+	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
+	if err != nil {
+		return err
+	}
+	for _, about := range []struct{ what, said, is string }{
+		{"package", string(ack.Package), string(pkg.ID)},
+		{"document", ack.DocumentID, pkg.DocumentID},
+		{"digest", ack.Digest.String(), pkg.Digest.String()},
+		{"sender", x.canonical(ctx, ack.Sender), d.Sender},
+		{"recipient", x.canonical(ctx, ack.Recipient), d.Recipient},
+	} {
+		if about.said != about.is {
+			return ackMismatch.With(about.what, about.said, about.is)
+		}
+	}
+	if doc.Signature == nil {
+		if recipient.Signs() {
+			return ackUnsigned.With(recipient.Code)
+		}
+		return nil
+	}
+	return x.signedBy(ctx, recipient, doc.Signature, x.now())
+}
+
+// canonical is the code an agency is kept under, or the code itself.
+func (x *Exchange) canonical(ctx context.Context, code string) string {
+	if a, err := x.c.Ledger.Agency(ctx, code); err == nil {
+		return a.Code
+	}
+	return code
+}
+
+func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, d Delivery) (Receipt, bool, error) {
+	if d.State == HandedOver || d.State == Rejected {
+		return x.answeredBefore(ctx, ack, d)
+	}
+	if d.State == Held {
+		return Receipt{}, false, heldDelivery.With(d.ID)
+	}
+	settled, event, err := d.Answer(ack.Outcome, ack.Reason, x.now())
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	receipt, err := x.attest(ctx, settled, event, func(e *Evidence) {
+		e.Receiver = by.System.ID
+		e.Basis = basisOf(ack.Signature)
+		e.Acknowledgement = ack.Raw
+	})
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	change := Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt}, Acknowledgements: []Acknowledgement{ack}}
+	if err := x.c.Ledger.Update(ctx, change); err != nil {
+		return Receipt{}, false, err
+	}
+	x.c.Log.InfoContext(ctx, "delivery settled", "delivery", d.ID, "state", settled.State, "attempts", d.Attempts)
+	kept, err := x.c.Ledger.Receipt(ctx, receipt.ID)
+	return kept, false, err
+}
+
+// answeredBefore is the receipt of the answer that was given already, if this
+// one says the same.
+func (x *Exchange) answeredBefore(ctx context.Context, ack Acknowledgement, d Delivery) (Receipt, bool, error) {
+	want, given := HandedOver, AnswerAccepted
+	if ack.Outcome == AnswerRefused {
+		want = Rejected
+	}
+	if d.State == Rejected {
+		given = AnswerRefused
+	}
+	if d.State != want {
+		return Receipt{}, false, otherAnswer.With(d.ID, given)
+	}
+	receipts, err := x.c.Ledger.Receipts(ctx, d.Package)
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	for _, r := range receipts {
+		if r.Delivery == d.ID && (r.Event == ContentHandover || r.Event == ConsignmentRejection) {
+			return r, true, nil
+		}
+	}
+	return Receipt{}, false, NotFoundError("receipt", string(d.ID))
+}

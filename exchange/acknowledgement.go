@@ -1,0 +1,129 @@
+package exchange
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"time"
+
+	"tram/signing"
+)
+
+// NamespaceAcknowledgement is the namespace of acknowledgements
+// (schemas/acknowledgement.xsd).
+const NamespaceAcknowledgement = "urn:tram:acknowledgement:1"
+
+// maxAcknowledgement bounds an acknowledgement's bytes.
+const maxAcknowledgement = 1 << 20
+
+// NewAcknowledgement is the recipient's answer to a package it holds.
+func NewAcknowledgement(p Package, recipient string, o Outcome, reason string, at time.Time) Acknowledgement {
+	return Acknowledgement{Package: p.ID, DocumentID: p.DocumentID, Digest: p.Digest, Sender: p.Sender,
+		Recipient: recipient, Outcome: o, Reason: reason, Time: at.UTC().Truncate(time.Millisecond)}
+}
+
+// Canonical is the acknowledgement's document in exclusive canonical form,
+// without a signature: what the recipient seals.
+func (a Acknowledgement) Canonical() []byte {
+	w := xmlWriter{b: make([]byte, 0, 1024)}
+	w.open("Acknowledgement", "xmlns", NamespaceAcknowledgement, "version", "1")
+	w.leaf("PackageIdentifier", string(a.Package))
+	w.leaf("DocumentId", a.DocumentID)
+	w.leaf("PackageDigest", base64.StdEncoding.EncodeToString(a.Digest[:]), "Algorithm", uriSHA256)
+	w.leaf("Sender", a.Sender)
+	w.leaf("Recipient", a.Recipient)
+	w.leaf("Outcome", string(a.Outcome))
+	if a.Reason != "" {
+		w.leaf("Reason", a.Reason)
+	}
+	w.leaf("Time", a.Time.Format(timeLayout))
+	w.close(1)
+	return w.b
+}
+
+// ParseAcknowledgement reads an acknowledgement and verifies its signature's
+// mathematics, if it has one. Who signed is for the caller to decide.
+func ParseAcknowledgement(r io.Reader) (Acknowledgement, *signing.Document, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, maxAcknowledgement+1))
+	if err != nil {
+		return Acknowledgement{}, nil, err
+	}
+	if len(raw) > maxAcknowledgement {
+		return Acknowledgement{}, nil, bodyTooLarge.With(maxAcknowledgement)
+	}
+	doc, err := signing.Read(bytes.NewReader(raw), signing.Options{Limits: signing.Limits{Bytes: maxAcknowledgement}})
+	if err != nil {
+		return Acknowledgement{}, nil, refusal(err)
+	}
+	a, err := parseAcknowledgement(doc.Root)
+	if err != nil {
+		return Acknowledgement{}, nil, err
+	}
+	a.Raw = raw
+	a.Signature = signatureOf(doc.Signature)
+	return a, doc, nil
+}
+
+func parseAcknowledgement(root *signing.Element) (Acknowledgement, error) {
+	if root.Name != (signing.Name{Space: NamespaceAcknowledgement, Local: "Acknowledgement"}) {
+		return Acknowledgement{}, ackShape.With("the root is not Acknowledgement of "+NamespaceAcknowledgement).At(root.Path(), root.Line)
+	}
+	if v, _ := root.Attr("", "version"); v != "1" {
+		return Acknowledgement{}, ackShape.With("version is not 1").At(root.Path(), root.Line)
+	}
+	if err := ackSequence(root); err != nil {
+		return Acknowledgement{}, err
+	}
+	text := func(local string) string { return root.Child(NamespaceAcknowledgement, local).Value() }
+	a := Acknowledgement{Package: PackageID(text("PackageIdentifier")), DocumentID: text("DocumentId"),
+		Sender: text("Sender"), Recipient: text("Recipient"), Outcome: Outcome(text("Outcome")), Reason: text("Reason")}
+
+	digest := root.Child(NamespaceAcknowledgement, "PackageDigest")
+	d, err := base64.StdEncoding.DecodeString(digest.Value())
+	if m, _ := digest.Attr("", "Algorithm"); err != nil || len(d) != len(a.Digest) || m != uriSHA256 {
+		return Acknowledgement{}, ackShape.With("PackageDigest is not a SHA-256 digest in base64").At(digest.Path(), digest.Line)
+	}
+	copy(a.Digest[:], d)
+
+	at := root.Child(NamespaceAcknowledgement, "Time")
+	if a.Time, err = time.Parse(time.RFC3339Nano, at.Value()); err != nil {
+		return Acknowledgement{}, ackShape.With("Time is not a date and time with a zone, such as 2026-11-23T08:00:00Z").At(at.Path(), at.Line)
+	}
+	outcome := root.Child(NamespaceAcknowledgement, "Outcome")
+	if a.Outcome != AnswerAccepted && a.Outcome != AnswerRefused {
+		return Acknowledgement{}, ackShape.With("Outcome is neither accepted nor refused").At(outcome.Path(), outcome.Line)
+	}
+	if a.Outcome == AnswerRefused && a.Reason == "" {
+		return Acknowledgement{}, ackShape.With("a refusal gives its Reason").At(outcome.Path(), outcome.Line)
+	}
+	return a, nil
+}
+
+// ackSequence holds the children to the schema's sequence: readers must not
+// differ on which of two elements they take.
+func ackSequence(root *signing.Element) error {
+	want := []string{"PackageIdentifier", "DocumentId", "PackageDigest", "Sender", "Recipient", "Outcome", "Reason", "Time"}
+	i := 0
+	for _, el := range root.Children {
+		if i < len(want) && want[i] == "Reason" && el.Local == "Time" {
+			i++ // a reason may be absent
+		}
+		if i == len(want) || el.Space != NamespaceAcknowledgement || el.Local != want[i] {
+			return ackShape.With("unexpected element "+el.Local).At(el.Path(), el.Line)
+		}
+		i++
+	}
+	if i != len(want) {
+		return ackShape.With("no element "+want[i]).At(root.Path(), root.Line)
+	}
+	return nil
+}
+
+// signatureOf keeps what a verified signature says.
+func signatureOf(s *signing.Signature) *Signature {
+	if s == nil {
+		return nil
+	}
+	return &Signature{Method: s.Method, Certificate: DigestOf(s.Certificate.Raw),
+		Subject: s.Certificate.Subject.String(), Serial: s.Certificate.SerialNumber.Text(16)}
+}

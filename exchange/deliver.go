@@ -1,0 +1,145 @@
+package exchange
+
+import (
+	"context"
+	"time"
+)
+
+// sweepEvery is how often the ledger is asked what is due.
+const sweepEvery = time.Second
+
+// sweepLimit is how many deliveries one sweep tells the queue of.
+const sweepLimit = 10_000
+
+// Run delivers until ctx ends: it works on what the queue hands out, and sweeps
+// what is due. It returns when all workers have returned.
+func (x *Exchange) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		x.sweepUntil(ctx)
+	}()
+	err := x.c.Queue.Consume(ctx, x.Deliver)
+	stop()
+	<-swept
+	return err
+}
+
+func (x *Exchange) sweepUntil(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := x.Sweep(ctx); err != nil && ctx.Err() == nil {
+			x.c.Log.ErrorContext(ctx, "sweep", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Sweep tells the queue what is due: deliveries whose time for an attempt, or
+// whose deadline, has come.
+func (x *Exchange) Sweep(ctx context.Context) error {
+	due, err := x.c.Ledger.Due(ctx, x.now(), sweepLimit)
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	jobs := make([]Job, len(due))
+	for i, d := range due {
+		jobs[i] = jobOf(d)
+	}
+	return x.c.Queue.Publish(ctx, jobs...)
+}
+
+// Deliver attends to one delivery: it is failed if its deadline has passed, and
+// consigned if it is queued and due. Anything else is left as it is, so that a
+// job may come twice.
+func (x *Exchange) Deliver(ctx context.Context, id DeliveryID) error {
+	d, err := x.c.Ledger.Delivery(ctx, id)
+	if err != nil {
+		return err
+	}
+	now := x.now()
+	if d.State.Final() || now.Before(d.DueAt()) {
+		return nil
+	}
+	if !now.Before(d.Deadline) {
+		return x.expire(ctx, d, now)
+	}
+	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
+	if err != nil {
+		return err
+	}
+	if recipient.Mode == Push {
+		if d, err = x.announce(ctx, recipient, d, now); err != nil {
+			return err
+		}
+	}
+	return x.consign(ctx, d)
+}
+
+// announce makes one attempt to reach an agency that asked to be told. The
+// attempt is written down before it is made.
+func (x *Exchange) announce(ctx context.Context, to Agency, d Delivery, now time.Time) (Delivery, error) {
+	d, err := d.BeginAttempt(now, x.c.Retry, x.jitter())
+	if err != nil {
+		return d, err
+	}
+	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d}}); err != nil {
+		return d, err
+	}
+	d.Version++
+	pkg, err := x.c.Ledger.Package(ctx, d.Package)
+	if err != nil {
+		return d, err
+	}
+	failed := x.c.Courier.Send(ctx, to, d, pkg)
+	if failed == nil {
+		return d, nil
+	}
+	x.c.Log.WarnContext(ctx, "agency not reached", "delivery", d.ID, "recipient", to.Code, "attempt", d.Attempts, "next", d.Next, "err", failed)
+	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d.AttemptFailed(failed.Error())}}); err != nil {
+		return d, err
+	}
+	return d, failed
+}
+
+func (x *Exchange) consign(ctx context.Context, d Delivery) error {
+	d, event, err := d.Consign(x.now())
+	if err != nil {
+		return err
+	}
+	if err := x.settle(ctx, d, event); err != nil {
+		return err
+	}
+	x.bells.ring(d.Recipient)
+	return nil
+}
+
+func (x *Exchange) expire(ctx context.Context, d Delivery, now time.Time) error {
+	d, event, err := d.Expire(now)
+	if err != nil {
+		return err
+	}
+	return x.settle(ctx, d, event)
+}
+
+// settle keeps a delivery's new state with the receipt that attests to it. If
+// the delivery was changed meanwhile nothing is kept; the sweep comes again if
+// there is still something to do.
+func (x *Exchange) settle(ctx context.Context, d Delivery, event Event, actions ...Action) error {
+	receipt, err := x.attest(ctx, d, event, func(*Evidence) {})
+	if err != nil {
+		return err
+	}
+	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d}, Receipts: []Receipt{receipt}, Actions: actions}); err != nil {
+		return err
+	}
+	x.c.Log.InfoContext(ctx, "delivery settled", "delivery", d.ID, "state", d.State, "attempts", d.Attempts, "reason", d.Reason)
+	return nil
+}

@@ -1,0 +1,248 @@
+package exchange
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"time"
+
+	"tram/signing"
+)
+
+// Namespaces of receipts.
+const (
+	nsEvidence = "http://uri.etsi.org/19522/v1#"
+	nsSAML     = "urn:oasis:names:tc:SAML:2.0:assertion"
+	nsDsig     = "http://www.w3.org/2000/09/xmldsig#"
+	nsTram     = "urn:tram:evidence:1"
+
+	uriSHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+
+	evidenceVersion = "EN319522v1.1.1"
+	attrIdentifier  = "http://eidas.europa.eu/attributes/legalperson/LegalPersonIdentifier"
+	attrLegalName   = "http://eidas.europa.eu/attributes/legalperson/LegalName"
+	// SchemeAgency and SchemeSystem say what a party's Identifier is.
+	SchemeAgency = "urn:tram:agency"
+	SchemeSystem = "urn:tram:system"
+
+	timeLayout = "2006-01-02T15:04:05.000Z"
+)
+
+// Evidence is what a receipt says: the part of ETSI EN 319 522-3 (5.2.2) that
+// the hub uses.
+type Evidence struct {
+	ID        ReceiptID
+	Event     Event
+	Reason    Code
+	Detail    string
+	Time      time.Time
+	Hub       Hub
+	Sender    Party
+	Submitter string // the system that submitted
+	// Recipients are all recipients of the package in its order, or the one
+	// that the receipt is about.
+	Recipients []Party
+	Receiver   string // the system that answered for the recipient
+	SubmitTime time.Time
+	// RefersTo is the place, from 1, in Recipients of the one that the receipt
+	// is about; 0 if it is about all.
+	RefersTo   int
+	Package    PackageID
+	DocumentID string
+	// Parts are the package itself, then its attachments, decoded.
+	Parts    []Part
+	Delivery DeliveryID
+	Basis    Basis
+	// Acknowledgement is the recipient's signed answer, as it came.
+	Acknowledgement []byte
+}
+
+// Party is an agency, or a system where no agency is known.
+type Party struct {
+	Scheme string // SchemeAgency or SchemeSystem
+	Code   string
+	Name   string
+}
+
+// Part is one piece of content that a receipt is bound to.
+type Part struct {
+	Identifier  string
+	ContentType string
+	Digest      Digest
+}
+
+// Basis says what the hub relied on: a verified signature, or the word of an
+// authenticated system.
+type Basis struct {
+	Method      string // BasisSignature, BasisSystem or BasisHub
+	Algorithm   string // SignatureMethod URI
+	Certificate Digest
+	Subject     string
+}
+
+const (
+	// BasisSignature: an XML signature by a certificate registered for the agency.
+	BasisSignature = "xml-signature"
+	// BasisSystem: the agency's policy lets its authenticated system speak for it.
+	BasisSystem = "authenticated-system"
+	// BasisHub: the hub's own record, where nobody else acts (a deadline passed).
+	BasisHub = "hub-record"
+)
+
+func basisOf(s *Signature) Basis {
+	if s == nil {
+		return Basis{Method: BasisSystem}
+	}
+	return Basis{Method: BasisSignature, Algorithm: s.Method, Certificate: s.Certificate, Subject: s.Subject}
+}
+
+// canonical writes the evidence in exclusive canonical form (C14N 1.0), so that
+// sealing it is hashing it.
+func (e Evidence) canonical() []byte {
+	w := xmlWriter{b: make([]byte, 0, 2048)}
+	w.open("erds:Evidence", "xmlns:erds", nsEvidence, "Id", "e-"+string(e.ID), "version", evidenceVersion)
+	w.leaf("erds:EvidenceIdentifier", string(e.ID))
+	w.leaf("erds:ERDSEventId", e.Event.URI())
+	if e.Reason != "" {
+		w.open("erds:EventReasons")
+		w.open("erds:EventReason")
+		w.leaf("erds:Code", e.Reason.URI())
+		if e.Detail != "" {
+			w.leaf("erds:Details", e.Detail)
+		}
+		w.close(2)
+	}
+	w.leaf("erds:EventTime", e.Time.Format(timeLayout))
+	w.open("erds:EvidenceIssuerPolicyID")
+	w.leaf("erds:PolicyID", e.Hub.Policy)
+	w.close(1)
+	w.open("erds:EvidenceIssuerDetails")
+	w.identity(e.Hub.Code, e.Hub.Name)
+	w.close(1)
+	w.party("erds:SenderDetails", e.Sender)
+	if e.Submitter != "" {
+		w.party("erds:SenderDelegateDetails", Party{Scheme: SchemeSystem, Code: e.Submitter})
+	}
+	for _, r := range e.Recipients {
+		w.party("erds:RecipientDetails", r)
+	}
+	if len(e.Recipients) == 0 { // the schema wants one, a rejected submission may have none
+		w.open("erds:RecipientDetails")
+		w.close(1)
+	}
+	if e.Receiver != "" {
+		w.open("erds:RecipientsDelegateDetails")
+		w.leaf("erds:Identifier", e.Receiver, "IdentifierSchemeName", SchemeSystem)
+		w.leaf("erds:DelegatingRecipients", strconv.Itoa(max(e.RefersTo, 1)))
+		w.close(1)
+	}
+	if !e.SubmitTime.IsZero() {
+		w.leaf("erds:SubmissionTime", e.SubmitTime.Format(timeLayout))
+	}
+	if e.RefersTo > 0 {
+		w.leaf("erds:EvidenceRefersToRecipient", strconv.Itoa(e.RefersTo))
+	}
+	if e.Package != "" {
+		w.leaf("erds:MessageIdentifier", string(e.Package))
+	}
+	e.content(&w)
+	e.transaction(&w)
+	w.close(1)
+	return w.b
+}
+
+func (e Evidence) content(w *xmlWriter) {
+	if len(e.Parts) == 0 {
+		return
+	}
+	w.open("erds:UserContentInfo")
+	if e.DocumentID != "" {
+		w.leaf("erds:AppLayerIdentifier", e.DocumentID)
+	}
+	w.leaf("erds:ComposingParts", strconv.Itoa(len(e.Parts)))
+	w.open("erds:PartsInfo")
+	for _, p := range e.Parts {
+		w.open("erds:PartInfo")
+		w.leaf("erds:Identifier", p.Identifier)
+		w.leaf("erds:ContentType", p.ContentType)
+		w.leaf("ds:DigestMethod", "", "xmlns:ds", nsDsig, "Algorithm", uriSHA256)
+		w.leaf("ds:DigestValue", base64.StdEncoding.EncodeToString(p.Digest[:]), "xmlns:ds", nsDsig)
+		w.close(1)
+	}
+	w.close(2)
+}
+
+func (e Evidence) transaction(w *xmlWriter) {
+	w.open("erds:TransactionLogInformation")
+	w.open("erds:TransactionLog")
+	if e.Delivery != "" {
+		w.leaf("t:Delivery", string(e.Delivery), "xmlns:t", nsTram)
+	}
+	w.open("t:Basis", "xmlns:t", nsTram)
+	w.leaf("t:Method", e.Basis.Method)
+	if e.Basis.Algorithm != "" {
+		w.leaf("t:Algorithm", e.Basis.Algorithm)
+	}
+	if !e.Basis.Certificate.IsZero() {
+		w.leaf("t:CertificateSHA256", e.Basis.Certificate.String())
+	}
+	if e.Basis.Subject != "" {
+		w.leaf("t:Subject", e.Basis.Subject)
+	}
+	w.close(1)
+	if len(e.Acknowledgement) > 0 {
+		d := DigestOf(e.Acknowledgement)
+		w.leaf("t:Acknowledgement", base64.StdEncoding.EncodeToString(e.Acknowledgement),
+			"xmlns:t", nsTram, "SHA256", d.String())
+	}
+	w.close(2)
+}
+
+// identity is a legal person (eIDAS SAML attribute profile, 2.2).
+func (w *xmlWriter) identity(code, name string) {
+	w.open("erds:Identity")
+	for _, a := range [][2]string{{attrIdentifier, code}, {attrLegalName, name}} {
+		if a[1] == "" {
+			continue
+		}
+		w.open("saml:Attribute", "xmlns:saml", nsSAML, "Name", a[0])
+		w.leaf("saml:AttributeValue", a[1])
+		w.close(1)
+	}
+	w.close(1)
+}
+
+func (w *xmlWriter) party(element string, p Party) {
+	w.open(element)
+	if p.Name != "" {
+		w.identity(p.Code, p.Name)
+	}
+	w.leaf("erds:Identifier", p.Code, "IdentifierSchemeName", p.Scheme)
+	w.close(1)
+}
+
+// ParseReceipt reads a receipt and verifies its seal's mathematics. Whether the
+// certificate that sealed it is the hub's is for the caller to decide.
+func ParseReceipt(raw []byte) (Receipt, Evidence, *signing.Document, error) {
+	doc, err := signing.Read(bytes.NewReader(raw), signing.Options{Limits: signing.Limits{Bytes: maxReceipt}})
+	if err != nil {
+		return Receipt{}, Evidence{}, nil, refusal(err)
+	}
+	if doc.Root.Name != (signing.Name{Space: nsEvidence, Local: "Evidence"}) {
+		return Receipt{}, Evidence{}, nil, fmt.Errorf("the document is a {%s}%s, not an Evidence of %s", doc.Root.Space, doc.Root.Local, nsEvidence)
+	}
+	if doc.Signature == nil {
+		return Receipt{}, Evidence{}, nil, fmt.Errorf("the receipt has no seal")
+	}
+	e, err := parseEvidence(doc.Root)
+	if err != nil {
+		return Receipt{}, Evidence{}, nil, err
+	}
+	r := Receipt{ID: e.ID, Event: e.Event, Time: e.Time, Package: e.Package, Delivery: e.Delivery, Reason: e.Reason, Raw: raw}
+	return r, e, doc, nil
+}
+
+// maxReceipt bounds a receipt's bytes: an acceptance naming 10,000 recipients
+// and an embedded acknowledgement fit.
+const maxReceipt = 16 << 20

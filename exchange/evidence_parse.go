@@ -1,0 +1,142 @@
+package exchange
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tram/signing"
+)
+
+// parseEvidence reads what canonical writes.
+func parseEvidence(root *signing.Element) (Evidence, error) {
+	p := evidenceParser{root: root}
+	e := Evidence{
+		ID:         ReceiptID(p.text("EvidenceIdentifier")),
+		Event:      Event(strings.TrimPrefix(p.text("ERDSEventId"), eventBase)),
+		Reason:     Code(strings.TrimPrefix(p.text("EventReasons", "EventReason", "Code"), Code("").URI())),
+		Detail:     p.text("EventReasons", "EventReason", "Details"),
+		Time:       p.time("EventTime"),
+		Submitter:  p.text("SenderDelegateDetails", "Identifier"),
+		Receiver:   p.text("RecipientsDelegateDetails", "Identifier"),
+		Package:    PackageID(p.text("MessageIdentifier")),
+		DocumentID: p.text("UserContentInfo", "AppLayerIdentifier"),
+	}
+	e.Hub = Hub{Policy: p.text("EvidenceIssuerPolicyID", "PolicyID")}
+	e.Hub.Code, e.Hub.Name = identity(p.at("EvidenceIssuerDetails"))
+	e.Sender = party(p.at("SenderDetails"))
+	for _, r := range root.All(nsEvidence, "RecipientDetails") {
+		if q := party(r); q.Code != "" {
+			e.Recipients = append(e.Recipients, q)
+		}
+	}
+	if p.at("SubmissionTime") != nil {
+		e.SubmitTime = p.time("SubmissionTime")
+	}
+	if n := p.text("EvidenceRefersToRecipient"); n != "" {
+		e.RefersTo = p.number(n)
+	}
+	e.Parts = p.parts()
+	p.transaction(&e)
+	if p.err == nil && (e.ID == "" || e.Event == "") {
+		p.err = fmt.Errorf("the receipt has no EvidenceIdentifier or ERDSEventId")
+	}
+	return e, p.err
+}
+
+// evidenceParser keeps the first error.
+type evidenceParser struct {
+	root *signing.Element
+	err  error
+}
+
+func (p *evidenceParser) at(path ...string) *signing.Element {
+	el := p.root
+	for _, local := range path {
+		el = el.Child(nsEvidence, local)
+	}
+	return el
+}
+
+func (p *evidenceParser) text(path ...string) string { return p.at(path...).Value() }
+
+func (p *evidenceParser) fail(what string, err error) {
+	if p.err == nil && err != nil {
+		p.err = fmt.Errorf("reading the receipt's %s: %w", what, err)
+	}
+}
+
+func (p *evidenceParser) time(path ...string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, p.text(path...))
+	p.fail(path[len(path)-1], err)
+	return t.UTC()
+}
+
+func (p *evidenceParser) number(s string) int {
+	n, err := strconv.Atoi(s)
+	p.fail("number", err)
+	return n
+}
+
+func (p *evidenceParser) parts() []Part {
+	var parts []Part
+	for _, el := range p.at("UserContentInfo", "PartsInfo").All(nsEvidence, "PartInfo") {
+		part := Part{Identifier: el.Child(nsEvidence, "Identifier").Value(), ContentType: el.Child(nsEvidence, "ContentType").Value()}
+		if m, _ := el.Child(nsDsig, "DigestMethod").Attr("", "Algorithm"); m != uriSHA256 {
+			p.fail("DigestMethod", fmt.Errorf("%q is not SHA-256", m))
+		}
+		d, err := base64.StdEncoding.DecodeString(el.Child(nsDsig, "DigestValue").Value())
+		if err == nil && len(d) != len(part.Digest) {
+			err = fmt.Errorf("it has %d bytes", len(d))
+		}
+		p.fail("DigestValue", err)
+		copy(part.Digest[:], d)
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+func (p *evidenceParser) transaction(e *Evidence) {
+	log := p.at("TransactionLogInformation", "TransactionLog")
+	e.Delivery = DeliveryID(log.Child(nsTram, "Delivery").Value())
+	basis := log.Child(nsTram, "Basis")
+	e.Basis = Basis{Method: basis.Child(nsTram, "Method").Value(), Algorithm: basis.Child(nsTram, "Algorithm").Value(),
+		Subject: basis.Child(nsTram, "Subject").Value()}
+	if c := basis.Child(nsTram, "CertificateSHA256").Value(); c != "" {
+		d, err := ParseDigest(c)
+		p.fail("CertificateSHA256", err)
+		e.Basis.Certificate = d
+	}
+	ack := log.Child(nsTram, "Acknowledgement")
+	if ack == nil {
+		return
+	}
+	raw, err := base64.StdEncoding.DecodeString(ack.Value())
+	p.fail("Acknowledgement", err)
+	e.Acknowledgement = raw
+}
+
+func party(el *signing.Element) Party {
+	id := el.Child(nsEvidence, "Identifier")
+	scheme := ""
+	if id != nil {
+		scheme, _ = id.Attr("", "IdentifierSchemeName")
+	}
+	_, name := identity(el)
+	return Party{Scheme: scheme, Code: id.Value(), Name: name}
+}
+
+func identity(el *signing.Element) (code, name string) {
+	for _, a := range el.Child(nsEvidence, "Identity").All(nsSAML, "Attribute") {
+		value := a.Child(nsSAML, "AttributeValue").Value()
+		switch n, _ := a.Attr("", "Name"); n {
+		case attrIdentifier:
+			code = value
+		case attrLegalName:
+			name = value
+		}
+	}
+	return code, name
+}

@@ -1,0 +1,163 @@
+package exchange
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"tram/signing"
+)
+
+// Hub is who issues the receipts.
+type Hub struct {
+	Code   string `json:"code"` // the hub's identifier, for example "truc.camau.example"
+	Name   string `json:"name"`
+	Policy string `json:"policy"` // URI of the policy that receipts are issued under
+}
+
+// Config is what an Exchange is made of. Every field without a default must be
+// set.
+type Config struct {
+	Hub Hub
+	// Origin names the log in its checkpoints (C2SP tlog-checkpoint): a URL
+	// without scheme.
+	Origin  string
+	Ledger  Ledger
+	Vault   Vault
+	Queue   Queue
+	Courier Courier
+	Format  Format
+	Trust   *signing.Trust
+	Sealer  *signing.Sealer
+	// LogKey signs checkpoints.
+	LogKey note.Signer
+	// Keys is what the hub publishes for those who verify without it.
+	Keys Keys
+	// Retry defaults to 30 seconds first, an hour at most.
+	Retry RetryPolicy
+	// Deadline is how long a recipient has to answer; 7 days by default.
+	Deadline time.Duration
+	// Now defaults to time.Now, Random to crypto/rand.Reader.
+	Now    func() time.Time
+	Random io.Reader
+	Log    *slog.Logger
+}
+
+// Keys are what anyone needs to verify receipts and proofs without the hub.
+type Keys struct {
+	Hub    Hub    `json:"hub"`
+	Origin string `json:"origin"`
+	// LogKey is the verifier key of the log's checkpoints
+	// (golang.org/x/mod/sumdb/note).
+	LogKey string `json:"logKey"`
+	// Sealing are the certificates that receipts are sealed with, PEM, each
+	// the leaf of its chain.
+	Sealing []string `json:"sealing"`
+	// Webhook verifies announcements (Standard Webhooks, v1a): "whpk_" and the
+	// Ed25519 key in base64.
+	Webhook string `json:"webhook,omitempty"`
+}
+
+// Exchange carries packages from agency to agency.
+type Exchange struct {
+	c     Config
+	bells bells
+}
+
+// New checks the configuration and names what is missing.
+func New(c Config) (*Exchange, error) {
+	for _, field := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Hub.Code", c.Hub.Code == ""}, {"Hub.Name", c.Hub.Name == ""}, {"Hub.Policy", c.Hub.Policy == ""},
+		{"Origin", c.Origin == ""}, {"Ledger", c.Ledger == nil}, {"Vault", c.Vault == nil},
+		{"Queue", c.Queue == nil}, {"Courier", c.Courier == nil}, {"Format", c.Format == nil},
+		{"Trust", c.Trust == nil}, {"Sealer", c.Sealer == nil}, {"LogKey", c.LogKey == nil},
+	} {
+		if field.missing {
+			return nil, errors.New("exchange: " + field.name + " is not set")
+		}
+	}
+	if c.Retry.First <= 0 {
+		c.Retry.First = 30 * time.Second
+	}
+	if c.Retry.Most < c.Retry.First {
+		c.Retry.Most = max(time.Hour, c.Retry.First)
+	}
+	if c.Deadline <= 0 {
+		c.Deadline = 7 * 24 * time.Hour
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Exchange{c: c}, nil
+}
+
+// Keys are what the hub publishes.
+func (x *Exchange) Keys() Keys { return x.c.Keys }
+
+// now is the present, in UTC and whole milliseconds: the precision that
+// receipts carry, so that what was written can be rebuilt from them.
+func (x *Exchange) now() time.Time { return x.c.Now().UTC().Truncate(time.Millisecond) }
+
+// newID makes a UUID version 7 (RFC 9562, 5.7): later ones are greater.
+func (x *Exchange) newID(now time.Time) (string, error) {
+	var u [16]byte
+	if _, err := io.ReadFull(x.c.Random, u[6:]); err != nil {
+		return "", err
+	}
+	ms := now.UnixMilli()
+	for i := range 6 {
+		u[i] = byte(ms >> (40 - 8*i))
+	}
+	u[6] = u[6]&0x0f | 0x70
+	u[8] = u[8]&0x3f | 0x80
+	h := hex.EncodeToString(u[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], nil
+}
+
+// jitter is a random number from 0 to 1.
+func (x *Exchange) jitter() float64 {
+	var b [2]byte
+	if _, err := io.ReadFull(x.c.Random, b[:]); err != nil {
+		return 0 // less spread, nothing worse
+	}
+	return float64(uint16(b[0])<<8|uint16(b[1])) / 65535
+}
+
+// Counts tells how many deliveries are in each state.
+func (x *Exchange) Counts(ctx context.Context) (map[State]int64, error) {
+	return x.c.Ledger.Counts(ctx)
+}
+
+// Ready reports why packages could not be taken in now, or nil.
+func (x *Exchange) Ready(ctx context.Context) error {
+	if _, err := x.c.Ledger.LogSize(ctx); err != nil {
+		return err
+	}
+	free, err := x.c.Vault.Free(ctx)
+	if err != nil {
+		return err
+	}
+	if free < minFree {
+		return errors.New("less than 256 MiB are free for packages")
+	}
+	return nil
+}
+
+// minFree is how many free bytes the vault must have for the hub to take
+// packages in.
+const minFree = 256 << 20

@@ -1,0 +1,67 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// issue seals the evidence: a receipt that is not kept yet.
+func (x *Exchange) issue(e Evidence) (Receipt, error) {
+	id, err := x.newID(e.Time)
+	if err != nil {
+		return Receipt{}, err
+	}
+	e.ID, e.Hub = ReceiptID(id), x.c.Hub
+	raw, err := x.c.Sealer.Seal(e.canonical(), e.Time)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("sealing receipt %s: %w", id, err)
+	}
+	return Receipt{ID: e.ID, Event: e.Event, Time: e.Time, Package: e.Package, Delivery: e.Delivery,
+		Reason: e.Reason, Raw: raw}, nil
+}
+
+// evidenceOf is what every receipt about a package says of it.
+func (x *Exchange) evidenceOf(pkg Package, event Event, now time.Time) Evidence {
+	e := Evidence{Event: event, Time: now, Package: pkg.ID, DocumentID: pkg.DocumentID,
+		Submitter: pkg.System, SubmitTime: pkg.AcceptedAt, Basis: basisOf(pkg.Signature)}
+	if pkg.Digest.IsZero() {
+		return e // refused before it was read
+	}
+	e.Parts = append(e.Parts, Part{Identifier: "package", ContentType: "application/xml", Digest: pkg.Digest})
+	for _, a := range pkg.Attachments {
+		e.Parts = append(e.Parts, Part{Identifier: a.ContentID, ContentType: a.ContentType, Digest: a.Digest})
+	}
+	return e
+}
+
+// attest issues the receipt of what happened to a delivery. It names this
+// recipient only.
+func (x *Exchange) attest(ctx context.Context, d Delivery, event Event, fill func(*Evidence)) (Receipt, error) {
+	pkg, err := x.c.Ledger.Package(ctx, d.Package)
+	if err != nil {
+		return Receipt{}, err
+	}
+	sender, err := x.c.Ledger.Agency(ctx, d.Sender)
+	if err != nil {
+		return Receipt{}, err
+	}
+	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
+	if err != nil {
+		return Receipt{}, err
+	}
+	at := d.SettledAt
+	if event == ContentConsignment {
+		at = d.ConsignedAt
+	}
+	e := x.evidenceOf(pkg, event, at)
+	e.Sender, e.Recipients, e.RefersTo = partyOf(sender), []Party{partyOf(recipient)}, 1
+	e.Delivery, e.Reason, e.Detail = d.ID, d.Reason, d.Detail
+	e.Basis = Basis{Method: BasisHub}
+	fill(&e)
+	receipt, err := x.issue(e)
+	receipt.Agencies = []string{d.Sender, d.Recipient}
+	return receipt, err
+}
+
+func partyOf(a Agency) Party { return Party{Scheme: SchemeAgency, Code: a.Code, Name: a.Name} }

@@ -1,0 +1,293 @@
+package exchange
+
+import (
+	"context"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/base64"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// secretOverlap is how long a replaced secret is still taken, so that a
+// rotation breaks no client.
+const secretOverlap = 7 * 24 * time.Hour
+
+// AuthenticateSystem finds the system that proves itself by a secret.
+func (x *Exchange) AuthenticateSystem(ctx context.Context, id, secret string) (Caller, error) {
+	s, err := x.c.Ledger.System(ctx, id)
+	if err != nil && CodeOf(err) != NotFound {
+		return Caller{}, err
+	}
+	if !x.proves(s.Secrets, secret) {
+		return Caller{}, badCredentials.With()
+	}
+	return systemCaller(s)
+}
+
+// SystemOfCertificate finds the system that proves itself by a TLS client
+// certificate with this digest.
+func (x *Exchange) SystemOfCertificate(ctx context.Context, d Digest) (Caller, error) {
+	s, err := x.c.Ledger.SystemOfCertificate(ctx, d)
+	if CodeOf(err) == NotFound {
+		return Caller{}, badCredentials.With()
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	return systemCaller(s)
+}
+
+func systemCaller(s System) (Caller, error) {
+	if s.Disabled {
+		return Caller{}, disabled.With(s.ID)
+	}
+	return Caller{System: &s}, nil
+}
+
+// AuthenticateUser finds the person who proves themself by a secret.
+func (x *Exchange) AuthenticateUser(ctx context.Context, id, secret string) (Caller, error) {
+	u, err := x.c.Ledger.User(ctx, id)
+	if err != nil && CodeOf(err) != NotFound {
+		return Caller{}, err
+	}
+	if !x.proves(u.Secrets, secret) {
+		return Caller{}, badCredentials.With()
+	}
+	if u.Disabled {
+		return Caller{}, disabled.With(u.ID)
+	}
+	return Caller{User: &u}, nil
+}
+
+// proves compares without telling by its time how near a guess came. Secrets
+// are 256 random bits, so a plain digest keeps them: there is nothing to guess.
+func (x *Exchange) proves(secrets []Secret, presented string) bool {
+	d, now, proved := DigestOf([]byte(presented)), x.now(), 0
+	for _, s := range secrets {
+		if s.Until.IsZero() || now.Before(s.Until) {
+			proved |= subtle.ConstantTimeCompare(d[:], s.SHA256[:])
+		}
+	}
+	return proved == 1
+}
+
+// NewSecret makes a secret from 256 random bits, and what the registry keeps of
+// it.
+func NewSecret(random io.Reader) (string, Secret, error) {
+	var b [32]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", Secret{}, err
+	}
+	text := base64.RawURLEncoding.EncodeToString(b[:])
+	return text, Secret{SHA256: DigestOf([]byte(text))}, nil
+}
+
+// rotate adds a secret and lets the former ones end after the overlap.
+func rotate(secrets []Secret, fresh Secret, now time.Time) []Secret {
+	kept := []Secret{fresh}
+	for _, s := range secrets {
+		if s.Until.IsZero() {
+			s.Until = now.Add(secretOverlap)
+		}
+		if now.Before(s.Until) && len(kept) < 3 {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// Agency is an entry of the directory, found by any of its codes.
+func (x *Exchange) Agency(ctx context.Context, code string) (Agency, error) {
+	return x.c.Ledger.Agency(ctx, code)
+}
+
+// Agencies lists the directory.
+func (x *Exchange) Agencies(ctx context.Context, cursor string, limit int) ([]Agency, string, error) {
+	return x.c.Ledger.Agencies(ctx, cursor, limited(limit))
+}
+
+// codeShape takes old codes (QCVN 102:2016, "000.00.07.H12") and new ones
+// (Decision 20/2020/QĐ-TTg, "H12.07").
+var codeShape = regexp.MustCompile(`^[0-9A-Z]+(\.[0-9A-Z]+)*$`)
+
+func checkCode(code string) error {
+	if len(code) > 35 || !codeShape.MatchString(code) {
+		return InvalidError("an agency's code has at most 35 characters, groups of 0-9 and A-Z parted by dots, such as H12.07; this is " + code)
+	}
+	return nil
+}
+
+// PutAgency keeps an entry of the directory. Version is the one that was read, 0
+// for a new agency.
+func (x *Exchange) PutAgency(ctx context.Context, by Caller, a Agency) (Agency, error) {
+	if err := checkAgency(&a); err != nil {
+		return Agency{}, err
+	}
+	err := x.register(ctx, by, "put-agency", a.Code, a, func(c *Change) { c.Agencies = []Agency{a} })
+	a.Version++
+	return a, err
+}
+
+// checkAgency holds an entry to its rules and completes what follows from it.
+func checkAgency(a *Agency) error {
+	if a.Name == "" {
+		return InvalidError("an agency has a name")
+	}
+	if err := checkCode(a.Code); err != nil {
+		return err
+	}
+	for _, alias := range a.Aliases {
+		if err := checkCode(alias.Code); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains([]SignaturePolicy{"", Required, IfPresent}, a.Policy) {
+		return InvalidError("policy is required or if-present")
+	}
+	if !slices.Contains([]DeliveryMode{"", Pull, Push}, a.Mode) {
+		return InvalidError("mode is pull or push")
+	}
+	if u, err := url.Parse(a.Webhook); a.Mode == Push && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
+		return InvalidError("mode push needs the URL of a webhook")
+	}
+	for i := range a.Certificates {
+		if err := completeCertificate(&a.Certificates[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func completeCertificate(c *Certificate) error {
+	parsed, err := x509.ParseCertificate(c.DER)
+	if err != nil {
+		return InvalidError("a certificate cannot be read: " + err.Error())
+	}
+	c.SHA256, c.Subject = DigestOf(c.DER), parsed.Subject.String()
+	return nil
+}
+
+// Systems lists the systems that connect.
+func (x *Exchange) Systems(ctx context.Context, by Caller) ([]System, error) {
+	if !by.Watches() {
+		return nil, notPermitted.With(by, "list systems")
+	}
+	return x.c.Ledger.Systems(ctx)
+}
+
+// System is one of them.
+func (x *Exchange) System(ctx context.Context, by Caller, id string) (System, error) {
+	if !by.Watches() {
+		return System{}, notPermitted.With(by, "see systems")
+	}
+	return x.c.Ledger.System(ctx, id)
+}
+
+// PutSystem keeps a system. Its secrets are kept as they are: IssueSystemSecret
+// changes them.
+func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, error) {
+	if err := checkIdentifier(s.ID); err != nil {
+		return System{}, err
+	}
+	for _, code := range s.Agencies {
+		if a, err := x.c.Ledger.Agency(ctx, code); err != nil || a.Code != code {
+			return System{}, InvalidError("a system speaks for registered agencies, by their canonical codes; there is none " + code)
+		}
+	}
+	before, err := x.c.Ledger.System(ctx, s.ID)
+	if err != nil && CodeOf(err) != NotFound {
+		return System{}, err
+	}
+	s.Secrets = before.Secrets
+	err = x.register(ctx, by, "put-system", s.ID, s, func(c *Change) { c.Systems = []System{s} })
+	s.Version++
+	return s, err
+}
+
+// IssueSystemSecret makes a new secret for a system. It is shown this once.
+func (x *Exchange) IssueSystemSecret(ctx context.Context, by Caller, id string) (string, error) {
+	if !by.Administers() {
+		return "", notPermitted.With(by, "issue secrets")
+	}
+	s, err := x.c.Ledger.System(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	text, secret, err := NewSecret(x.c.Random)
+	if err != nil {
+		return "", err
+	}
+	s.Secrets = rotate(s.Secrets, secret, x.now())
+	return text, x.register(ctx, by, "issue-system-secret", id, s, func(c *Change) { c.Systems = []System{s} })
+}
+
+// Users lists the people who operate, administer or audit the hub.
+func (x *Exchange) Users(ctx context.Context, by Caller) ([]User, error) {
+	if !by.Administers() {
+		return nil, notPermitted.With(by, "list users")
+	}
+	return x.c.Ledger.Users(ctx)
+}
+
+// PutUser keeps a person. Secrets are kept as they are: IssueUserSecret changes
+// them.
+func (x *Exchange) PutUser(ctx context.Context, by Caller, u User) (User, error) {
+	if err := checkIdentifier(u.ID); err != nil {
+		return User{}, err
+	}
+	if !slices.Contains([]Role{Operator, Auditor, Administrator}, u.Role) {
+		return User{}, InvalidError("role is operator, auditor or administrator")
+	}
+	before, err := x.c.Ledger.User(ctx, u.ID)
+	if err != nil && CodeOf(err) != NotFound {
+		return User{}, err
+	}
+	u.Secrets = before.Secrets
+	err = x.register(ctx, by, "put-user", u.ID, u, func(c *Change) { c.Users = []User{u} })
+	u.Version++
+	return u, err
+}
+
+// IssueUserSecret makes a new secret for a person. It is shown this once.
+func (x *Exchange) IssueUserSecret(ctx context.Context, by Caller, id string) (string, error) {
+	if !by.Administers() {
+		return "", notPermitted.With(by, "issue secrets")
+	}
+	u, err := x.c.Ledger.User(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	text, secret, err := NewSecret(x.c.Random)
+	if err != nil {
+		return "", err
+	}
+	u.Secrets = rotate(u.Secrets, secret, x.now())
+	return text, x.register(ctx, by, "issue-user-secret", id, u, func(c *Change) { c.Users = []User{u} })
+}
+
+var identifierShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func checkIdentifier(id string) error {
+	if !identifierShape.MatchString(id) {
+		return InvalidError("an identifier has 1 to 64 letters, digits, dots, dashes and underscores; this is " + id)
+	}
+	return nil
+}
+
+// register keeps a change of the registry with the leaf that records it.
+func (x *Exchange) register(ctx context.Context, by Caller, verb, object string, entry any, fill func(*Change)) error {
+	if !by.Administers() {
+		return notPermitted.With(by, verb)
+	}
+	action, err := x.action(by, verb, object, "", entry)
+	if err != nil {
+		return err
+	}
+	change := Change{Actions: []Action{action}}
+	fill(&change)
+	return x.c.Ledger.Update(ctx, change)
+}

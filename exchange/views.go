@@ -1,0 +1,182 @@
+package exchange
+
+import (
+	"context"
+	"slices"
+)
+
+// PackageView is a package with its deliveries.
+type PackageView struct {
+	Package    Package    `json:"package"`
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// Package shows a package to its sender and to people, with all deliveries; to
+// a recipient with its own only.
+func (x *Exchange) Package(ctx context.Context, by Caller, id PackageID) (PackageView, error) {
+	p, err := x.c.Ledger.Package(ctx, id)
+	if err != nil {
+		return PackageView{}, err
+	}
+	deliveries, err := x.c.Ledger.DeliveriesOf(ctx, id)
+	if err != nil {
+		return PackageView{}, err
+	}
+	if by.Watches() || by.Speaks(p.Sender) {
+		return PackageView{Package: p, Deliveries: deliveries}, nil
+	}
+	own := slices.DeleteFunc(deliveries, func(d Delivery) bool { return !by.Speaks(d.Recipient) || d.ConsignedAt.IsZero() })
+	if len(own) == 0 {
+		return PackageView{}, NotFoundError("package", string(id))
+	}
+	return PackageView{Package: forRecipient(p, own[0]), Deliveries: own}, nil
+}
+
+// Packages lists packages, newest first: any for people, their senders' for
+// systems.
+func (x *Exchange) Packages(ctx context.Context, by Caller, q PackageQuery) ([]Package, string, error) {
+	if q.Sender != "" {
+		q.Sender = x.canonical(ctx, q.Sender)
+	}
+	if q.Sender == "" && by.System != nil && len(by.System.Agencies) == 1 {
+		q.Sender = by.System.Agencies[0]
+	}
+	if !by.Watches() && !by.Speaks(q.Sender) {
+		return nil, "", notPermitted.With(by, "list packages of "+orAll(q.Sender))
+	}
+	if q.DocumentID != "" && q.Sender == "" {
+		return nil, "", InvalidError("a document's identifier is its sender's own: give the sender too")
+	}
+	q.Limit = limited(q.Limit)
+	return x.c.Ledger.Packages(ctx, q)
+}
+
+// Delivery shows one delivery to its sender, its recipient and to people.
+func (x *Exchange) Delivery(ctx context.Context, by Caller, id DeliveryID) (InboxItem, error) {
+	d, err := x.c.Ledger.Delivery(ctx, id)
+	if err != nil {
+		return InboxItem{}, err
+	}
+	p, err := x.c.Ledger.Package(ctx, d.Package)
+	if err != nil {
+		return InboxItem{}, err
+	}
+	if by.Watches() || by.Speaks(d.Sender) {
+		return InboxItem{Delivery: d, Package: p}, nil
+	}
+	if !by.Speaks(d.Recipient) || d.ConsignedAt.IsZero() {
+		return InboxItem{}, NotFoundError("delivery", string(id))
+	}
+	return InboxItem{Delivery: d, Package: forRecipient(p, d)}, nil
+}
+
+// Deliveries lists deliveries, newest first: any for people; for systems those
+// to or from one of their agencies.
+func (x *Exchange) Deliveries(ctx context.Context, by Caller, q DeliveryQuery) ([]Delivery, string, error) {
+	for _, code := range []*string{&q.Sender, &q.Recipient} {
+		if *code != "" {
+			*code = x.canonical(ctx, *code)
+		}
+	}
+	if !by.Watches() && !by.Speaks(q.Sender) && !by.Speaks(q.Recipient) {
+		return nil, "", notPermitted.With(by, "list deliveries of "+orAll(q.Sender+q.Recipient))
+	}
+	if q.State != "" && !slices.Contains(States, q.State) {
+		return nil, "", InvalidError("there is no state " + string(q.State))
+	}
+	q.Limit = limited(q.Limit)
+	return x.c.Ledger.Deliveries(ctx, q)
+}
+
+func orAll(code string) string {
+	if code == "" {
+		return "all agencies"
+	}
+	return code
+}
+
+// PackageContent gives the sender its package back, byte for byte.
+func (x *Exchange) PackageContent(ctx context.Context, by Caller, id PackageID) (Package, Content, error) {
+	p, err := x.c.Ledger.Package(ctx, id)
+	if err != nil {
+		return Package{}, nil, err
+	}
+	if !by.Speaks(p.Sender) {
+		return Package{}, nil, NotFoundError("package", string(id))
+	}
+	content, err := x.c.Vault.Open(ctx, p.Digest)
+	return p, content, err
+}
+
+// DeliveryContent gives the recipient the package as it came. The first fetch
+// is noted before the first byte leaves: from then on the sender can no longer
+// withdraw it unseen. Content stays there after the answer.
+func (x *Exchange) DeliveryContent(ctx context.Context, by Caller, id DeliveryID) (Package, Content, error) {
+	for attempt := 1; ; attempt++ {
+		d, err := x.recipients(ctx, by, id)
+		if err != nil {
+			return Package{}, nil, err
+		}
+		if err := d.readable(); err != nil {
+			return Package{}, nil, err
+		}
+		if d.FetchedAt.IsZero() {
+			err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d.Fetch(x.now())}})
+			if CodeOf(err) == Conflict && attempt < 5 {
+				continue
+			}
+			if err != nil {
+				return Package{}, nil, err
+			}
+		}
+		p, err := x.c.Ledger.Package(ctx, d.Package)
+		if err != nil {
+			return Package{}, nil, err
+		}
+		content, err := x.c.Vault.Open(ctx, p.Digest)
+		return p, content, err
+	}
+}
+
+// readable says why the recipient may not have the content, or nil.
+func (d Delivery) readable() error {
+	switch d.State {
+	case Consigned, HandedOver, Rejected:
+		return nil
+	case Held:
+		return heldDelivery.With(d.ID)
+	case Queued:
+		return NotFoundError("delivery", string(d.ID)) // not in the inbox yet
+	}
+	return finalState.With(d.ID, d.State)
+}
+
+// Receipts are a package's receipts that the caller may read, in the order of
+// the log.
+func (x *Exchange) Receipts(ctx context.Context, by Caller, id PackageID) ([]Receipt, error) {
+	all, err := x.c.Ledger.Receipts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	mine := slices.DeleteFunc(all, func(r Receipt) bool { return !r.readableBy(by) })
+	if len(mine) == 0 {
+		return nil, NotFoundError("package", string(id))
+	}
+	return mine, nil
+}
+
+// Receipt is one receipt, if the caller may read it.
+func (x *Exchange) Receipt(ctx context.Context, by Caller, id ReceiptID) (Receipt, error) {
+	r, err := x.c.Ledger.Receipt(ctx, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !r.readableBy(by) {
+		return Receipt{}, NotFoundError("receipt", string(id))
+	}
+	return r, nil
+}
+
+func (r Receipt) readableBy(by Caller) bool {
+	return by.Watches() || (by.System != nil && by.System.ID == r.System) || slices.ContainsFunc(r.Agencies, by.Speaks)
+}
