@@ -5,13 +5,6 @@ import (
 	"testing"
 )
 
-const nsQCVN = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
-
-// inHeader is where edXML has its signature.
-func inHeader() Options {
-	return Options{SignatureIn: [][]Name{{{nsQCVN, "edXML"}, {nsQCVN, "edXMLEnvelope"}, {nsQCVN, "edXMLHeader"}}}}
-}
-
 func TestSample(t *testing.T) {
 	f, err := os.Open("../testdata/samples/new-signed.edxml")
 	if err != nil {
