@@ -308,6 +308,36 @@ func TestKeysThatSignWrongly(t *testing.T) {
 	}
 }
 
+// TestASampleIsVerified lets a key go wrong after its first minutes.
+func TestASampleIsVerified(t *testing.T) {
+	h, other := holders()["P-256"], must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	by := h.key
+	sealer := holder{key: signerFunc{h.key, func(d []byte) ([]byte, error) { return by.Sign(rand.Reader, d, crypto.SHA256) }}, chain: h.chain}.sealer(t)
+	seal := func(doc string, after time.Duration) error {
+		_, err := sealer.Seal([]byte(doc), sealedAt.Add(after))
+		return err
+	}
+	if err := seal("<a></a>", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := seal("<a>&#65;</a>", time.Hour); err == nil {
+		t.Error("digests are not taken again after the first minutes")
+	}
+	by = other
+	if err := seal("<a></a>", 4*time.Minute); err == nil {
+		t.Error("a wrong signature is not noticed in the first minutes")
+	}
+	noticed := 0
+	for range 128 {
+		if seal("<a></a>", time.Hour) != nil {
+			noticed++
+		}
+	}
+	if noticed != 2 {
+		t.Errorf("wrong signatures were noticed %d times in 128, want 2", noticed)
+	}
+}
+
 func derPoint(r, s *big.Int) ([]byte, error) { return asn1.Marshal(struct{ R, S *big.Int }{r, s}) }
 
 // TestShortECDSANumbers signs until r is shorter than the curve is wide, which
@@ -411,12 +441,19 @@ func xmlsecCommand(t *testing.T, xmlsec1 string, h holder, file string) *exec.Cm
 }
 
 func BenchmarkSeal(b *testing.B) {
-	for _, kind := range []string{"P-256", "RSA-2048"} {
-		b.Run(kind, func(b *testing.B) {
-			s, doc := holders()[kind].sealer(b), receiptOf(5000)
+	for _, c := range []struct {
+		name, kind string
+		later      time.Duration
+	}{
+		{"P-256", "P-256", time.Hour},
+		{"P-256 in the first minutes", "P-256", 0},
+		{"RSA-2048", "RSA-2048", time.Hour},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			s, doc := holders()[c.kind].sealer(b), receiptOf(5000)
 			b.SetBytes(int64(len(doc)))
-			for b.Loop() {
-				if _, err := s.Seal(doc, sealedAt); err != nil {
+			for at := sealedAt; b.Loop(); at = sealedAt.Add(c.later) {
+				if _, err := s.Seal(doc, at); err != nil {
 					b.Fatal(err)
 				}
 			}

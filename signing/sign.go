@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +66,7 @@ func Sign(dst io.Writer, src io.ReadSeeker, key crypto.Signer, chain []*x509.Cer
 		return fmt.Errorf("signing: going back to the package's beginning: %w", err)
 	}
 	signed := io.MultiReader(io.LimitReader(src, found.end), bytes.NewReader(signature), src)
-	if err := by.readBack(io.TeeReader(signed, dst), place); err != nil {
+	if err := by.verifyPackage(io.TeeReader(signed, dst), place); err != nil {
 		return fmt.Errorf("signing: writing the package and verifying it (has it changed meanwhile?): %w", err)
 	}
 	return nil
@@ -75,7 +74,7 @@ func Sign(dst io.Writer, src io.ReadSeeker, key crypto.Signer, chain []*x509.Cer
 
 // enveloped returns the Signature for a package of the digest given.
 func (s signatory) enveloped(digest [sha256.Size]byte) ([]byte, error) {
-	value := base64.StdEncoding.EncodeToString(digest[:])
+	value := base64Of(digest)
 	signature, err := s.sign(fmt.Appendf(nil, packageInfo, s.method, value, declareDefault))
 	if err != nil {
 		return nil, err
@@ -85,8 +84,8 @@ func (s signatory) enveloped(digest [sha256.Size]byte) ([]byte, error) {
 		AppendText(nil, s.chain[0].Subject.String()), s.certificates("")), nil
 }
 
-// readBack verifies the signed package as everyone else will, to its last byte.
-func (s signatory) readBack(signed io.Reader, place []Name) error {
+// verifyPackage verifies a signed package as everyone else will, to its last byte.
+func (s signatory) verifyPackage(signed io.Reader, place []Name) error {
 	o := Options{NoDigest: true}
 	if len(place) > 0 {
 		o.SignatureIn = [][]Name{place}
@@ -96,21 +95,5 @@ func (s signatory) readBack(signed io.Reader, place []Name) error {
 	if err := p.document(); err != nil {
 		return err
 	}
-	return s.isSigner(p.scanner)
-}
-
-// isSigner verifies the signature that was scanned, which must be ours.
-func (s signatory) isSigner(of *scanner) error {
-	if of.sig.el == nil {
-		return errors.New("no signature is seen")
-	}
-	v := verification{el: of.sig.el, root: of.root, digest: of.canon.sum(), limits: of.lim, scan: &of.sig}
-	signature, err := v.run()
-	if err != nil {
-		return err
-	}
-	if !signature.Certificate.Equal(s.chain[0]) {
-		return errors.New("it is verified by another certificate than ours")
-	}
-	return nil
+	return s.verify(p.scanner)
 }

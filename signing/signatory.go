@@ -137,8 +137,20 @@ func (s signatory) certificates(prefix string) string {
 	return b.String()
 }
 
-// digestValue returns the base64 of the SHA-256 of b.
-func digestValue(b []byte) string {
-	digest := sha256.Sum256(b)
-	return base64.StdEncoding.EncodeToString(digest[:])
+// verify verifies the signature of a document that was scanned; it must be ours.
+func (s signatory) verify(read *scanner) error {
+	if read.sig.el == nil {
+		return errors.New("no signature is seen")
+	}
+	v := verification{el: read.sig.el, root: read.root, digest: read.canon.sum(), limits: read.lim, scan: &read.sig}
+	signature, err := v.run()
+	if err != nil {
+		return err
+	}
+	if !signature.Certificate.Equal(s.chain[0]) {
+		return errors.New("the signature is verified by another certificate than ours")
+	}
+	return nil
 }
+
+func base64Of(digest [sha256.Size]byte) string { return base64.StdEncoding.EncodeToString(digest[:]) }
