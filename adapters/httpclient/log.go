@@ -1,0 +1,64 @@
+package httpclient
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/exchange"
+)
+
+// The log's tiles are 8 levels high and 256 wide (C2SP tlog-tiles).
+const (
+	TileHeight = 8
+	TileWidth  = 1 << TileHeight
+)
+
+// bundleLimit bounds a bundle of entries: each has at most 65,535 bytes and two
+// for its length.
+const bundleLimit = TileWidth * (1<<16 + 1)
+
+// Keys are what the hub publishes for those who verify without it.
+func (c *Client) Keys(ctx context.Context) (exchange.Keys, error) {
+	return getJSON[exchange.Keys](ctx, c, nil, "v1", "keys")
+}
+
+// Checkpoint is the log's latest signed checkpoint (C2SP tlog-checkpoint).
+func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
+	return c.getBytes(ctx, problemLimit, "v1", "log", "checkpoint")
+}
+
+// Tile is the nth tile of hashes of a level, width hashes wide.
+func (c *Client) Tile(ctx context.Context, level, n int64, width int) ([]byte, error) {
+	return c.logFile(ctx, TilePath(int(level), n, width), int64(width)*tlog.HashSize)
+}
+
+// EntryBundle is the nth bundle of entries, width entries long.
+func (c *Client) EntryBundle(ctx context.Context, n int64, width int) ([]byte, error) {
+	return c.logFile(ctx, TilePath(-1, n, width), bundleLimit)
+}
+
+func (c *Client) logFile(ctx context.Context, path string, limit int64) ([]byte, error) {
+	return c.getBytes(ctx, limit, append([]string{"v1", "log"}, strings.Split(path, "/")...)...)
+}
+
+// TilePath is where a tile stands below the log's address, and in a directory
+// that mirrors it: "tile/0/x001/234" and, when it is not full,
+// "tile/0/x001/234.p/17". Level -1 is a bundle of entries: "tile/entries/…".
+// Unlike tlog.Tile.Path it names no height (C2SP tlog-tiles).
+func TilePath(level int, n int64, width int) string {
+	kind := "entries"
+	if level >= 0 {
+		kind = fmt.Sprint(level)
+	}
+	number := fmt.Sprintf("%03d", n%1000)
+	for n /= 1000; n > 0; n /= 1000 {
+		number = fmt.Sprintf("x%03d/%s", n%1000, number)
+	}
+	if width < TileWidth {
+		number += fmt.Sprintf(".p/%d", width)
+	}
+	return "tile/" + kind + "/" + number
+}

@@ -1,0 +1,104 @@
+package httpclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"tram/exchange"
+)
+
+// AgencyPage is a part of the directory. Cursor goes on from it; it is empty at
+// the end.
+type AgencyPage struct {
+	Agencies []exchange.Agency `json:"agencies"`
+	Cursor   string            `json:"cursor"`
+}
+
+// Agencies lists the directory.
+func (c *Client) Agencies(ctx context.Context, cursor string, limitTo int) (AgencyPage, error) {
+	v := values("cursor", cursor)
+	limit(v, limitTo)
+	return getJSON[AgencyPage](ctx, c, v, "v1", "agencies")
+}
+
+// Agency finds an agency by its code or an alias.
+func (c *Client) Agency(ctx context.Context, code string) (exchange.Agency, error) {
+	return getJSON[exchange.Agency](ctx, c, nil, "v1", "agencies", code)
+}
+
+// PutAgency keeps an entry of the directory; Version is the one that was read,
+// 0 for a new entry. certificates are further ones to register, in PEM.
+func (c *Client) PutAgency(ctx context.Context, a exchange.Agency, certificates ...string) (exchange.Agency, error) {
+	entry := struct {
+		exchange.Agency
+		PEM []string `json:"pem,omitempty"`
+	}{a, certificates}
+	return sendJSON[exchange.Agency](ctx, c, http.MethodPut, entry, "v1", "agencies", a.Code)
+}
+
+// Systems lists the systems, without digests of their secrets.
+func (c *Client) Systems(ctx context.Context) ([]exchange.System, error) {
+	list, err := getJSON[struct {
+		Systems []exchange.System `json:"systems"`
+	}](ctx, c, nil, "v1", "systems")
+	return list.Systems, err
+}
+
+// System is one system.
+func (c *Client) System(ctx context.Context, id string) (exchange.System, error) {
+	return getJSON[exchange.System](ctx, c, nil, "v1", "systems", id)
+}
+
+// PutSystem keeps a system; Version is the one that was read, 0 for a new one.
+func (c *Client) PutSystem(ctx context.Context, s exchange.System) (exchange.System, error) {
+	return sendJSON[exchange.System](ctx, c, http.MethodPut, s, "v1", "systems", s.ID)
+}
+
+// IssueSystemSecret makes a new secret, which is shown this once. The former one
+// is taken for a while yet.
+func (c *Client) IssueSystemSecret(ctx context.Context, id string) (string, error) {
+	return c.secret(ctx, "systems", id)
+}
+
+// Users lists the people who operate, administer or audit the hub.
+func (c *Client) Users(ctx context.Context) ([]exchange.User, error) {
+	list, err := getJSON[struct {
+		Users []exchange.User `json:"users"`
+	}](ctx, c, nil, "v1", "users")
+	return list.Users, err
+}
+
+// PutUser keeps a person; Version is the one that was read, 0 for a new one.
+func (c *Client) PutUser(ctx context.Context, u exchange.User) (exchange.User, error) {
+	return sendJSON[exchange.User](ctx, c, http.MethodPut, u, "v1", "users", u.ID)
+}
+
+// IssueUserSecret makes a new secret, which is shown this once. The former one
+// is taken for a while yet.
+func (c *Client) IssueUserSecret(ctx context.Context, id string) (string, error) {
+	return c.secret(ctx, "users", id)
+}
+
+func (c *Client) secret(ctx context.Context, of, id string) (string, error) {
+	issued, err := sendJSON[struct {
+		Secret string `json:"secret"`
+	}](ctx, c, http.MethodPost, struct{}{}, "v1", of, id, "secret")
+	return issued.Secret, err
+}
+
+// Backup has the hub write a copy of its ledger and vault into a directory of
+// its own machine.
+func (c *Client) Backup(ctx context.Context, directory string) error {
+	b, err := json.Marshal(map[string]string{"directory": directory})
+	if err != nil {
+		return fmt.Errorf("writing the request: %w", err)
+	}
+	resp, err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "backup"}, body: bytesBody(b),
+		header: map[string]string{"Content-Type": "application/json"}})
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
