@@ -1,0 +1,168 @@
+package edxml
+
+import (
+	"cmp"
+	"io"
+	"strings"
+
+	"tram/exchange"
+	"tram/signing"
+)
+
+// Options bound what a package may hold. Zero fields mean the default.
+type Options struct {
+	// Attachments is how many a package may have; 200.
+	Attachments int
+	// Unpacked is how many bytes one file in a ZIP may unpack to; 256 MiB.
+	Unpacked int64
+	// Total is how many bytes all attachments may decode and unpack to; 1 GiB.
+	Total int64
+	// Document bounds the XML document itself.
+	Document signing.Limits
+}
+
+// Format is the exchange.Format of edXML packages.
+type Format struct{ o Options }
+
+// New returns the format within the limits of o.
+func New(o Options) Format {
+	o.Attachments = cmp.Or(o.Attachments, 200)
+	o.Unpacked = cmp.Or(o.Unpacked, 256<<20)
+	o.Total = cmp.Or(o.Total, 1<<30)
+	return Format{o}
+}
+
+// Decoder starts on one document.
+func (f Format) Decoder() exchange.Decoder {
+	return &decoder{
+		o:        f.o,
+		budget:   &budget{entry: f.o.Unpacked, total: f.o.Total},
+		contents: map[*signing.Element]*content{},
+	}
+}
+
+// decoder takes the attachments' contents of one document while it is read.
+type decoder struct {
+	o        Options
+	budget   *budget
+	contents map[*signing.Element]*content
+}
+
+// Options are what signing.Read needs: the attachments' contents stream to the
+// decoder, and the signature may stand in the header, where the standard has it.
+func (d *decoder) Options() signing.Options {
+	header := []signing.Name{{Space: Namespace, Local: "edXML"}, {Space: Namespace, Local: "edXMLEnvelope"}, {Space: Namespace, Local: "edXMLHeader"}}
+	return signing.Options{Limits: d.o.Document, Stream: d.stream, SignatureIn: [][]signing.Name{header}}
+}
+
+func (d *decoder) stream(e *signing.Element) io.Writer {
+	if e.Local != "ContentTransferEncoded" || e.Parent == nil {
+		return nil
+	}
+	if e.Space != Namespace {
+		return io.Discard // unknown, or the whole document is in a wrong namespace
+	}
+	c := newContent(e, d.budget)
+	d.contents[e] = c
+	return c
+}
+
+// Decode makes a package of the document.
+func (d *decoder) Decode(doc *signing.Document) (exchange.Package, error) {
+	r := &reading{}
+	envelope := r.envelope(doc.Root)
+	if r.refused != nil {
+		return exchange.Package{}, r.refused
+	}
+	p := r.message(envelope)
+	p.Attachments = r.attachments(d, doc.Root, r.one(envelope, "edXMLBody"))
+	if r.refused != nil {
+		return exchange.Package{}, r.refused
+	}
+	p.Digest, p.Size = doc.Digest, doc.Size
+	p.Content, p.Signature = exchange.Digest(doc.Digest), nil
+	if doc.Signature != nil {
+		p.Content, p.Signature = doc.Signature.SignedInfo, signature(doc.Signature)
+	}
+	p.Warnings = r.warnings
+	return p, nil
+}
+
+// signature is what a verified signature says.
+func signature(s *signing.Signature) *exchange.Signature {
+	return &exchange.Signature{
+		Method:      s.Method,
+		Certificate: exchange.DigestOf(s.Certificate.Raw),
+		Subject:     s.Certificate.Subject.String(),
+		Serial:      s.Certificate.SerialNumber.String(),
+	}
+}
+
+// envelope checks the outer shape and finds the envelope.
+func (r *reading) envelope(root *signing.Element) *signing.Element {
+	r.root(root)
+	e := r.need(root, "<edXML:edXMLEnvelope>", "edXMLEnvelope")
+	body := r.one(e, "edXMLBody")
+	if body != nil {
+		r.noReport(body)
+	}
+	r.misplaced(root)
+	return e
+}
+
+// root checks the root element.
+func (r *reading) root(root *signing.Element) {
+	envelope := strings.EqualFold(root.Local, "edXMLEnvelope")
+	if !envelope && !strings.EqualFold(root.Local, "edXML") {
+		r.refuse(ruleNotEdXML.With(excerpt(root.Local)), root)
+	}
+	if root.Space != Namespace {
+		r.refuse(ruleNamespace.With(root.Local, excerpt(root.Space)), root)
+	}
+	if envelope {
+		r.refuse(ruleEnvelopeRoot.With(root.Local), root)
+	}
+	if root.Local != "edXML" {
+		r.refuse(ruleElementName.With(root.Local, "edXML"), root)
+	}
+}
+
+// noReport refuses the malware reports that use the same envelope.
+func (r *reading) noReport(body *signing.Element) {
+	for _, c := range body.Children {
+		if c.Local == "AVReport" {
+			r.refuse(ruleReport.With(), c)
+		}
+	}
+}
+
+// misplaced refuses attachments that stand where receivers pass over them, or
+// some do.
+func (r *reading) misplaced(e *signing.Element) {
+	for _, c := range e.Children {
+		if wants, ok := attachmentParents[c.Local]; ok && c.Space == Namespace && !under(c, wants) {
+			r.refuse(ruleAttachmentPlace.With(), c)
+		}
+		r.misplaced(c)
+	}
+}
+
+// attachmentParents are the elements of an attachment and the path they stand
+// under.
+var attachmentParents = map[string][]string{
+	"AttachmentEncoded":      {"edXML"},
+	"Attachment":             {"AttachmentEncoded", "edXML"},
+	"ContentTransferEncoded": {"Attachment", "AttachmentEncoded", "edXML"},
+}
+
+// under says whether an element's ancestors are these, from the nearest to the
+// root.
+func under(e *signing.Element, ancestors []string) bool {
+	for _, name := range ancestors {
+		e = e.Parent
+		if e == nil || e.Local != name || e.Space != Namespace {
+			return false
+		}
+	}
+	return e.Parent == nil
+}
