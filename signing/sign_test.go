@@ -2,7 +2,6 @@ package signing_test
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -11,9 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/beevik/etree"
-	dsig "github.com/russellhaering/goxmldsig"
 
 	"tram/signing"
 )
@@ -55,49 +51,15 @@ func sign(t testing.TB, doc string, h holder, place []signing.Name) []byte {
 	return signed.Bytes()
 }
 
-func TestSignedPackagesVerifyEverywhere(t *testing.T) {
-	xmlsec1, java := program(t, "xmlsec1"), program(t, "java")
-	dir := t.TempDir()
-	var files []string
-	for kind, h := range holders() {
-		for name, doc := range packages() {
-			for at, place := range map[string][]signing.Name{"header": header, "root": nil} {
-				signed := sign(t, doc, h, place)
-				file := filepath.Join(dir, kind+" "+name+" "+at+".xml")
-				writeFile(t, file, signed)
-				files = append(files, file)
-				verifyByXmlsec(t, xmlsec1, h, file)
-				if strings.HasPrefix(kind, "RSA") && name != "attribute over lines" { // goxmldsig does not normalise attribute values
-					verifyByGoxmldsig(t, signed, h.chain[0])
-				}
-			}
-		}
-	}
-	run(t, java, append([]string{"testdata/VerifyXML.java"}, files...)...)
-}
-
-func verifyByGoxmldsig(t *testing.T, signed []byte, leaf *x509.Certificate) {
-	t.Helper()
-	doc := etree.NewDocument()
-	if err := doc.ReadFromBytes(signed); err != nil {
-		t.Fatal(err)
-	}
-	trust := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{leaf}})
-	if _, err := trust.Validate(doc.Root()); err != nil {
-		t.Errorf("goxmldsig: %v", err)
-	}
-}
-
 func TestSignedPackagesAreRead(t *testing.T) {
 	for kind, h := range holders() {
-		for name, doc := range packages() {
-			read, err := signing.Read(bytes.NewReader(sign(t, doc, h, header)), signing.Options{SignatureIn: [][]signing.Name{header}})
-			if err != nil {
-				t.Fatalf("%s, %s: %v", kind, name, err)
-			}
-			if read.Signature == nil || !read.Signature.Certificate.Equal(h.chain[0]) {
-				t.Errorf("%s, %s: signed by %+v", kind, name, read.Signature)
-			}
+		signed := sign(t, packages()["line ends of Windows"], h, header)
+		read, err := signing.Read(bytes.NewReader(signed), signing.Options{SignatureIn: [][]signing.Name{header}})
+		if err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		if read.Signature == nil || !read.Signature.Certificate.Equal(h.chain[0]) {
+			t.Errorf("%s: signed by %+v", kind, read.Signature)
 		}
 	}
 }
