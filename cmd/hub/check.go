@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"tram/adapters/bolt"
+	"tram/adapters/disk"
+	"tram/exchange"
+)
+
+// Terms within which "hub check" warns.
+const (
+	expiryWarning = 60 * 24 * time.Hour
+	freeWarning   = 10 << 30
+	freeFailure   = 256 << 20
+)
+
+// finding is one thing that was looked at.
+type finding struct {
+	What   string `json:"what"`
+	State  string `json:"state"` // "ok", "warning" or "failed"
+	Detail string `json:"detail"`
+	Do     string `json:"do,omitempty"`
+}
+
+func checkCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:     "check",
+		GroupID: "run",
+		Short:   "Look at configuration, keys, disk and record, and say what to do",
+		Long: `check looks at everything the hub needs: configuration, keys and certificates
+(days left), free disk, and, while the hub is stopped, the whole ledger: indexes,
+the Merkle tree against its leaves, every receipt against its leaf, and that
+every package's bytes are in the vault.
+
+Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
+3 warnings only.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(o.config)
+			if err != nil {
+				return err
+			}
+			findings := check(c.Context(), cfg, time.Now())
+			if err := o.show(c, findings, func(w io.Writer) {
+				for _, f := range findings {
+					fmt.Fprintf(w, "%s\t%s\t%s\n", f.State, f.What, f.Detail)
+					if f.Do != "" {
+						fmt.Fprintf(w, "\t\t→ %s\n", f.Do)
+					}
+				}
+			}); err != nil {
+				return err
+			}
+			return verdict(findings)
+		},
+	}
+}
+
+func verdict(findings []finding) error {
+	worst := error(nil)
+	for _, f := range findings {
+		switch f.State {
+		case "failed":
+			return errors.New("something is broken; see above")
+		case "warning":
+			worst = errWarnings
+		}
+	}
+	return worst
+}
+
+func check(ctx context.Context, cfg config, now time.Time) []finding {
+	findings := []finding{{What: "configuration", State: "ok", Detail: cfg.path}}
+	findings = append(findings, checkKeys(cfg)...)
+	for _, file := range []struct{ what, path string }{
+		{"TLS certificate", cfg.TLS.Certificate}, {"sealing certificate", cfg.Seal.Certificate}, {"trusted roots", cfg.Trust.Roots},
+	} {
+		if file.path != "" {
+			findings = append(findings, checkCertificates(file.what, file.path, now)...)
+		}
+	}
+	return append(findings, checkStores(ctx, cfg)...)
+}
+
+func checkKeys(cfg config) []finding {
+	if _, err := loadKeys(cfg); err != nil {
+		return []finding{{What: "keys", State: "failed", Detail: err.Error(), Do: "put the file named there in place, or correct its path in " + cfg.path}}
+	}
+	findings := []finding{{What: "keys", State: "ok", Detail: "all can be read and fit their certificates"}}
+	for _, path := range []string{cfg.TLS.Key, cfg.Seal.Key, cfg.Log.Key, cfg.Webhook.Key} {
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			findings = append(findings, finding{What: "keys", State: "warning",
+				Detail: fmt.Sprintf("%s may be read by others (mode %o)", path, info.Mode().Perm()), Do: "chmod 600 " + path})
+		}
+	}
+	return findings
+}
+
+func checkCertificates(what, path string, now time.Time) []finding {
+	list, err := readCertificates(path)
+	if err != nil {
+		return []finding{{What: what, State: "failed", Detail: err.Error(), Do: "put the PEM certificates there"}}
+	}
+	var findings []finding
+	for _, c := range list {
+		findings = append(findings, checkDates(what, c, now))
+	}
+	return findings
+}
+
+func checkDates(what string, c *x509.Certificate, now time.Time) finding {
+	left := c.NotAfter.Sub(now)
+	f := finding{What: what, State: "ok", Detail: fmt.Sprintf("%s: %d days left", c.Subject, int(left.Hours()/24))}
+	switch {
+	case now.After(c.NotAfter) || now.Before(c.NotBefore):
+		f.State, f.Detail = "failed", fmt.Sprintf("%s: not valid now, only from %s to %s", c.Subject, c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))
+		f.Do = "get a new certificate, and check this machine's clock"
+	case left < expiryWarning:
+		f.State, f.Do = "warning", "get a new certificate before "+c.NotAfter.Format(time.DateOnly)
+	}
+	return f
+}
+
+func checkStores(ctx context.Context, cfg config) []finding {
+	vault, err := disk.Open(cfg.Vault, disk.Options{})
+	if err != nil {
+		return []finding{{What: "vault", State: "failed", Detail: err.Error(), Do: "correct vault in " + cfg.path}}
+	}
+	findings := []finding{checkFree(ctx, vault)}
+	if _, err := os.Stat(cfg.Ledger); err != nil {
+		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "correct ledger in " + cfg.path + ", or restore a backup"})
+	}
+	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return append(findings, finding{What: "ledger", State: "ok", Detail: filepath.Base(cfg.Ledger) + " is in use by the running hub; stop it to check the whole record"})
+	}
+	if err != nil {
+		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "restore a backup, and keep this file for inspection"})
+	}
+	err = errors.Join(checkRecord(ctx, ledger, vault), ledger.Close())
+	if err != nil {
+		return append(findings, finding{What: "record", State: "failed", Detail: err.Error(), Do: "keep the files as they are, restore a backup aside, and compare"})
+	}
+	return append(findings, finding{What: "record", State: "ok", Detail: "indexes, tree, receipts and packages agree"})
+}
+
+func checkFree(ctx context.Context, vault *disk.Vault) finding {
+	free, err := vault.Free(ctx)
+	f := finding{What: "disk", State: "ok", Detail: fmt.Sprintf("%.1f GiB free for packages", float64(free)/(1<<30))}
+	switch {
+	case err != nil:
+		return finding{What: "disk", State: "failed", Detail: err.Error(), Do: "see why the vault's file system cannot be read"}
+	case free < freeFailure:
+		f.State, f.Do = "failed", "free space now: the hub takes nothing in"
+	case free < freeWarning:
+		f.State, f.Do = "warning", "free space soon"
+	}
+	return f
+}
+
+// checkRecord checks the whole ledger, and that the vault holds every package.
+func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault) error {
+	if err := ledger.Check(ctx); err != nil {
+		return err
+	}
+	for cursor := ""; ; {
+		packages, next, err := ledger.Packages(ctx, exchange.PackageQuery{Cursor: cursor, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, p := range packages {
+			content, err := vault.Open(ctx, p.Digest)
+			if err != nil {
+				return fmt.Errorf("the bytes of package %s: %w", p.ID, err)
+			}
+			h := sha256.New()
+			_, err = io.Copy(h, content)
+			if err := errors.Join(err, content.Close()); err != nil {
+				return fmt.Errorf("reading package %s: %w", p.ID, err)
+			}
+			if exchange.Digest(h.Sum(nil)) != p.Digest {
+				return fmt.Errorf("the bytes of package %s are not those that were accepted", p.ID)
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}

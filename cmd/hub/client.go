@@ -1,0 +1,68 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"tram/adapters/httpclient"
+)
+
+// dial connects to the running hub as the operator that the configuration
+// names. Operators' commands ask the hub: the ledger's file has one owner.
+func dial(o *options) (*httpclient.Client, error) {
+	cfg, err := loadConfig(o.config)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := readSecret(cfg.Client.SecretFile)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("client.secret_file: %w", err)}
+	}
+	c := httpclient.Config{URL: cfg.Client.URL, ID: "user:" + cfg.Client.User, Secret: secret, UserAgent: "tram-hub", Attempts: 2}
+	if cfg.Client.Roots != "" {
+		roots, err := readCertificates(cfg.Client.Roots)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("client.roots: %w", err)}
+		}
+		c.Roots = x509.NewCertPool()
+		for _, r := range roots {
+			c.Roots.AddCert(r)
+		}
+	}
+	client, err := httpclient.New(c)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("client: %w", err)}
+	}
+	return client, nil
+}
+
+// asking is a command that asks the running hub.
+func asking(o *options, use, short string, args cobra.PositionalArgs,
+	ask func(c *cobra.Command, hub *httpclient.Client, args []string) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(c *cobra.Command, args []string) error {
+		hub, err := dial(o)
+		if err != nil {
+			return err
+		}
+		defer hub.Close()
+		return ask(c, hub, args)
+	}}
+}
+
+// show prints a value as JSON, or by text.
+func (o *options) show(c *cobra.Command, v any, text func(w io.Writer)) error {
+	out := c.OutOrStdout()
+	if o.json {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	text(w)
+	return w.Flush()
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// config is the hub's configuration file. Paths that are not absolute are taken
+// from the file's own directory. "hub init" writes one.
+type config struct {
+	// Hub is who issues the receipts.
+	Hub struct {
+		// Code identifies the hub in receipts, for example "truc.camau.example".
+		Code string `yaml:"code"`
+		// Name is the hub's name for people.
+		Name string `yaml:"name"`
+		// Policy is the URI of the policy that receipts are issued under; absent:
+		// "urn:tram:policy:1".
+		Policy string `yaml:"policy"`
+	} `yaml:"hub"`
+
+	// Listen is where agencies connect, "host:port".
+	Listen string `yaml:"listen"`
+	// Operators is where /metrics, /healthz and /readyz are served; absent: only
+	// health, on Listen. Keep it on a loopback or management address.
+	Operators string `yaml:"operators"`
+
+	// TLS is the server's certificate. The hub serves TLS itself.
+	TLS struct {
+		Certificate string `yaml:"certificate"`
+		Key         string `yaml:"key"`
+		// Plain serves plain HTTP instead, for use behind a proxy that ends
+		// TLS; client certificates do not work then.
+		Plain bool `yaml:"plain"`
+	} `yaml:"tls"`
+
+	// Ledger is the path of the ledger file. It must exist, so that a mistyped
+	// path cannot start a second, empty record. Create it with "hub init".
+	Ledger string `yaml:"ledger"`
+	// Vault is the directory of packages' bytes. It must exist too.
+	Vault string `yaml:"vault"`
+
+	// Trust says which certificates agencies may sign with.
+	Trust struct {
+		// Roots is a PEM file of root certificates.
+		Roots string `yaml:"roots"`
+		// Intermediates is a PEM file of further issuers; absent: none.
+		Intermediates string `yaml:"intermediates"`
+	} `yaml:"trust"`
+
+	// Seal is the key that receipts are sealed with.
+	Seal struct {
+		Key         string `yaml:"key"`
+		Certificate string `yaml:"certificate"` // PEM, the key's own first
+	} `yaml:"seal"`
+
+	// Log is the Merkle log of all receipts.
+	Log struct {
+		// Origin names the log in its checkpoints: a URL without scheme.
+		Origin string `yaml:"origin"`
+		// Key is the file of its signing key.
+		Key string `yaml:"key"`
+	} `yaml:"log"`
+
+	// Webhook announces deliveries to agencies that asked for it.
+	Webhook struct {
+		// Key is the PEM file of the Ed25519 key that signs announcements.
+		Key string `yaml:"key"`
+		// Allow are the networks that announcements may go to, as CIDR;
+		// absent: every address but loopback and link-local ones.
+		Allow []string `yaml:"allow"`
+		// Roots is a PEM file of certificates to trust beside the system's.
+		Roots string `yaml:"roots"`
+	} `yaml:"webhook"`
+
+	// Delivery says how long and how often.
+	Delivery struct {
+		// Deadline is how long a recipient has to answer; absent: 168h.
+		Deadline duration `yaml:"deadline"`
+		// RetryFirst is the wait before the second attempt to announce; absent: 30s.
+		RetryFirst duration `yaml:"retry_first"`
+		// RetryMost is the longest wait between attempts; absent: 1h.
+		RetryMost duration `yaml:"retry_most"`
+	} `yaml:"delivery"`
+
+	// Limits bound what one caller may ask for.
+	Limits struct {
+		// Package is the most bytes of one package; absent: 1GiB.
+		Package size `yaml:"package"`
+		// RequestsPerSecond is for each system; absent: 200.
+		RequestsPerSecond float64 `yaml:"requests_per_second"`
+		// Bodies is how many packages are taken in at once; absent: 256.
+		Bodies int `yaml:"bodies"`
+	} `yaml:"limits"`
+
+	// Client is what the operators' commands on this machine connect with.
+	Client struct {
+		URL        string `yaml:"url"`
+		User       string `yaml:"user"`
+		SecretFile string `yaml:"secret_file"`
+		Roots      string `yaml:"roots"`
+	} `yaml:"client"`
+
+	path   string
+	source []byte
+}
+
+// loadConfig reads and checks a configuration file, and tells all that is wrong
+// with it, each with its line.
+func loadConfig(path string) (config, error) {
+	if env := os.Getenv("TRAM_CONFIG"); env != "" && path == "hub.yaml" {
+		path = env
+	}
+	source, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return config{}, usageError{fmt.Errorf("there is no configuration file %s; create a hub with \"hub init DIR\", or name its file with --config", path)}
+	}
+	if err != nil {
+		return config{}, usageError{err}
+	}
+	c := config{path: path, source: source}
+	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(&c); err != nil {
+		return config{}, usageError{fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))}
+	}
+	c.defaults()
+	if err := c.validate(); err != nil {
+		return config{}, usageError{err}
+	}
+	c.resolve()
+	return c, nil
+}
+
+func (c *config) defaults() {
+	setDefault(&c.Hub.Policy, "urn:tram:policy:1")
+	setDefault(&c.Delivery.Deadline, duration(7*24*time.Hour))
+	setDefault(&c.Delivery.RetryFirst, duration(30*time.Second))
+	setDefault(&c.Delivery.RetryMost, duration(time.Hour))
+	setDefault(&c.Limits.Package, 1<<30)
+	setDefault(&c.Limits.RequestsPerSecond, 200)
+	setDefault(&c.Limits.Bodies, 256)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate collects everything that is missing or makes no sense.
+func (c *config) validate() error {
+	var problems []error
+	wrong := func(key, what string) {
+		problems = append(problems, fmt.Errorf("%s:%d: %s %s", c.path, c.line(key), key, what))
+	}
+	required := map[string]string{"hub.code": c.Hub.Code, "hub.name": c.Hub.Name, "listen": c.Listen, "ledger": c.Ledger,
+		"vault": c.Vault, "trust.roots": c.Trust.Roots, "seal.key": c.Seal.Key, "seal.certificate": c.Seal.Certificate,
+		"log.origin": c.Log.Origin, "log.key": c.Log.Key, "webhook.key": c.Webhook.Key}
+	if !c.TLS.Plain {
+		required["tls.certificate"], required["tls.key"] = c.TLS.Certificate, c.TLS.Key
+	}
+	for _, key := range slices.Sorted(maps.Keys(required)) {
+		if required[key] == "" {
+			wrong(key, "is missing")
+		}
+	}
+	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
+		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
+	}
+	for _, cidr := range c.Webhook.Allow {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			wrong("webhook.allow", "has "+strconv.Quote(cidr)+", which is no network such as 10.0.0.0/8")
+		}
+	}
+	if c.Delivery.RetryMost < c.Delivery.RetryFirst {
+		wrong("delivery.retry_most", "is shorter than retry_first")
+	}
+	return errors.Join(problems...)
+}
+
+// line is where a key stands in the file; the file's end if it does not.
+func (c *config) line(key string) int {
+	file, err := parser.ParseBytes(c.source, 0)
+	if err == nil {
+		if path, err := yaml.PathString("$." + key); err == nil {
+			if node, err := path.FilterFile(file); err == nil && node != nil {
+				return node.GetToken().Position.Line
+			}
+		}
+	}
+	return bytes.Count(c.source, []byte("\n")) + 1
+}
+
+// resolve takes relative paths from the file's directory.
+func (c *config) resolve() {
+	dir := filepath.Dir(c.path)
+	for _, p := range []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates,
+		&c.Seal.Key, &c.Seal.Certificate, &c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}
+
+// duration is written as in "30s" or "168h".
+type duration time.Duration
+
+func (d *duration) UnmarshalYAML(text []byte) error {
+	v, err := time.ParseDuration(strings.Trim(strings.TrimSpace(string(text)), `"'`))
+	if err != nil || v <= 0 {
+		return fmt.Errorf("%q is no duration such as 30s, 15m or 168h", bytes.TrimSpace(text))
+	}
+	*d = duration(v)
+	return nil
+}
+
+// size is written in bytes or as in "100MiB".
+type size int64
+
+var sizeShape = regexp.MustCompile(`^(\d+)\s*(|KiB|MiB|GiB)$`)
+
+func (s *size) UnmarshalYAML(text []byte) error {
+	m := sizeShape.FindStringSubmatch(strings.Trim(strings.TrimSpace(string(text)), `"'`))
+	if m == nil {
+		return fmt.Errorf("%q is no size such as 52428800, 50MiB or 1GiB", bytes.TrimSpace(text))
+	}
+	n, err := strconv.ParseInt(m[1], 10, 40)
+	if err != nil {
+		return err
+	}
+	*s = size(n << map[string]int{"": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]])
+	return nil
+}

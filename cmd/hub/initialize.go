@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"tram/adapters/bolt"
+	"tram/adapters/disk"
+	"tram/exchange"
+)
+
+// blueprint is what a new hub is made of.
+type blueprint struct {
+	Dir       string
+	Code      string
+	Name      string
+	Listen    string
+	Operators string
+	Hosts     []string
+	Roots     string // PEM file of the authorities that agencies' certificates come from
+	Admin     string
+	WebhookTo []string // networks that announcements may go to, in CIDR form
+}
+
+func initCommand(_ *options) *cobra.Command {
+	b := blueprint{}
+	c := &cobra.Command{
+		Use:     "init DIR",
+		GroupID: "run",
+		Short:   "Create a hub: its ledger, vault, keys and configuration",
+		Long: `init creates a directory that holds everything a hub needs: an empty ledger and
+vault, a sealing key and a log key, a TLS certificate from an authority made for
+this hub, an administrator whose secret is in admin.secret, and hub.yaml.
+
+Agencies sign with certificates of the authorities in trust/roots.pem. Give your
+authority's file with --roots, or put it there before starting the hub.
+"hub serve" never creates anything, so that a mistyped path cannot start a
+second, empty record.`,
+		Example: "  hub init /srv/hub --code truc.camau.example --name 'Trục liên thông Cà Mau' --roots rootca.pem\n  hub serve --config /srv/hub/hub.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			b.Dir = args[0]
+			if err := b.create(c.Context(), time.Now()); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "created %s\nstart it with: hub serve --config %s\n", b.Dir, filepath.Join(b.Dir, "hub.yaml"))
+			return nil
+		},
+	}
+	c.Flags().StringVar(&b.Code, "code", "hub.example", "the hub's identifier in receipts")
+	c.Flags().StringVar(&b.Name, "name", "Trạm", "the hub's name for people")
+	c.Flags().StringVar(&b.Listen, "listen", "127.0.0.1:8443", "where agencies connect")
+	c.Flags().StringVar(&b.Operators, "operators", "127.0.0.1:9443", "where metrics and health are served")
+	c.Flags().StringSliceVar(&b.Hosts, "host", []string{"localhost", "127.0.0.1", "::1"}, "names and addresses for the TLS certificate")
+	c.Flags().StringVar(&b.Roots, "roots", "", "PEM file of the authorities of agencies' certificates")
+	c.Flags().StringVar(&b.Admin, "admin", "admin", "identifier of the first administrator")
+	return c
+}
+
+// create makes the hub's directory. It makes nothing in a directory that is in
+// use already.
+func (b blueprint) create(ctx context.Context, now time.Time) error {
+	for _, part := range []string{"hub.yaml", "ledger.db", "vault", "keys"} {
+		if _, err := os.Stat(filepath.Join(b.Dir, part)); !errors.Is(err, os.ErrNotExist) {
+			return usageError{fmt.Errorf("%s exists already; a hub is created once, in an empty directory", filepath.Join(b.Dir, part))}
+		}
+	}
+	for _, dir := range []string{"", "keys", "trust"} {
+		if err := os.MkdirAll(filepath.Join(b.Dir, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := b.createKeys(now); err != nil {
+		return err
+	}
+	if err := disk.Create(b.path("vault")); err != nil {
+		return err
+	}
+	if err := b.createLedger(ctx, now); err != nil {
+		return err
+	}
+	return b.writeConfig() // last: without it there is no hub
+}
+
+func (b blueprint) path(parts ...string) string {
+	return filepath.Join(append([]string{b.Dir}, parts...)...)
+}
+
+func (b blueprint) createKeys(now time.Time) error {
+	authority, err := newAuthority(b.Name+" TLS", "", now)
+	if err != nil {
+		return err
+	}
+	tlsKey, err := newECKey()
+	if err != nil {
+		return err
+	}
+	server, err := authority.server(b.Hosts, tlsKey.Public(), now)
+	if err != nil {
+		return err
+	}
+	sealKey, err := newECKey()
+	if err != nil {
+		return err
+	}
+	template := certificateTemplate(b.Name, b.Code, now, sealYears)
+	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+	seal, err := issuer{certificate: template, key: sealKey}.issue(template, sealKey.Public())
+	if err != nil {
+		return err
+	}
+	webhookKey, err := newEdKey()
+	if err != nil {
+		return err
+	}
+	logKey, _, err := note.GenerateKey(rand.Reader, b.origin())
+	if err != nil {
+		return err
+	}
+	roots, err := b.roots()
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		writeKey(b.path("keys", "tls.key"), tlsKey),
+		writeCertificates(b.path("keys", "tls.pem"), server, authority.certificate),
+		writeCertificates(b.path("keys", "tls-root.pem"), authority.certificate),
+		writeKey(b.path("keys", "seal.key"), sealKey),
+		writeCertificates(b.path("keys", "seal.pem"), seal),
+		writeKey(b.path("keys", "webhook.key"), webhookKey),
+		writeNew(b.path("keys", "log.key"), []byte(logKey+"\n"), 0o600),
+		writeNew(b.path("trust", "roots.pem"), roots, 0o644),
+	)
+}
+
+func (b blueprint) roots() ([]byte, error) {
+	if b.Roots == "" {
+		return []byte("# put the certificates (PEM) of the authorities here that agencies' certificates come from\n"), nil
+	}
+	if _, err := readCertificates(b.Roots); err != nil {
+		return nil, usageError{err}
+	}
+	return os.ReadFile(b.Roots)
+}
+
+func (b blueprint) origin() string { return b.Code + "/log" }
+
+// createLedger makes the ledger with its first leaf: who created the hub, and
+// the first administrator.
+func (b blueprint) createLedger(ctx context.Context, now time.Time) error {
+	secret, kept, err := exchange.NewSecret(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := bolt.Create(b.path("ledger.db")); err != nil {
+		return err
+	}
+	ledger, err := bolt.Open(b.path("ledger.db"), bolt.Options{})
+	if err != nil {
+		return err
+	}
+	admin := exchange.User{ID: b.Admin, Name: b.Admin, Role: exchange.Administrator, Secrets: []exchange.Secret{kept}}
+	err = ledger.Update(ctx, exchange.Change{
+		Users:   []exchange.User{admin},
+		Actions: []exchange.Action{{ID: "init", Time: now.UTC().Truncate(time.Millisecond), Actor: "hub init", Verb: "init", Object: b.Code}},
+	})
+	if err := errors.Join(err, ledger.Close()); err != nil {
+		return err
+	}
+	return writeNew(b.path("admin.secret"), []byte(secret+"\n"), 0o600)
+}
+
+func (b blueprint) writeConfig() error {
+	var text strings.Builder
+	if err := configTemplate.Execute(&text, b); err != nil {
+		return err
+	}
+	return writeNew(b.path("hub.yaml"), []byte(text.String()), 0o600)
+}
+
+// URL is where this machine reaches the hub.
+func (b blueprint) URL() string { return "https://" + b.Listen }
+
+// Origin names the log.
+func (b blueprint) Origin() string { return b.origin() }
+
+var configTemplate = template.Must(template.New("hub.yaml").Parse(`# The hub's configuration. Paths are relative to this file.
+hub:
+  code: {{printf "%q" .Code}}
+  name: {{printf "%q" .Name}}
+  policy: urn:tram:policy:1
+
+listen: {{printf "%q" .Listen}}        # where agencies connect
+operators: {{printf "%q" .Operators}}     # metrics and health; keep it off the agencies' network
+
+tls:
+  certificate: keys/tls.pem
+  key: keys/tls.key
+
+ledger: ledger.db
+vault: vault
+
+trust:
+  roots: trust/roots.pem       # authorities of agencies' signing certificates
+
+seal:                          # receipts are sealed with this key
+  key: keys/seal.key
+  certificate: keys/seal.pem
+
+log:                           # the Merkle log of all receipts
+  origin: {{printf "%q" .Origin}}
+  key: keys/log.key
+
+webhook:                       # announcements to agencies that asked for them
+  key: keys/webhook.key
+{{- if .WebhookTo}}
+  allow: {{"["}}{{range $i, $n := .WebhookTo}}{{if $i}}, {{end}}{{printf "%q" $n}}{{end}}{{"]"}}
+{{- end}}
+
+delivery:
+  deadline: 168h               # an unanswered delivery fails after this, with a receipt
+  retry_first: 30s
+  retry_most: 1h
+
+limits:
+  package: 1GiB
+  requests_per_second: 200     # for each system
+  bodies: 256                  # packages taken in at once
+
+client:                        # what "hub" commands on this machine connect with
+  url: {{printf "%q" .URL}}
+  user: {{printf "%q" .Admin}}
+  secret_file: admin.secret
+  roots: keys/tls-root.pem
+`))

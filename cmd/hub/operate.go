@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tram/adapters/httpclient"
+	"tram/exchange"
+)
+
+func deliveriesCommand(o *options) *cobra.Command {
+	var q exchange.DeliveryQuery
+	var state string
+	c := asking(o, "deliveries [ID]", "List deliveries, newest first, or show one", cobra.MaximumNArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		if len(args) == 1 {
+			item, err := hub.Delivery(c.Context(), exchange.DeliveryID(args[0]))
+			if err != nil {
+				return err
+			}
+			return o.show(c, item, func(w io.Writer) { describeDelivery(w, item) })
+		}
+		q.State = exchange.State(state)
+		page, err := hub.Deliveries(c.Context(), q)
+		if err != nil {
+			return err
+		}
+		return o.show(c, page, func(w io.Writer) {
+			fmt.Fprintln(w, "DELIVERY\tFROM\tTO\tSTATE\tSINCE\tATTEMPTS\tREASON")
+			for _, d := range page.Deliveries {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", d.ID, d.Sender, d.Recipient, d.State, since(d), d.Attempts, why(d))
+			}
+			if page.Cursor != "" {
+				fmt.Fprintf(w, "more: --cursor %s\n", page.Cursor)
+			}
+		})
+	})
+	c.Flags().StringVar(&state, "state", "", "only those in this state: queued, held, consigned, handed-over, rejected, failed, withdrawn")
+	c.Flags().StringVar(&q.Recipient, "to", "", "only those to this agency")
+	c.Flags().StringVar(&q.Sender, "from", "", "only those from this agency")
+	c.Flags().StringVar(&q.Cursor, "cursor", "", "go on from here")
+	c.Flags().IntVar(&q.Limit, "limit", 50, "how many at most")
+	return watch(c)
+}
+
+// watch puts a command into the group of those that watch and steer.
+func watch(c *cobra.Command) *cobra.Command {
+	c.GroupID = "watch"
+	return c
+}
+
+func since(d exchange.Delivery) string {
+	at := d.AcceptedAt
+	for _, later := range []time.Time{d.ConsignedAt, d.SettledAt} {
+		if !later.IsZero() {
+			at = later
+		}
+	}
+	return at.In(vietnam).Format("2006-01-02 15:04:05")
+}
+
+func why(d exchange.Delivery) string {
+	if d.Detail == "" {
+		return string(d.Reason)
+	}
+	if d.Reason == "" {
+		return d.Detail
+	}
+	return string(d.Reason) + ": " + d.Detail
+}
+
+func describeDelivery(w io.Writer, item exchange.InboxItem) {
+	d, p := item.Delivery, item.Package
+	fmt.Fprintf(w, "delivery\t%s\nstate\t%s\t%s\nfrom\t%s\nto\t%s\ndocument\t%s\nsubject\t%s\nsize\t%d bytes\nattempts\t%d\n",
+		d.ID, d.State, why(d), d.Sender, d.Recipient, p.DocumentID, p.Subject, p.Size, d.Attempts)
+	for _, row := range []struct {
+		name string
+		at   time.Time
+	}{{"accepted", d.AcceptedAt}, {"consigned", d.ConsignedAt}, {"fetched", d.FetchedAt}, {"settled", d.SettledAt}, {"next attempt", d.Next}, {"deadline", d.Deadline}} {
+		if !row.at.IsZero() && !(d.State.Final() && (row.name == "next attempt" || row.name == "deadline")) {
+			fmt.Fprintf(w, "%s\t%s\n", row.name, row.at.In(vietnam).Format("2006-01-02 15:04:05"))
+		}
+	}
+	for _, s := range d.Statuses {
+		fmt.Fprintf(w, "status %s\t%s\t%s\n", s.Code, s.At.In(vietnam).Format("2006-01-02 15:04:05"), s.Description)
+	}
+}
+
+func packagesCommand(o *options) *cobra.Command {
+	var q exchange.PackageQuery
+	c := asking(o, "packages [ID]", "List packages, newest first, or show one with its deliveries", cobra.MaximumNArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		if len(args) == 1 {
+			view, err := hub.Package(c.Context(), exchange.PackageID(args[0]))
+			if err != nil {
+				return err
+			}
+			return o.show(c, view, func(w io.Writer) { describePackage(w, view) })
+		}
+		page, err := hub.Packages(c.Context(), q)
+		if err != nil {
+			return err
+		}
+		return o.show(c, page, func(w io.Writer) {
+			fmt.Fprintln(w, "PACKAGE\tKIND\tFROM\tDOCUMENT\tRECIPIENTS\tACCEPTED\tSUBJECT")
+			for _, p := range page.Packages {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", p.ID, p.Kind, p.Sender, p.DocumentID, len(p.Recipients),
+					p.AcceptedAt.In(vietnam).Format("2006-01-02 15:04:05"), p.Subject)
+			}
+			if page.Cursor != "" {
+				fmt.Fprintf(w, "more: --cursor %s\n", page.Cursor)
+			}
+		})
+	})
+	c.Flags().StringVar(&q.Sender, "from", "", "only those from this agency")
+	c.Flags().StringVar(&q.DocumentID, "document", "", "only those with this document identifier (needs --from)")
+	c.Flags().StringVar(&q.Cursor, "cursor", "", "go on from here")
+	c.Flags().IntVar(&q.Limit, "limit", 50, "how many at most")
+	return watch(c)
+}
+
+func describePackage(w io.Writer, view exchange.PackageView) {
+	p := view.Package
+	fmt.Fprintf(w, "package\t%s\nkind\t%s\nfrom\t%s\tby system %s\ndocument\t%s\nsubject\t%s\nsize\t%d bytes\nsha-256\t%s\n",
+		p.ID, p.Kind, p.Sender, p.System, p.DocumentID, p.Subject, p.Size, p.Digest)
+	if p.Signature != nil {
+		fmt.Fprintf(w, "signed by\t%s\n", p.Signature.Subject)
+	}
+	for _, a := range p.Attachments {
+		fmt.Fprintf(w, "attachment\t%s\t%d bytes\n", a.Name, a.Size)
+	}
+	for _, d := range view.Deliveries {
+		fmt.Fprintf(w, "to %s\t%s\t%s\t%s\n", d.Recipient, d.State, since(d), why(d))
+	}
+}
+
+// steering are the commands that act on one delivery.
+func steering(o *options) []*cobra.Command {
+	type act = func(*httpclient.Client, context.Context, exchange.DeliveryID, string) (exchange.Delivery, error)
+	var commands []*cobra.Command
+	for _, s := range []struct {
+		verb, short string
+		do          act
+	}{
+		{"hold", "Take a delivery out of its recipient's sight until it is released", (*httpclient.Client).Hold},
+		{"release", "Put a held delivery back to where it was", (*httpclient.Client).Release},
+		{"retry", "Make a queued delivery's next attempt due now", (*httpclient.Client).Retry},
+		{"cancel", "Fail an open delivery; both sides get the receipt of it", (*httpclient.Client).Cancel},
+	} {
+		var reason string
+		c := asking(o, s.verb+" DELIVERY --reason WHY", s.short, cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+			d, err := s.do(hub, c.Context(), exchange.DeliveryID(args[0]), reason)
+			if err != nil {
+				return err
+			}
+			return o.show(c, d, func(w io.Writer) { fmt.Fprintf(w, "%s\t%s\t%s\n", d.ID, d.State, why(d)) })
+		})
+		c.Flags().StringVar(&reason, "reason", "", "why; it stays on record")
+		_ = c.MarkFlagRequired("reason") // the flag is there
+		commands = append(commands, watch(c))
+	}
+	return commands
+}
+
+func backupCommand(o *options) *cobra.Command {
+	return watch(asking(o, "backup DIR", "Copy ledger and packages into a directory of the hub's machine, while it works", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		dir, err := filepath.Abs(args[0])
+		if err != nil {
+			return err
+		}
+		if err := hub.Backup(c.Context(), dir); err != nil {
+			return err
+		}
+		return o.show(c, map[string]string{"directory": dir}, func(w io.Writer) {
+			fmt.Fprintf(w, "backed up to %s (keys and configuration are not in it)\n", dir)
+		})
+	}))
+}

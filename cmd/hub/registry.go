@@ -1,0 +1,345 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tram/adapters/httpclient"
+	"tram/exchange"
+)
+
+func agencyCommand(o *options) *cobra.Command {
+	c := &cobra.Command{Use: "agency", Short: "Keep the directory of agencies", GroupID: "registry"}
+	c.AddCommand(agencyList(o), agencyShow(o), agencyPut(o), agencyClose(o))
+	return c
+}
+
+func agencyList(o *options) *cobra.Command {
+	return asking(o, "list", "List the agencies", cobra.NoArgs, func(c *cobra.Command, hub *httpclient.Client, _ []string) error {
+		all := []exchange.Agency{}
+		for cursor := ""; ; {
+			page, err := hub.Agencies(c.Context(), cursor, 0)
+			if err != nil {
+				return err
+			}
+			all = append(all, page.Agencies...)
+			if cursor = page.Cursor; cursor == "" {
+				break
+			}
+		}
+		return o.show(c, all, func(w io.Writer) {
+			fmt.Fprintln(w, "CODE\tNAME\tPOLICY\tMODE\tCERTIFICATES\tALIASES")
+			for _, a := range all {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", a.Code, a.Name, policyOf(a), modeOf(a), len(a.Certificates), aliasesOf(a))
+			}
+		})
+	})
+}
+
+func policyOf(a exchange.Agency) exchange.SignaturePolicy {
+	if a.Policy == "" {
+		return exchange.Required
+	}
+	return a.Policy
+}
+
+func modeOf(a exchange.Agency) exchange.DeliveryMode {
+	if a.Mode == "" {
+		return exchange.Pull
+	}
+	return a.Mode
+}
+
+func aliasesOf(a exchange.Agency) string {
+	codes := make([]string, len(a.Aliases))
+	for i, alias := range a.Aliases {
+		codes[i] = alias.Code
+		if !alias.Until.IsZero() {
+			codes[i] += " (until " + alias.Until.Format(time.DateOnly) + ")"
+		}
+	}
+	return strings.Join(codes, ", ")
+}
+
+func agencyShow(o *options) *cobra.Command {
+	return asking(o, "show CODE", "Show one agency, found by any of its codes", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		a, err := hub.Agency(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return o.show(c, a, func(w io.Writer) { describeAgency(w, a) })
+	})
+}
+
+func describeAgency(w io.Writer, a exchange.Agency) {
+	fmt.Fprintf(w, "code\t%s\nname\t%s\nparent\t%s\naliases\t%s\npolicy\t%s\nmode\t%s %s\n",
+		a.Code, a.Name, a.Parent, aliasesOf(a), policyOf(a), modeOf(a), a.Webhook)
+	for _, cert := range a.Certificates {
+		fmt.Fprintf(w, "certificate\t%s\t%s\n", cert.SHA256, cert.Subject)
+	}
+	if !a.Closed.IsZero() {
+		fmt.Fprintf(w, "closed\t%s\n", a.Closed.Format(time.RFC3339))
+	}
+}
+
+// agencyFlags are what "agency put" may change.
+type agencyFlags struct {
+	name, parent, policy, mode, webhook string
+	aliases, certificates, drop         []string
+}
+
+func agencyPut(o *options) *cobra.Command {
+	var f agencyFlags
+	c := asking(o, "put CODE", "Register an agency, or change its entry", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		a, err := hub.Agency(c.Context(), args[0])
+		if err != nil && !httpclient.IsNotFound(err) {
+			return err
+		}
+		if err != nil {
+			a = exchange.Agency{Code: args[0]}
+		}
+		pem, err := f.apply(c, &a)
+		if err != nil {
+			return usageError{err}
+		}
+		a, err = hub.PutAgency(c.Context(), a, pem...)
+		if err != nil {
+			return err
+		}
+		return o.show(c, a, func(w io.Writer) { describeAgency(w, a) })
+	})
+	c.Long = `put registers an agency or changes the entry it has; what no flag names stays.
+
+An agency's certificates are those it signs packages with. During a rotation
+register the new one beside the old one, and drop the old one later.`
+	c.Example = "  hub agency put H12.07 --name 'Sở Tài chính' --alias 000.00.07.H12 --certificate stc.pem"
+	c.Flags().StringVar(&f.name, "name", "", "the agency's name")
+	c.Flags().StringVar(&f.parent, "parent", "", "code of the agency in charge")
+	c.Flags().StringVar(&f.policy, "policy", "", "required: it must sign; if-present: its system's word may stand in")
+	c.Flags().StringVar(&f.mode, "mode", "", "pull: it looks into its inbox; push: it is told by webhook")
+	c.Flags().StringVar(&f.webhook, "webhook", "", "URL that deliveries are announced to")
+	c.Flags().StringArrayVar(&f.aliases, "alias", nil, "another code, CODE or CODE@until-yyyy-mm-dd; repeat for more")
+	c.Flags().StringArrayVar(&f.certificates, "certificate", nil, "PEM file of a signing certificate to add; repeat for more")
+	c.Flags().StringArrayVar(&f.drop, "drop-certificate", nil, "SHA-256 of a certificate to drop; repeat for more")
+	return c
+}
+
+// apply changes the entry by the flags that were given, and returns the
+// certificates to add, in PEM.
+func (f agencyFlags) apply(c *cobra.Command, a *exchange.Agency) (pem []string, err error) {
+	for name, set := range map[string]func(){
+		"name": func() { a.Name = f.name }, "parent": func() { a.Parent = f.parent },
+		"policy": func() { a.Policy = exchange.SignaturePolicy(f.policy) },
+		"mode":   func() { a.Mode = exchange.DeliveryMode(f.mode) }, "webhook": func() { a.Webhook = f.webhook },
+	} {
+		if c.Flags().Changed(name) {
+			set()
+		}
+	}
+	for _, text := range f.aliases {
+		alias, err := parseAlias(text)
+		if err != nil {
+			return nil, err
+		}
+		a.Aliases = append(slices.DeleteFunc(a.Aliases, func(o exchange.Alias) bool { return o.Code == alias.Code }), alias)
+	}
+	for _, digest := range f.drop {
+		before := len(a.Certificates)
+		a.Certificates = slices.DeleteFunc(a.Certificates, func(o exchange.Certificate) bool { return o.SHA256.String() == digest })
+		if len(a.Certificates) == before {
+			return nil, fmt.Errorf("%s has no certificate %s", a.Code, digest)
+		}
+	}
+	for _, path := range f.certificates {
+		if _, err := readCertificates(path); err != nil {
+			return nil, err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		pem = append(pem, string(text))
+	}
+	return pem, nil
+}
+
+func parseAlias(text string) (exchange.Alias, error) {
+	code, until, limited := strings.Cut(text, "@until-")
+	alias := exchange.Alias{Code: code}
+	if !limited {
+		return alias, nil
+	}
+	at, err := time.ParseInLocation(time.DateOnly, until, vietnam)
+	if err != nil {
+		return alias, fmt.Errorf("--alias %s: the date is not yyyy-mm-dd", text)
+	}
+	alias.Until = at
+	return alias, nil
+}
+
+// vietnam is the zone of dates on the command line: there has been one, without
+// summer time, since 1975.
+var vietnam = time.FixedZone("UTC+7", 7*3600)
+
+func agencyClose(o *options) *cobra.Command {
+	return asking(o, "close CODE", "Close an agency: it sends and receives nothing new", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		a, err := hub.Agency(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		a.Closed = time.Now().UTC().Truncate(time.Second)
+		a, err = hub.PutAgency(c.Context(), a)
+		if err != nil {
+			return err
+		}
+		return o.show(c, a, func(w io.Writer) { describeAgency(w, a) })
+	})
+}
+
+func systemCommand(o *options) *cobra.Command {
+	c := &cobra.Command{Use: "system", Short: "Keep the systems that connect for agencies", GroupID: "registry"}
+	c.AddCommand(
+		asking(o, "list", "List the systems", cobra.NoArgs, func(c *cobra.Command, hub *httpclient.Client, _ []string) error {
+			list, err := hub.Systems(c.Context())
+			if err != nil {
+				return err
+			}
+			return o.show(c, list, func(w io.Writer) {
+				fmt.Fprintln(w, "ID\tNAME\tAGENCIES\tCERTIFICATES\tSTATE")
+				for _, s := range list {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", s.ID, s.Name, strings.Join(s.Agencies, ","), len(s.Certificates), enabled(s.Disabled))
+				}
+			})
+		}),
+		systemPut(o),
+		asking(o, "secret ID", "Issue a new secret; the former one is taken for seven days more", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+			secret, err := hub.IssueSystemSecret(c.Context(), args[0])
+			return o.showSecret(c, secret, err)
+		}),
+	)
+	return c
+}
+
+func (o *options) showSecret(c *cobra.Command, secret string, err error) error {
+	if err != nil {
+		return err
+	}
+	return o.show(c, map[string]string{"secret": secret}, func(w io.Writer) { fmt.Fprintln(w, secret) })
+}
+
+func enabled(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "enabled"
+}
+
+func systemPut(o *options) *cobra.Command {
+	var name string
+	var agencies, certificates []string
+	var disable bool
+	c := asking(o, "put ID", "Register a system, or change its entry", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		s, err := hub.System(c.Context(), args[0])
+		if err != nil && !httpclient.IsNotFound(err) {
+			return err
+		}
+		s.ID = args[0]
+		if c.Flags().Changed("name") {
+			s.Name = name
+		}
+		if c.Flags().Changed("agency") {
+			s.Agencies = agencies
+		}
+		if c.Flags().Changed("disabled") {
+			s.Disabled = disable
+		}
+		for _, path := range certificates {
+			list, err := readCertificates(path)
+			if err != nil {
+				return usageError{err}
+			}
+			if d := exchange.DigestOf(list[0].Raw); !slices.Contains(s.Certificates, d) {
+				s.Certificates = append(s.Certificates, d)
+			}
+		}
+		s, err = hub.PutSystem(c.Context(), s)
+		if err != nil {
+			return err
+		}
+		return o.show(c, s, func(w io.Writer) {
+			fmt.Fprintf(w, "id\t%s\nname\t%s\nagencies\t%s\nstate\t%s\n", s.ID, s.Name, strings.Join(s.Agencies, ","), enabled(s.Disabled))
+		})
+	})
+	c.Example = "  hub system put stc --name 'Phần mềm của Sở Tài chính' --agency H12.07\n  hub system secret stc > stc.secret"
+	c.Flags().StringVar(&name, "name", "", "the system's name")
+	c.Flags().StringSliceVar(&agencies, "agency", nil, "codes of the agencies that it speaks for")
+	c.Flags().StringArrayVar(&certificates, "certificate", nil, "PEM file of a client certificate that it may present")
+	c.Flags().BoolVar(&disable, "disabled", false, "whether it is shut out")
+	return c
+}
+
+func userCommand(o *options) *cobra.Command {
+	c := &cobra.Command{Use: "user", Short: "Keep the people who operate, administer and audit", GroupID: "registry"}
+	var name, role string
+	var disable bool
+	put := asking(o, "put ID", "Register a person, or change the entry", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		u, err := findUser(c, hub, args[0])
+		if err != nil {
+			return err
+		}
+		if c.Flags().Changed("name") {
+			u.Name = name
+		}
+		if c.Flags().Changed("role") {
+			u.Role = exchange.Role(role)
+		}
+		if c.Flags().Changed("disabled") {
+			u.Disabled = disable
+		}
+		u, err = hub.PutUser(c.Context(), u)
+		if err != nil {
+			return err
+		}
+		return o.show(c, u, func(w io.Writer) {
+			fmt.Fprintf(w, "id\t%s\nname\t%s\nrole\t%s\nstate\t%s\n", u.ID, u.Name, u.Role, enabled(u.Disabled))
+		})
+	})
+	put.Flags().StringVar(&name, "name", "", "the person's name")
+	put.Flags().StringVar(&role, "role", "", "operator, auditor or administrator")
+	put.Flags().BoolVar(&disable, "disabled", false, "whether the person is shut out")
+	c.AddCommand(put,
+		asking(o, "list", "List the people", cobra.NoArgs, func(c *cobra.Command, hub *httpclient.Client, _ []string) error {
+			list, err := hub.Users(c.Context())
+			if err != nil {
+				return err
+			}
+			return o.show(c, list, func(w io.Writer) {
+				fmt.Fprintln(w, "ID\tNAME\tROLE\tSTATE")
+				for _, u := range list {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", u.ID, u.Name, u.Role, enabled(u.Disabled))
+				}
+			})
+		}),
+		asking(o, "secret ID", "Issue a new secret; the former one is taken for seven days more", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+			secret, err := hub.IssueUserSecret(c.Context(), args[0])
+			return o.showSecret(c, secret, err)
+		}))
+	return c
+}
+
+func findUser(c *cobra.Command, hub *httpclient.Client, id string) (exchange.User, error) {
+	list, err := hub.Users(c.Context())
+	if err != nil {
+		return exchange.User{}, err
+	}
+	if i := slices.IndexFunc(list, func(u exchange.User) bool { return u.ID == id }); i >= 0 {
+		return list[i], nil
+	}
+	return exchange.User{ID: id, Role: exchange.Operator}, nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tram/adapters/httpclient"
+)
+
+// Exit codes, as the help tells them.
+const (
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitWarnings = 3
+)
+
+// usageError is a mistake on the command line or in the configuration.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errWarnings ends "hub check" when nothing is broken but something needs care.
+var errWarnings = errors.New("there are warnings")
+
+// run carries out one command and returns the exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, errWarnings) {
+		return exitWarnings
+	}
+	printError(errOut, err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func printError(w io.Writer, err error) {
+	fmt.Fprintln(w, "hub:", err)
+	var p *httpclient.Problem
+	if errors.As(err, &p) && p.Receipt != "" {
+		fmt.Fprintln(w, "hub: the refusal is on record as receipt", p.Receipt)
+	}
+}
+
+// options are the flags that every command has.
+type options struct {
+	config string
+	json   bool
+}
+
+func newRoot() *cobra.Command {
+	o := &options{}
+	root := &cobra.Command{
+		Use:   "hub",
+		Short: "Exchange signed documents between agencies, with receipts",
+		Long: `hub receives signed document packages from agencies' systems, delivers them to
+their recipients, and issues receipts that anyone can verify.
+
+Start with "hub demo DIR" to see a small province at work, or with
+"hub init DIR" and "hub serve --config DIR/hub.yaml" for a hub of your own.
+
+Exit codes: 0 done; 1 failed or refused; 2 wrong usage or configuration;
+3 "hub check" found warnings only.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	root.PersistentFlags().StringVarP(&o.config, "config", "c", "hub.yaml", "the hub's configuration file (or set TRAM_CONFIG)")
+	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON instead of text")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a hub:"}, &cobra.Group{ID: "watch", Title: "Watch and steer deliveries:"},
+		&cobra.Group{ID: "registry", Title: "Keep the registry:"})
+	root.AddCommand(initCommand(o), serveCommand(o), checkCommand(o), demoCommand(o),
+		deliveriesCommand(o), packagesCommand(o), backupCommand(o), agencyCommand(o), systemCommand(o), userCommand(o))
+	root.AddCommand(steering(o)...)
+	wrapArgs(root)
+	return root
+}
+
+// wrapArgs marks wrong arguments of every command as wrong usage.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError{fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help")}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
+}

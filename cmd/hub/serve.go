@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
+
+	"tram/adapters/bolt"
+	"tram/adapters/disk"
+	"tram/adapters/edxml"
+	"tram/adapters/httpapi"
+	"tram/adapters/memory"
+	"tram/adapters/webhook"
+	"tram/exchange"
+	"tram/signing"
+)
+
+// drainTime is how long requests in progress may take to end when the hub stops.
+const drainTime = 20 * time.Second
+
+func serveCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:     "serve",
+		GroupID: "run",
+		Short:   "Run the hub",
+		Long: `serve runs the hub until it is told to stop (SIGTERM or Ctrl-C): it then takes
+nothing new in, ends what is in progress, and closes the ledger. Killing it at
+any moment loses nothing that was acknowledged.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(o.config)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context(), cfg, c.ErrOrStderr(), func(agencies net.Addr) {
+				notifySystemd("READY=1")
+				fmt.Fprintf(c.OutOrStdout(), "listening on %s\n", agencies)
+			})
+		},
+	}
+}
+
+// serve wires the hub, constructors in the order of a package's way, and runs
+// it until ctx ends. ready is called once agencies can connect.
+func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies net.Addr)) (err error) {
+	log := slog.New(slog.NewJSONHandler(logs, nil))
+	keys, err := loadKeys(cfg)
+	if err != nil {
+		return err
+	}
+	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	vault, err := disk.Open(cfg.Vault, disk.Options{})
+	if err != nil {
+		return err
+	}
+	courier, err := webhook.New(keys.webhook)
+	if err != nil {
+		return err
+	}
+	x, err := exchange.New(exchange.Config{
+		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
+		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
+		Format: edxml.New(edxml.Options{}), Trust: keys.trust, Sealer: keys.sealer, LogKey: keys.log,
+		Retry:    exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
+		Deadline: time.Duration(cfg.Delivery.Deadline), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	api, err := httpapi.New(httpapi.Config{
+		Exchange: x, Log: log,
+		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies},
+	})
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(cfg, keys)
+	if err != nil {
+		return err
+	}
+	ready(listeners.agencies.Addr())
+	return runAll(ctx, x, api, listeners)
+}
+
+// runAll runs workers and listeners until ctx ends, and drains them: no new
+// requests, then no new attempts, then the end.
+func runAll(ctx context.Context, x *exchange.Exchange, api *httpapi.Server, l listeners) error {
+	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorking()
+	group, failed := errgroup.WithContext(ctx)
+	group.Go(func() error { return x.Run(working) })
+
+	servers := []*http.Server{api.HTTPServer(l.agencies.Addr().String())}
+	group.Go(func() error { return served(servers[0].Serve(l.agencies)) })
+	if l.operators != nil {
+		servers = append(servers, api.OperatorsServer(l.operators.Addr().String()))
+		group.Go(func() error { return served(servers[1].Serve(l.operators)) })
+	}
+	group.Go(func() error {
+		<-failed.Done()
+		notifySystemd("STOPPING=1")
+		api.Drain() // waiting polls are answered, health says that the hub is leaving
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		var errs []error
+		for _, s := range servers {
+			errs = append(errs, s.Shutdown(patience))
+		}
+		stopWorking()
+		return errors.Join(errs...)
+	})
+	return group.Wait()
+}
+
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// listeners are where the hub is reached.
+type listeners struct {
+	agencies  net.Listener
+	operators net.Listener // nil if there is none
+}
+
+func listen(cfg config, keys keyring) (listeners, error) {
+	var l listeners
+	var err error
+	if l.agencies, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return l, err
+	}
+	if !cfg.TLS.Plain {
+		l.agencies = tls.NewListener(l.agencies, httpapi.TLSConfig(keys.tls))
+	}
+	if cfg.Operators == "" {
+		return l, nil
+	}
+	if l.operators, err = net.Listen("tcp", cfg.Operators); err != nil {
+		return l, errors.Join(err, l.agencies.Close())
+	}
+	return l, nil
+}
+
+// keyring is every key and certificate of the hub.
+type keyring struct {
+	tls       tls.Certificate
+	trust     *signing.Trust
+	sealer    *signing.Sealer
+	log       note.Signer
+	webhook   webhook.Config
+	published exchange.Keys
+}
+
+func loadKeys(cfg config) (keyring, error) {
+	var k keyring
+	var err error
+	if !cfg.TLS.Plain {
+		if k.tls, err = tls.LoadX509KeyPair(cfg.TLS.Certificate, cfg.TLS.Key); err != nil {
+			return k, usageError{fmt.Errorf("tls: %w", err)}
+		}
+	}
+	roots, err := readCertificates(cfg.Trust.Roots)
+	if err != nil {
+		return k, usageError{fmt.Errorf("trust.roots: %w; put the PEM certificates of the authorities there that agencies' certificates come from", err)}
+	}
+	intermediates, err := readOptional(cfg.Trust.Intermediates)
+	if err != nil {
+		return k, usageError{fmt.Errorf("trust.intermediates: %w", err)}
+	}
+	if k.trust, err = signing.NewTrust(roots, intermediates); err != nil {
+		return k, usageError{fmt.Errorf("trust: %w", err)}
+	}
+	sealKey, err := readKey(cfg.Seal.Key)
+	if err != nil {
+		return k, usageError{fmt.Errorf("seal.key: %w", err)}
+	}
+	chain, err := readCertificates(cfg.Seal.Certificate)
+	if err != nil {
+		return k, usageError{fmt.Errorf("seal.certificate: %w", err)}
+	}
+	if k.sealer, err = signing.NewSealer(sealKey, chain); err != nil {
+		return k, usageError{fmt.Errorf("seal: %w", err)}
+	}
+	logKey, err := readSecret(cfg.Log.Key)
+	if err != nil {
+		return k, usageError{fmt.Errorf("log.key: %w", err)}
+	}
+	if k.log, err = note.NewSigner(logKey); err != nil {
+		return k, usageError{fmt.Errorf("log.key: %w", err)}
+	}
+	if k.webhook, err = webhookConfig(cfg); err != nil {
+		return k, usageError{err}
+	}
+	verifier, err := verifierKey(logKey)
+	if err != nil {
+		return k, usageError{fmt.Errorf("log.key: %w", err)}
+	}
+	public := k.webhook.Key.Public().(ed25519.PublicKey)
+	k.published = exchange.Keys{
+		Hub:    exchange.Hub{Code: cfg.Hub.Code, Name: cfg.Hub.Name, Policy: cfg.Hub.Policy},
+		Origin: cfg.Log.Origin, LogKey: verifier, Sealing: []string{pemOf(chain...)},
+		Webhook: "whpk_" + base64.StdEncoding.EncodeToString(public),
+	}
+	return k, nil
+}
+
+func webhookConfig(cfg config) (webhook.Config, error) {
+	key, err := readKey(cfg.Webhook.Key)
+	if err != nil {
+		return webhook.Config{}, fmt.Errorf("webhook.key: %w", err)
+	}
+	ed, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return webhook.Config{}, fmt.Errorf("webhook.key: %s holds a %T, not an Ed25519 key", cfg.Webhook.Key, key)
+	}
+	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed}
+	for _, cidr := range cfg.Webhook.Allow {
+		c.Allow = append(c.Allow, netip.MustParsePrefix(cidr)) // validated with the configuration
+	}
+	c.Roots, err = readOptional(cfg.Webhook.Roots)
+	return c, err
+}
+
+func notifySystemd(state string) {
+	name := os.Getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return
+	}
+	if strings.HasPrefix(name, "@") {
+		name = "\x00" + name[1:]
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return // the hub runs all the same
+	}
+	_, _ = conn.Write([]byte(state)) // likewise
+	_ = conn.Close()
+}
