@@ -1,0 +1,170 @@
+package signing
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// A vector is a document and what must become of it: "accepted", "unsigned", or
+// the rule that refuses it. It is for us and for those who write a client.
+type vector struct {
+	name     string // a phrase; with "-" for " " the file's name
+	document string
+	want     string
+}
+
+const (
+	accepted = "accepted"
+	unsigned = "unsigned"
+)
+
+func allVectors(t *testing.T) []vector {
+	t.Helper()
+	var all []vector
+	for _, some := range []func(*testing.T) []vector{
+		acceptedVectors, wrappingVectors, signatureVectors, referenceVectors, algorithmVectors,
+		keyVectors, xadesVectors, markupVectors, namespaceVectors, encodingVectors, changeVectors,
+	} {
+		all = append(all, some(t)...)
+	}
+	return all
+}
+
+// TestVectors judges every document of the catalogue as a hub would, at once
+// and byte by byte, and holds the published files to the same.
+func TestVectors(t *testing.T) {
+	all := allVectors(t)
+	if *update {
+		writeVectors(t, all)
+	}
+	trust := vectorTrust(t)
+	for _, v := range all {
+		t.Run(v.name, func(t *testing.T) {
+			if got := judge(strings.NewReader(v.document), trust); got != v.want {
+				t.Errorf("is %s, want %s", got, v.want)
+			}
+			slow := iotest.OneByteReader(strings.NewReader(v.document))
+			if got := judge(slow, trust); got != v.want {
+				t.Errorf("byte by byte is %s, want %s", got, v.want)
+			}
+			published, err := os.ReadFile(filepath.Join(vectors, fileOf(v)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(published, []byte(v.document)) {
+				t.Error("the published vector differs: run with -update and review")
+			}
+		})
+	}
+	index, err := os.ReadFile(filepath.Join(vectors, "vectors.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(index) != indexOf(all) {
+		t.Error("the published index differs: run with -update and review")
+	}
+}
+
+func vectorTrust(t *testing.T) *Trust {
+	t.Helper()
+	trust, err := NewTrust(only(signer(t, "ca").cert), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust
+}
+
+// judge reads, then asks for trust.
+func judge(r io.Reader, trust *Trust) string {
+	d, err := Read(r, inHeader())
+	if err == nil && d.Signature == nil {
+		return unsigned
+	}
+	if err == nil {
+		err = trust.Check(d.Signature.Certificate, d.Signature.Others, judgedAt)
+	}
+	return outcome(err)
+}
+
+func outcome(err error) string {
+	refusal := (*Error)(nil)
+	switch {
+	case err == nil:
+		return accepted
+	case !errors.As(err, &refusal):
+		return "failed without a rule: " + err.Error()
+	case refusal.Kind != refusal.Rule.Kind():
+		return fmt.Sprintf("%s of kind %s, not its own", refusal.Rule, refusal.Kind)
+	}
+	return string(refusal.Rule)
+}
+
+func fileOf(v vector) string {
+	return regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(v.name), "-") + ".xml"
+}
+
+const indexHead = `# Documents and what must become of them, for this hub's tests and for clients.
+# The signature's place is the last child of /edXML/edXMLEnvelope/edXMLHeader or
+# of the root. Trust is keys/ca.pem; the time is 2026-11-25T09:00:00Z.
+#
+# file	expect: kind	rule
+`
+
+func indexOf(all []vector) string {
+	index := indexHead
+	for _, v := range all {
+		kind, rule := v.want, "-"
+		if k := Rule(v.want).Kind(); k != "" {
+			kind, rule = string(k), v.want
+		}
+		index += fileOf(v) + "\texpect: " + kind + "\t" + rule + "\n"
+	}
+	return index
+}
+
+func writeVectors(t *testing.T, all []vector) {
+	t.Helper()
+	old, err := filepath.Glob(filepath.Join(vectors, "*.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range old {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, v := range all {
+		if err := os.WriteFile(filepath.Join(vectors, fileOf(v)), []byte(v.document), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(vectors, "vectors.txt"), []byte(indexOf(all)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestVectorNames keeps two vectors from sharing a file, and every rule about
+// documents from standing without one.
+func TestVectorNames(t *testing.T) {
+	files, covered := map[string]bool{}, map[string]bool{}
+	for _, v := range allVectors(t) {
+		if files[fileOf(v)] {
+			t.Errorf("%s is there twice", fileOf(v))
+		}
+		files[fileOf(v)] = true
+		covered[v.want] = true
+	}
+	for _, r := range Rules() {
+		if r.Kind() != TooLarge && r != ElementInStreamedText && r != CertificateConstraint && !covered[string(r)] {
+			t.Errorf("no vector is refused by %s", r)
+		}
+	}
+}
