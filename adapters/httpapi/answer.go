@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tram/exchange"
+)
+
+const (
+	mediaXML   = "application/xml"
+	mediaText  = "text/plain; charset=utf-8"
+	mediaBytes = "application/octet-stream"
+)
+
+// answer encodes v.
+func answer(c *gin.Context, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing an answer: %w", err)
+	}
+	c.Data(status, "application/json", body)
+	return nil
+}
+
+// orEmpty makes a list that is written as [] rather than null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// decode reads a body of JSON: one value, and no member that nobody reads.
+func decode(c *gin.Context, v any) error {
+	body, err := io.ReadAll(c.Request.Body) // limited
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	err = d.Decode(v)
+	if err == nil && d.More() {
+		err = errors.New("something follows the value")
+	}
+	if err == nil {
+		return nil
+	}
+	return misread(body, d.InputOffset(), err)
+}
+
+// misread says where the body stops being what it should be.
+func misread(body []byte, offset int64, err error) error {
+	path := ""
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = syntax.Offset
+	}
+	words := strings.TrimPrefix(err.Error(), "json: ")
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		offset, path = kind.Offset, "/"+strings.ReplaceAll(kind.Field, ".", "/")
+		words = "a " + kind.Value + " where another type belongs"
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		words = "it ends too early"
+	}
+	offset = min(max(offset, 0), int64(len(body)))
+	return badJSON.With(excerpt(words)).At(path, 1+bytes.Count(body[:offset], []byte("\n")))
+}
+
+// query reads the parameters, of which there are only the named ones, each at
+// most once: a mistyped filter must not list everything.
+func query(c *gin.Context, names ...string) (url.Values, error) {
+	values, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return nil, badParameter.With("string", excerpt(c.Request.URL.RawQuery), "percent-encoded")
+	}
+	for name, given := range values {
+		if !slices.Contains(names, name) {
+			return nil, unknownParameter.With(excerpt(name), strings.Join(names, ", "))
+		}
+		if len(given) > 1 {
+			return nil, badParameter.With(name, excerpt(strings.Join(given, ", ")), "given once")
+		}
+	}
+	return values, nil
+}
+
+// limitOf is how many entries are asked for; 0: as many as the exchange likes.
+func limitOf(q url.Values) (int, error) {
+	text := q.Get("limit")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, badParameter.With("limit", excerpt(text), "a whole number from 1")
+	}
+	return n, nil
+}
+
+// content answers with bytes that never change, in whole or in ranges (RFC 9110,
+// 14). Their digest is the strong validator.
+func content(c *gin.Context, kind, name string, digest exchange.Digest, since time.Time, bytes io.ReadSeeker) {
+	h := c.Writer.Header()
+	h.Set("Content-Type", kind)
+	h.Set("ETag", `"`+digest.String()+`"`)
+	h.Set("Cache-Control", "private, no-cache") // kept if asked again each time
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	http.ServeContent(c.Writer, c.Request, "", since, bytes)
+}

@@ -1,0 +1,146 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tram/exchange"
+)
+
+// sealed answers with a receipt's document.
+func sealed(c *gin.Context, r exchange.Receipt) {
+	content(c, mediaXML, string(r.ID)+".xml", exchange.DigestOf(r.Raw), r.Time, bytes.NewReader(r.Raw))
+}
+
+// inbox waits for something to come, if it is asked to. A server that is to
+// shut down answers at once: the caller asks again, of another or later.
+func (s *Server) inbox(c *gin.Context, by exchange.Caller) error {
+	q, err := query(c, "agency", "cursor", "limit", "wait")
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(q)
+	if err != nil {
+		return err
+	}
+	wait, err := s.waitOf(q.Get("wait"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(c.Request.Context())
+	defer cancel()
+	defer context.AfterFunc(s.draining, cancel)()
+	page, err := s.x.Inbox(ctx, by, q.Get("agency"), q.Get("cursor"), limit, wait)
+	if err != nil && s.draining.Err() != nil && c.Request.Context().Err() == nil {
+		page, err = s.x.Inbox(c.Request.Context(), by, q.Get("agency"), q.Get("cursor"), limit, 0)
+	}
+	if err != nil {
+		return err
+	}
+	page.Items = orEmpty(page.Items)
+	return answer(c, http.StatusOK, page)
+}
+
+// waitOf reads "30s", "1m" or "30". Longer waits than the server's are cut.
+func (s *Server) waitOf(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	wait, err := time.ParseDuration(text)
+	if seconds, numeric := strconv.Atoi(text); numeric == nil {
+		wait, err = time.Duration(seconds)*time.Second, nil
+	}
+	if err != nil || wait < 0 || wait > time.Hour {
+		return 0, badParameter.With("wait", excerpt(text), "a time such as 30s")
+	}
+	return min(wait, s.limits.Wait), nil
+}
+
+func (s *Server) deliveries(c *gin.Context, by exchange.Caller) error {
+	q, err := query(c, "state", "recipient", "sender", "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(q)
+	if err != nil {
+		return err
+	}
+	state := exchange.State(q.Get("state"))
+	if state != "" && !slices.Contains(exchange.States, state) {
+		return badParameter.With("state", excerpt(string(state)), "a state of deliveries")
+	}
+	list, cursor, err := s.x.Deliveries(c.Request.Context(), by, exchange.DeliveryQuery{State: state,
+		Recipient: q.Get("recipient"), Sender: q.Get("sender"), Cursor: q.Get("cursor"), Limit: limit})
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, struct {
+		Deliveries []exchange.Delivery `json:"deliveries"`
+		Cursor     string              `json:"cursor"`
+	}{orEmpty(list), cursor})
+}
+
+func (s *Server) delivery(c *gin.Context, by exchange.Caller) error {
+	item, err := s.x.Delivery(c.Request.Context(), by, exchange.DeliveryID(c.Param("id")))
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, item)
+}
+
+// deliveryContent gives the recipient the package. Asking with HEAD for its size
+// and digest is not a fetch, and leaves no mark.
+func (s *Server) deliveryContent(c *gin.Context, by exchange.Caller) error {
+	id := exchange.DeliveryID(c.Param("id"))
+	if c.Request.Method == http.MethodHead {
+		item, err := s.x.Delivery(c.Request.Context(), by, id)
+		if err != nil {
+			return err
+		}
+		h := c.Writer.Header()
+		h.Set("Content-Type", mediaXML)
+		h.Set("Content-Length", strconv.FormatInt(item.Package.Size, 10))
+		h.Set("ETag", `"`+item.Package.Digest.String()+`"`)
+		c.Status(http.StatusOK)
+		return nil
+	}
+	p, bytes, err := s.x.DeliveryContent(c.Request.Context(), by, id)
+	if err != nil {
+		return err
+	}
+	return s.pack(c, p, bytes)
+}
+
+func (s *Server) acknowledge(c *gin.Context, by exchange.Caller) error {
+	r, before, err := s.x.Acknowledge(c.Request.Context(), by, exchange.DeliveryID(c.Param("id")), c.Request.Body)
+	if err != nil {
+		return err
+	}
+	receipt(c, r, before)
+	return nil
+}
+
+// operation is what operators do to a delivery.
+type operation func(ctx context.Context, by exchange.Caller, id exchange.DeliveryID, reason string) (exchange.Delivery, error)
+
+func (s *Server) operate(do operation) handler {
+	return func(c *gin.Context, by exchange.Caller) error {
+		var why struct {
+			Reason string `json:"reason"`
+		}
+		if err := decode(c, &why); err != nil {
+			return err
+		}
+		d, err := do(c.Request.Context(), by, exchange.DeliveryID(c.Param("id")), why.Reason)
+		if err != nil {
+			return err
+		}
+		return answer(c, http.StatusOK, d)
+	}
+}

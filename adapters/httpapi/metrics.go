@@ -1,0 +1,124 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tram/exchange"
+)
+
+// metrics are labelled by route, status, code and state: words of the program,
+// never of its callers.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	refusals *prometheus.CounterVec
+	received prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer, x *exchange.Exchange, log *slog.Logger) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_http_requests_total",
+			Help: "Requests answered, by route and status."}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tram_http_request_duration_seconds",
+			Help:    "Time from a request's header to the end of its answer. GET /v1/inbox waits as long as it was asked to.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}}, []string{"method", "route"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_http_refusals_total",
+			Help: "Requests refused, by code."}, []string{"code"}),
+		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "tram_http_received_bytes_total",
+			Help: "Bytes of bodies taken in."}),
+	}
+	for code := range answers {
+		m.refusals.WithLabelValues(string(code)) // there from the start, so that a first one shows as a rise
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refusals, m.received, &ledgerGauges{x, log},
+		collectors.NewBuildInfoCollector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) observe(r *record, method string, status int, took time.Duration) {
+	route := r.route
+	if route == "" {
+		route, method = "none", "any" // both are the caller's words here
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
+	m.received.Add(float64(r.received))
+}
+
+// ledgerGauges are counted when they are read, not kept in step.
+type ledgerGauges struct {
+	x   *exchange.Exchange
+	log *slog.Logger
+}
+
+var (
+	deliveriesGauge = prometheus.NewDesc("tram_deliveries", "Deliveries in the ledger, by state.", []string{"state"}, nil)
+	leavesGauge     = prometheus.NewDesc("tram_log_leaves", "Leaves of the log.", nil, nil)
+	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
+)
+
+// scrapeTime is how long the ledger may take to be counted.
+const scrapeTime = 5 * time.Second
+
+func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
+	to <- deliveriesGauge
+	to <- leavesGauge
+	to <- readyGauge
+}
+
+func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	counts, err := g.x.Counts(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "counting deliveries for the metrics", "err", err)
+	}
+	for _, state := range exchange.States {
+		if err == nil {
+			to <- prometheus.MustNewConstMetric(deliveriesGauge, prometheus.GaugeValue, float64(counts[state]), string(state))
+		}
+	}
+	if leaves, ok := g.leaves(ctx); ok {
+		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, leaves)
+	}
+	ready := 1.0
+	if err := g.x.Ready(ctx); err != nil {
+		ready = 0
+	}
+	to <- prometheus.MustNewConstMetric(readyGauge, prometheus.GaugeValue, ready)
+}
+
+// leaves is the size that the checkpoint commits to: its second line (C2SP
+// tlog-checkpoint).
+func (g *ledgerGauges) leaves(ctx context.Context) (float64, bool) {
+	checkpoint, err := g.x.Checkpoint(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "reading the log's size for the metrics", "err", err)
+		return 0, false
+	}
+	lines := bytes.SplitN(checkpoint, []byte("\n"), 3)
+	if len(lines) < 3 {
+		return 0, false
+	}
+	size, err := strconv.ParseInt(string(lines[1]), 10, 64)
+	return float64(size), err == nil
+}
+
+// scrape serves the registry.
+func (s *Server) scrape(c *gin.Context, _ exchange.Caller) error {
+	promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Timeout: 2 * scrapeTime}).ServeHTTP(c.Writer, c.Request)
+	return nil
+}

@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"tram/exchange"
+)
+
+// A permission says who may come as far as a route's handler. What they may see
+// and do there is the exchange's decision.
+type permission int
+
+const (
+	nobody         permission = iota // a route that names nobody is served to nobody
+	public                           // anyone, without credentials
+	anyone                           // a system or a person
+	systems                          // agencies' systems
+	people                           // operators, auditors, administrators
+	operators                        // operators and administrators
+	administrators                   // administrators
+)
+
+// String says for whom it is, in the words of a refusal.
+func (p permission) String() string {
+	return [...]string{"nobody", "anyone", "systems and users", "systems", "users", "operators", "administrators"}[p]
+}
+
+func (p permission) admits(by exchange.Caller) bool {
+	switch p {
+	case public:
+		return true
+	case anyone:
+		return by.System != nil || by.User != nil
+	case systems:
+		return by.System != nil
+	case people:
+		return by.Watches()
+	case operators:
+		return by.Operates()
+	case administrators:
+		return by.Administers()
+	}
+	return false
+}
+
+// A handler decodes a request, makes one call and encodes the answer. An error
+// is answered with a problem document.
+type handler func(c *gin.Context, by exchange.Caller) error
+
+// A route is one line of the interface.
+type route struct {
+	method string
+	path   string // as gin writes it
+	who    permission
+	takes  bodyKind
+	serve  handler
+}
+
+// routes is the whole interface: who may ask for what.
+func (s *Server) routes() []route {
+	const get, post, put = http.MethodGet, http.MethodPost, http.MethodPut
+	return []route{
+		{post, "/v1/packages", systems, packageBody, s.submit},
+		{get, "/v1/packages", anyone, noBody, s.packages},
+		{get, "/v1/packages/:id", anyone, noBody, s.packageView},
+		{get, "/v1/packages/:id/content", systems, noBody, s.packageContent},
+		{get, "/v1/packages/:id/receipts", anyone, noBody, s.receipts},
+
+		{get, "/v1/inbox", systems, noBody, s.inbox},
+		{get, "/v1/deliveries", anyone, noBody, s.deliveries},
+		{get, "/v1/deliveries/:id", anyone, noBody, s.delivery},
+		{get, "/v1/deliveries/:id/content", systems, noBody, s.deliveryContent},
+		{post, "/v1/deliveries/:id/acknowledgement", systems, acknowledgementBody, s.acknowledge},
+		{post, "/v1/deliveries/:id/hold", operators, jsonBody, s.operate(s.x.Hold)},
+		{post, "/v1/deliveries/:id/release", operators, jsonBody, s.operate(s.x.Release)},
+		{post, "/v1/deliveries/:id/retry", operators, jsonBody, s.operate(s.x.Retry)},
+		{post, "/v1/deliveries/:id/cancel", operators, jsonBody, s.operate(s.x.Cancel)},
+
+		{get, "/v1/receipts/:id", anyone, noBody, s.receipt},
+		{get, "/v1/receipts/:id/proof", anyone, noBody, s.proof},
+
+		{get, "/v1/agencies", anyone, noBody, s.agencies},
+		{get, "/v1/agencies/:code", anyone, noBody, s.agency},
+		{put, "/v1/agencies/:code", administrators, jsonBody, s.putAgency},
+		{get, "/v1/systems", people, noBody, s.systems},
+		{get, "/v1/systems/:id", people, noBody, s.system},
+		{put, "/v1/systems/:id", administrators, jsonBody, s.putSystem},
+		{post, "/v1/systems/:id/secret", administrators, noBody, s.secret(s.x.IssueSystemSecret)},
+		{get, "/v1/users", administrators, noBody, s.users},
+		{put, "/v1/users/:id", administrators, jsonBody, s.putUser},
+		{post, "/v1/users/:id/secret", administrators, noBody, s.secret(s.x.IssueUserSecret)},
+		{post, "/v1/backup", administrators, jsonBody, s.backup},
+
+		{get, "/v1/keys", public, noBody, s.keys},
+		{get, "/v1/log/checkpoint", public, noBody, s.checkpoint},
+		{get, "/v1/log/tile/entries/*index", public, noBody, s.entries},
+		{get, "/v1/log/tile/:level/*index", public, noBody, s.tile},
+		{get, "/openapi.yaml", public, noBody, s.openapi},
+		{get, "/healthz", public, noBody, s.healthz},
+		{get, "/readyz", public, noBody, s.readyz},
+	}
+}
+
+// operatorsRoutes stand on a listener of their own.
+func (s *Server) operatorsRoutes() []route {
+	return []route{
+		{http.MethodGet, "/healthz", public, noBody, s.healthz},
+		{http.MethodGet, "/readyz", public, noBody, s.readyz},
+		{http.MethodGet, "/metrics", public, noBody, s.scrape},
+	}
+}
+
+// serve is a route's way: who is it, may it, not too often, and its body within
+// limits.
+func (s *Server) serve(r route) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		by, err := s.admit(c, r)
+		if err == nil {
+			err = s.withBody(c, r.takes, func() error { return r.serve(c, by) })
+		}
+		if err != nil {
+			s.problem(c, err)
+		}
+	}
+}
+
+func (s *Server) admit(c *gin.Context, r route) (exchange.Caller, error) {
+	record := recordOf(c)
+	record.route = r.path
+	by, err := s.caller(c.Request, r.who)
+	if err != nil {
+		return by, err
+	}
+	record.caller = by.String()
+	if !r.who.admits(by) {
+		return by, otherCaller.With(by, r.who)
+	}
+	name := by.String()
+	if r.who == public {
+		name = addressOf(c.Request)
+	}
+	if wait, ok := s.rates.take(name, s.now()); !ok {
+		return by, tooOften.With(name, wait)
+	}
+	return by, nil
+}
