@@ -72,6 +72,9 @@ func New(c Config) (*Client, error) {
 // URL is the hub's address.
 func (c *Client) URL() string { return c.base.String() }
 
+// Identified reports whether the client says who asks.
+func (c *Client) Identified() bool { return c.config.ID != "" || c.config.Certificate != nil }
+
 // Close gives idle connections back.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

@@ -82,9 +82,9 @@ func (c *Client) IssueUserSecret(ctx context.Context, id string) (string, error)
 }
 
 func (c *Client) secret(ctx context.Context, of, id string) (string, error) {
-	issued, err := sendJSON[struct {
+	issued, err := doJSON[struct {
 		Secret string `json:"secret"`
-	}](ctx, c, http.MethodPost, struct{}{}, "v1", of, id, "secret")
+	}](ctx, c, call{method: http.MethodPost, path: []string{"v1", of, id, "secret"}})
 	return issued.Secret, err
 }
 

@@ -64,14 +64,14 @@ func (t *Tiles) read(tile tlog.Tile) ([]byte, error) {
 	return t.c.Tile(t.ctx, int64(tile.L), tile.N, tile.W)
 }
 
-// SaveTiles keeps tiles that were checked. A wider tile replaces the narrower
-// ones of its place.
+// SaveTiles keeps tiles that were checked.
 func (t *Tiles) SaveTiles(tiles []tlog.Tile, data [][]byte) {
 	if t.dir == "" {
 		return
 	}
 	for i, tile := range tiles {
-		if err := SaveTile(t.dir, path(tile), data[i]); err != nil && t.err == nil {
+		err := SaveTile(t.dir, path(tile), data[i])
+		if err != nil && t.err == nil {
 			t.err = fmt.Errorf("keeping %s: %w", path(tile), err)
 		}
 	}
@@ -79,8 +79,7 @@ func (t *Tiles) SaveTiles(tiles []tlog.Tile, data [][]byte) {
 
 func path(t tlog.Tile) string { return TilePath(t.L, t.N, t.W) }
 
-// SaveTile keeps a tile or bundle under its TilePath in a directory, and removes
-// the narrower ones of its place.
+// SaveTile keeps a tile or bundle under its TilePath in a directory.
 func SaveTile(dir, path string, data []byte) error {
 	name := filepath.Join(dir, filepath.FromSlash(path))
 	if _, err := os.Stat(name); err == nil {
@@ -89,13 +88,13 @@ func SaveTile(dir, path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	if err := writeFile(name, data); err != nil {
-		return err
-	}
-	return removeNarrower(name)
+	return writeFile(name, data)
 }
 
-func removeNarrower(name string) error {
+// DropNarrower removes the tiles in a place that are narrower than the one of
+// this TilePath: what they hold is in it.
+func DropNarrower(dir, path string) error {
+	name := filepath.Join(dir, filepath.FromSlash(path))
 	partial := filepath.Dir(name)
 	if !strings.HasSuffix(partial, ".p") { // a full tile
 		return os.RemoveAll(name + ".p")

@@ -106,11 +106,15 @@ func TestTiles(t *testing.T) {
 	}
 }
 
-func TestSaveTileDropsTheNarrower(t *testing.T) {
+func TestDropNarrower(t *testing.T) {
 	dir := t.TempDir()
 	save := func(width int) {
 		t.Helper()
-		if err := SaveTile(dir, TilePath(0, 0, width), make([]byte, width)); err != nil {
+		path := TilePath(0, 0, width)
+		if err := SaveTile(dir, path, make([]byte, width)); err != nil {
+			t.Fatal(err)
+		}
+		if err := DropNarrower(dir, path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -131,6 +135,10 @@ func TestSaveTileDropsTheNarrower(t *testing.T) {
 	save(9)
 	save(17)
 	if got := list(); got != "tile/0/000.p/17" {
+		t.Errorf("kept %s", got)
+	}
+	save(3)
+	if got := list(); got != "tile/0/000.p/17 tile/0/000.p/3" {
 		t.Errorf("kept %s", got)
 	}
 	save(256)

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"tram/exchange"
+)
+
+func (p *program) printVerification(result verification) error {
+	if p.json {
+		return p.printJSON(result)
+	}
+	var b strings.Builder
+	for i, v := range result.Receipts {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		v.explain(&b, p.colour())
+	}
+	_, err := io.WriteString(p.stdout, b.String())
+	return err
+}
+
+// explain says what a receipt attests to, in words.
+func (v verified) explain(b *strings.Builder, c colours) {
+	fmt.Fprintf(b, "%s: %s\n", v.File, c.verdict(v.OK))
+	if v.Says != nil {
+		v.attests(b)
+		v.restsOn(b)
+	}
+	for _, f := range v.Findings {
+		fmt.Fprintf(b, "  %s %s\n", c.bad("✗"), oneLine(f.String()))
+	}
+}
+
+func (v verified) attests(b *strings.Builder) {
+	e := v.evidence
+	line(b, "Event", "%s: %s", e.Event, wordsOf(e.Event))
+	line(b, "When", "%s", moment(e.Time))
+	line(b, "Hub", "%s (%s)", e.Hub.Name, e.Hub.Code)
+	line(b, "From", "%s", who(e.Sender))
+	if e.Submitter != "" {
+		line(b, "", "submitted by system %s", e.Submitter)
+	}
+	for _, r := range e.Recipients {
+		line(b, "To", "%s", who(r))
+	}
+	if e.Receiver != "" {
+		line(b, "", "answered through system %s", e.Receiver)
+	}
+	if e.Package != "" {
+		line(b, "Package", "%s", e.Package)
+	}
+	if e.DocumentID != "" {
+		line(b, "Document", "%s", e.DocumentID)
+	}
+	if !e.SubmitTime.IsZero() {
+		line(b, "", "submitted %s", moment(e.SubmitTime))
+	}
+	if e.Reason != "" {
+		line(b, "Reason", "%s", strings.TrimSuffix(string(e.Reason)+": "+e.Detail, ": "))
+	}
+	for _, p := range e.Parts {
+		line(b, "Content", "%s (%s), SHA-256 %s", p.Identifier, p.ContentType, p.Digest)
+	}
+}
+
+func (v verified) restsOn(b *strings.Builder) {
+	line(b, "Rests on", "%s", basis(v.evidence.Basis))
+	if a := v.Answer; a != nil {
+		line(b, "", "the answer of %s of %s: %s", a.Recipient, moment(a.Time), strings.TrimSuffix(string(a.Outcome)+", "+a.Reason, ", "))
+	}
+	line(b, "Sealed by", "%s (certificate SHA-256 %s)", v.Seal.Subject, v.Seal.Certificate)
+	if v.Log != nil {
+		line(b, "In the log", "%s, leaf %d of %d, root %s", v.Log.Origin, v.Log.Leaf, v.Log.Size, v.Log.Root)
+	}
+	if m := v.PackageMatches; m != nil && *m {
+		line(b, "Compared", "the package given is the one the receipt is about, byte for byte")
+	}
+}
+
+func line(b *strings.Builder, name, format string, args ...any) {
+	fmt.Fprintf(b, "  %-11s %s\n", name, oneLine(fmt.Sprintf(format, args...)))
+}
+
+// oneLine keeps what a document says from drawing on the terminal.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || (r >= 0x7f && r < 0xa0) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// moment is a time as the law counts it: in Vietnam, and in UTC.
+func moment(t time.Time) string {
+	local := t.In(time.FixedZone("UTC+7", 7*60*60))
+	return fmt.Sprintf("%s (%s)", local.Format("2006-01-02 15:04:05.000 UTC+7"), t.UTC().Format(time.RFC3339))
+}
+
+func who(p exchange.Party) string {
+	if p.Scheme == exchange.SchemeSystem {
+		return "system " + p.Code
+	}
+	if p.Name == "" {
+		return p.Code
+	}
+	return p.Name + " (" + p.Code + ")"
+}
+
+// wordsOf says what an event means for those it is about.
+func wordsOf(e exchange.Event) string {
+	switch e {
+	case exchange.SubmissionAcceptance:
+		return "the hub took the package in and answers for it from here on"
+	case exchange.SubmissionRejection:
+		return "the hub refused what was submitted and did not carry it"
+	case exchange.ContentConsignment:
+		return "the package was put at the recipient's disposal"
+	case exchange.ContentConsignmentFailure:
+		return "the package could not be put at the recipient's disposal"
+	case exchange.ContentHandover:
+		return "the recipient has the package and accepted it"
+	case exchange.ContentHandoverFailure:
+		return "the package was at the recipient's disposal and was not handed over"
+	case exchange.ConsignmentRejection:
+		return "the recipient refused the package"
+	case exchange.AcceptanceRejectionExpiry:
+		return "the recipient neither accepted nor refused the package in time"
+	}
+	return "an event that this program does not know"
+}
+
+func basis(b exchange.Basis) string {
+	switch b.Method {
+	case exchange.BasisSignature:
+		return fmt.Sprintf("an XML signature by %s (certificate SHA-256 %s, %s), which the hub verified", b.Subject, b.Certificate, shortURI(b.Algorithm))
+	case exchange.BasisSystem:
+		return "the word of the authenticated system: there was no signature"
+	case exchange.BasisHub:
+		return "the hub's own record: nobody else took part"
+	}
+	return "something that this program does not know: " + b.Method
+}
+
+func shortURI(s string) string { return s[strings.LastIndexAny(s, "#/")+1:] }

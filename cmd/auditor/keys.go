@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/exchange"
+	"tram/signing"
+)
+
+// authority is what the auditor believes: the hub's keys, and if the auditor
+// wants more than the hub's word for those, the roots its certificates lead to.
+type authority struct {
+	keys    exchange.Keys
+	sealing []*x509.Certificate
+	log     note.Verifier
+	trust   *signing.Trust // nil: the published keys are believed as they are
+}
+
+// newAuthority checks that the keys can be used.
+func newAuthority(keys exchange.Keys, rootsFile string) (*authority, error) {
+	a := &authority{keys: keys}
+	for i, text := range keys.Sealing {
+		certs, err := certificates([]byte(text))
+		if err != nil {
+			return nil, fmt.Errorf("sealing certificate %d of the hub's keys: %w", i+1, err)
+		}
+		a.sealing = append(a.sealing, certs[0])
+	}
+	if len(a.sealing) == 0 || keys.Origin == "" {
+		return nil, errors.New("the hub's keys hold no sealing certificate or no origin of the log")
+	}
+	var err error
+	if a.log, err = note.NewVerifier(keys.LogKey); err != nil {
+		return nil, fmt.Errorf("the log key of the hub's keys: %w", err)
+	}
+	if rootsFile == "" {
+		return a, nil
+	}
+	pemBytes, err := os.ReadFile(rootsFile)
+	if err != nil {
+		return nil, usagef("reading --roots: %w", err)
+	}
+	roots, err := certificates(pemBytes)
+	if err != nil {
+		return nil, usagef("%s: %w", rootsFile, err)
+	}
+	a.trust, err = signing.NewTrust(roots, nil)
+	return a, err
+}
+
+// readKeys reads the hub's keys from a file, as GET /v1/keys gives them.
+func readKeys(file string) (exchange.Keys, error) {
+	var keys exchange.Keys
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return keys, err
+	}
+	if err := json.Unmarshal(b, &keys); err != nil {
+		return keys, fmt.Errorf("%s is not a file of the hub's keys: %w", file, err)
+	}
+	return keys, nil
+}
+
+// seal says whether a receipt's seal is the hub's own. Leading to the roots is
+// asked for besides, not instead: agencies' certificates may lead there too.
+func (a *authority) seal(s *signing.Signature, at time.Time) (Finding, bool) {
+	published := func(c *x509.Certificate) bool { return bytes.Equal(c.Raw, s.Certificate.Raw) }
+	if !slices.ContainsFunc(a.sealing, published) {
+		return finding(sealUnknown, "sealed with the certificate %q (SHA-256 %s), which is not one of the %d that hub %s published",
+			s.Certificate.Subject, exchange.DigestOf(s.Certificate.Raw), len(a.sealing), a.keys.Hub.Code), false
+	}
+	if a.trust == nil {
+		return Finding{}, true
+	}
+	if err := a.trust.Check(s.Certificate, s.Others, at); err != nil {
+		return finding(sealUntrusted, "the sealing certificate %q does not lead to the roots given: %v", s.Certificate.Subject, err), false
+	}
+	return Finding{}, true
+}
+
+// checkpoint verifies a checkpoint and reads the tree it was signed for.
+func (a *authority) checkpoint(signed []byte) (tlog.Tree, error) {
+	return exchange.ParseCheckpoint(signed, a.keys.Origin, a.log)
+}
+
+// certificates reads one or more certificates in PEM.
+func certificates(b []byte) ([]*x509.Certificate, error) {
+	var list []*x509.Certificate
+	for {
+		block, rest := pem.Decode(b)
+		if block == nil {
+			break
+		}
+		b = rest
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("no certificate in PEM form is in it")
+	}
+	return list, nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/adapters/httpclient"
+	"tram/exchange"
+)
+
+// record goes through the whole log, leaf by leaf, and holds it to one tree.
+type record struct {
+	source   source
+	leaves   leaves
+	findings *findings
+	progress *progress
+	// roots are the log's roots at the sizes that are keys here, filled on
+	// the way.
+	roots map[int64]tlog.Hash
+	// visit sees every leaf that could be read.
+	visit func(ctx context.Context, i int64, e exchange.LogEntry) error
+}
+
+// walk reads every leaf up to the tree's size. The error is of reading; what
+// does not hold is among the findings.
+func (r *record) walk(ctx context.Context, tree tlog.Tree) error {
+	var all stack
+	tiles := tower{source: r.source, findings: r.findings}
+	for all.size < tree.N {
+		bundle, err := r.bundle(ctx, all.size/httpclient.TileWidth, tree.N-all.size)
+		if err != nil || bundle == nil {
+			return err
+		}
+		for _, raw := range bundle {
+			h := tlog.RecordHash(raw)
+			if err := tiles.add(ctx, 0, h); err != nil {
+				return err
+			}
+			if err := r.leaf(ctx, all.size, raw); err != nil {
+				return err
+			}
+			all.add(h)
+			if _, wanted := r.roots[all.size]; wanted {
+				r.roots[all.size] = all.root()
+			}
+		}
+		r.progress.at("%d of %d leaves", all.size, tree.N)
+	}
+	r.progress.end()
+	if root := all.root(); root != tree.Hash {
+		r.findings.add(finding(rootDiffers, "the %d leaves have the root %s, the checkpoint was signed for %s: leaves were changed, dropped, added or put in another order",
+			all.size, root, tree.Hash))
+	}
+	return tiles.rest(ctx)
+}
+
+// bundle reads the nth bundle, of at most left entries; nil if it cannot be had.
+func (r *record) bundle(ctx context.Context, n, left int64) ([][]byte, error) {
+	width := int(min(left, httpclient.TileWidth))
+	path := httpclient.TilePath(-1, n, width)
+	b, err := r.source.EntryBundle(ctx, n, width)
+	if absent(err) {
+		r.findings.add(finding(recordIncomplete, "there is no %s; what comes after it was not checked", path))
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	entries, err := split(b, width)
+	if err != nil {
+		r.findings.add(finding(entryMalformed, "%s: %v; what comes after it was not checked", path, err))
+		return nil, nil
+	}
+	return entries, nil
+}
+
+func (r *record) leaf(ctx context.Context, i int64, raw []byte) error {
+	e, list := r.leaves.check(i, raw)
+	r.findings.add(list...)
+	if r.visit == nil || e.ID == "" {
+		return nil
+	}
+	return r.visit(ctx, i, e)
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"time"
+
+	"tram/exchange"
+)
+
+// statement is what a receipt says, for programs.
+type statement struct {
+	ID         exchange.ReceiptID  `json:"id"`
+	Event      exchange.Event      `json:"event"`
+	Time       time.Time           `json:"time"`
+	Hub        exchange.Hub        `json:"hub"`
+	Sender     partyOut            `json:"sender"`
+	Submitter  string              `json:"submitter,omitempty"`
+	Recipients []partyOut          `json:"recipients"`
+	Receiver   string              `json:"receiver,omitempty"`
+	Submitted  time.Time           `json:"submitted,omitzero"`
+	Package    exchange.PackageID  `json:"package,omitempty"`
+	Delivery   exchange.DeliveryID `json:"delivery,omitempty"`
+	Document   string              `json:"document,omitempty"`
+	Reason     exchange.Code       `json:"reason,omitempty"`
+	Detail     string              `json:"detail,omitempty"`
+	Parts      []partOut           `json:"parts"`
+	Basis      basisOut            `json:"basis"`
+}
+
+type partyOut struct {
+	Code string `json:"code"`
+	Name string `json:"name,omitempty"`
+}
+
+type partOut struct {
+	Identifier  string          `json:"identifier"`
+	ContentType string          `json:"contentType"`
+	SHA256      exchange.Digest `json:"sha256"`
+}
+
+type basisOut struct {
+	Method      string          `json:"method"`
+	Algorithm   string          `json:"algorithm,omitempty"`
+	Certificate exchange.Digest `json:"certificate,omitzero"`
+	Subject     string          `json:"subject,omitempty"`
+}
+
+func says(e exchange.Evidence) *statement {
+	s := &statement{ID: e.ID, Event: e.Event, Time: e.Time, Hub: e.Hub, Sender: partyOut{e.Sender.Code, e.Sender.Name},
+		Submitter: e.Submitter, Recipients: []partyOut{}, Receiver: e.Receiver, Submitted: e.SubmitTime,
+		Package: e.Package, Delivery: e.Delivery, Document: e.DocumentID, Reason: e.Reason, Detail: e.Detail,
+		Parts: []partOut{}, Basis: basisOut{e.Basis.Method, e.Basis.Algorithm, e.Basis.Certificate, e.Basis.Subject}}
+	for _, r := range e.Recipients {
+		s.Recipients = append(s.Recipients, partyOut{r.Code, r.Name})
+	}
+	for _, p := range e.Parts {
+		s.Parts = append(s.Parts, partOut{p.Identifier, p.ContentType, p.Digest})
+	}
+	return s
+}
