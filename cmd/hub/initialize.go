@@ -30,11 +30,15 @@ type blueprint struct {
 	Hosts     []string
 	Roots     string // PEM file of the authorities that agencies' certificates come from
 	Admin     string
-	WebhookTo []string // networks that announcements may go to, in CIDR form
+	// WebhookTo are networks that announcements may go to, in CIDR form, and
+	// WebhookRoots a PEM file to trust there, from the hub's directory.
+	WebhookTo    []string
+	WebhookRoots string
+	RetryFirst   string
 }
 
 func initCommand(_ *options) *cobra.Command {
-	b := blueprint{}
+	b := blueprint{RetryFirst: "30s"}
 	c := &cobra.Command{
 		Use:     "init DIR",
 		GroupID: "run",
@@ -227,10 +231,13 @@ webhook:                       # announcements to agencies that asked for them
 {{- if .WebhookTo}}
   allow: {{"["}}{{range $i, $n := .WebhookTo}}{{if $i}}, {{end}}{{printf "%q" $n}}{{end}}{{"]"}}
 {{- end}}
+{{- if .WebhookRoots}}
+  roots: {{printf "%q" .WebhookRoots}}
+{{- end}}
 
 delivery:
   deadline: 168h               # an unanswered delivery fails after this, with a receipt
-  retry_first: 30s
+  retry_first: {{.RetryFirst}}
   retry_most: 1h
 
 limits:
