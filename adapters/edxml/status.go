@@ -8,7 +8,8 @@ import (
 )
 
 // status reads a status package: what an agency says about a document that it
-// received, or, with code 13, that it takes its own back.
+// received, or, with code 13, that it takes its own back. It has no recipients
+// of its own: the exchange knows who sent or received the document.
 func (r *reading) status(message *signing.Element) exchange.Package {
 	p := exchange.Package{Kind: exchange.KindStatus, Status: &exchange.StatusMessage{}}
 	r.sender(&p, message)
@@ -16,7 +17,6 @@ func (r *reading) status(message *signing.Element) exchange.Package {
 	response := r.need(message, "<edXML:ResponseFor>", "ResponseFor")
 	to, e := r.code(response)
 	s.ToAs, s.Place = to, place(e)
-	p.Recipients = []exchange.Recipient{{As: to, Place: s.Place}}
 	r.about(s, response)
 
 	code, e := r.must(message, "03", "StatusCode")
