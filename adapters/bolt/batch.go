@@ -1,0 +1,137 @@
+package bolt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/exchange"
+)
+
+// batch is one transaction of the writer.
+type batch struct {
+	tx     *bbolt.Tx
+	size   int64 // leaves
+	counts map[exchange.State]int64
+	wrote  bool
+	err    error // of the first change that failed
+}
+
+func newBatch(tx *bbolt.Tx) *batch {
+	for _, name := range growing() {
+		tx.Bucket([]byte(name)).FillPercent = 0.9
+	}
+	return &batch{tx: tx, size: logSize(tx), counts: map[exchange.State]int64{}}
+}
+
+// run checks a change and, if nothing speaks against it, makes it. The error is
+// a refusal that concerns this change alone.
+func (b *batch) run(c *change) error {
+	if b.err != nil {
+		return b.err // the transaction is lost, finish says so to all
+	}
+	if again, err := b.check(c); again || err != nil {
+		return err
+	}
+	b.apply(c)
+	b.wrote = true
+	return b.err
+}
+
+// finish writes what is kept once for the whole transaction.
+func (b *batch) finish() error {
+	if b.err != nil {
+		return b.err
+	}
+	if !b.wrote {
+		return errNothing
+	}
+	for state, n := range b.counts {
+		total, err := count(b.tx, state)
+		if err != nil {
+			return err
+		}
+		b.put(entry{counts, []byte(state), strconv.AppendInt(nil, total+n, 10)})
+	}
+	return b.err
+}
+
+func count(tx *bbolt.Tx, s exchange.State) (int64, error) {
+	text := get(tx, counts, []byte(s))
+	if text == nil {
+		return 0, nil
+	}
+	return strconv.ParseInt(string(text), 10, 64)
+}
+
+func (b *batch) put(e entry) {
+	if b.err != nil {
+		return
+	}
+	if err := b.tx.Bucket([]byte(e.bucket)).Put(e.key, e.value); err != nil {
+		b.err = fmt.Errorf("putting into %s: %w", e.bucket, err)
+	}
+}
+
+func (b *batch) delete(e entry) {
+	if b.err != nil {
+		return
+	}
+	if err := b.tx.Bucket([]byte(e.bucket)).Delete(e.key); err != nil {
+		b.err = fmt.Errorf("deleting from %s: %w", e.bucket, err)
+	}
+}
+
+// reindex replaces what the indexes say. All deletions come first: one entry of
+// a change may take over what another gives up.
+func (b *batch) reindex(list []versioned) {
+	for _, v := range list {
+		for _, e := range without(v.before.index, v.now.index) {
+			b.delete(e)
+		}
+	}
+	for _, v := range list {
+		for _, e := range without(v.now.index, v.before.index) {
+			b.put(e)
+		}
+	}
+}
+
+// appendLeaf adds a leaf to the log and returns its place.
+func (b *batch) appendLeaf(l leaf) int64 {
+	n := b.size
+	nodes, err := tlog.StoredHashesForRecordHash(n, l.hash, tlog.HashReaderFunc(
+		func(indexes []int64) ([]tlog.Hash, error) { return readHashes(b.tx, indexes) }))
+	if err != nil {
+		b.err = errors.Join(b.err, fmt.Errorf("hashing leaf %d: %w", n, err))
+		return n
+	}
+	b.put(entry{leaves, number(n), l.bytes})
+	first := tlog.StoredHashIndex(0, n)
+	for i, h := range nodes {
+		b.put(entry{hashes, number(first + int64(i)), h[:]})
+	}
+	b.size++
+	return n
+}
+
+// get is a value that lives as long as the transaction.
+func get(tx *bbolt.Tx, bucket string, key []byte) []byte {
+	return tx.Bucket([]byte(bucket)).Get(key)
+}
+
+// load reads a JSON value, false if there is none.
+func load(tx *bbolt.Tx, bucket string, key []byte, v any) (bool, error) {
+	value := get(tx, bucket, key)
+	if value == nil {
+		return false, nil
+	}
+	if err := json.Unmarshal(value, v); err != nil {
+		return false, fmt.Errorf("reading %q of %s: %w", key, bucket, err)
+	}
+	return true, nil
+}

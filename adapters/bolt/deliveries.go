@@ -1,0 +1,191 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"tram/exchange"
+)
+
+// Delivery implements exchange.Ledger.
+func (l *Ledger) Delivery(ctx context.Context, id exchange.DeliveryID) (exchange.Delivery, error) {
+	key, _ := parseDelivery(id)
+	return find[exchange.Delivery](ctx, l, deliveries, key, "delivery", string(id))
+}
+
+// DeliveriesOf implements exchange.Ledger.
+func (l *Ledger) DeliveriesOf(ctx context.Context, id exchange.PackageID) ([]exchange.Delivery, error) {
+	var list []exchange.Delivery
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
+		prefix := under(string(id))
+		s := newStream(tx, deliveries, prefix)
+		for rest, _ := s.from(nil); rest != nil; rest, _ = s.from(rest) {
+			d, err := delivery(tx, append(bytes.Clone(prefix), rest...))
+			if err != nil {
+				return err
+			}
+			list = append(list, d)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the deliveries of package %s: %w", id, err)
+	}
+	return list, nil
+}
+
+func delivery(tx *bbolt.Tx, key []byte) (d exchange.Delivery, err error) {
+	return d, loadFound(tx, deliveries, key, "delivery", string(deliveryID(key)), &d)
+}
+
+// Deliveries implements exchange.Ledger. A page may be short, and even empty,
+// with a cursor to go on from: a search that compares very many entries is cut
+// into pieces.
+func (l *Ledger) Deliveries(ctx context.Context, q exchange.DeliveryQuery) (list []exchange.Delivery, cursor string, err error) {
+	var bound []byte
+	if q.Cursor != "" {
+		key, ok := parseDelivery(exchange.DeliveryID(q.Cursor))
+		if !ok {
+			return nil, "", badCursor(q.Cursor)
+		}
+		bound = key
+	}
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		list, cursor, err = searchDeliveries(deliveryStreams(tx, q), tx, bound, limitOf(q.Limit))
+		return err
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("listing deliveries: %w", err)
+	}
+	return list, cursor, nil
+}
+
+func badCursor(cursor string) error {
+	return exchange.InvalidError(fmt.Sprintf("%q is no cursor of this list; begin again without a cursor", cursor))
+}
+
+func deliveryStreams(tx *bbolt.Tx, q exchange.DeliveryQuery) streams {
+	var s streams
+	if q.State != "" {
+		s = append(s, newStream(tx, deliveryStates, under(string(q.State))))
+	}
+	if q.Recipient != "" {
+		s = append(s, newStream(tx, deliveryRecipients, under(q.Recipient)))
+	}
+	if q.Sender != "" {
+		s = append(s, newStream(tx, deliverySenders, under(q.Sender)))
+	}
+	if len(s) == 0 {
+		s = append(s, newStream(tx, deliveries, nil))
+	}
+	return s
+}
+
+func searchDeliveries(s streams, tx *bbolt.Tx, bound []byte, limit int) (list []exchange.Delivery, cursor string, err error) {
+	steps := mostSteps
+	for {
+		key, ok := s.before(bound, &steps)
+		if !ok {
+			return list, string(deliveryID(key)), nil
+		}
+		if key == nil {
+			return list, "", nil
+		}
+		if len(list) == limit {
+			return list, string(list[limit-1].ID), nil
+		}
+		d, err := delivery(tx, key)
+		if err != nil {
+			return nil, "", err
+		}
+		list, bound = append(list, d), key
+	}
+}
+
+// Inbox implements exchange.Ledger. The oldest is the one whose package was
+// accepted first.
+func (l *Ledger) Inbox(ctx context.Context, agency, cursor string, limit int) (list []exchange.Delivery, next string, err error) {
+	start, err := inboxStart(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit = limitOf(limit)
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		s := newStream(tx, inbox, under(agency))
+		for rest, _ := s.from(start); rest != nil; rest, _ = s.from(rest) {
+			if len(list) == limit {
+				next = cursorOf(start)
+				return nil
+			}
+			d, err := delivery(tx, rest[2:])
+			if err != nil {
+				return err
+			}
+			list, start = append(list, d), rest
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the inbox of %s: %w", agency, err)
+	}
+	return list, next, nil
+}
+
+// An inbox's cursor is "0" or "1", as in the key, and the delivery.
+func cursorOf(rest []byte) string { return string(rest[:1]) + string(deliveryID(rest[2:])) }
+
+func inboxStart(cursor string) ([]byte, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	key, ok := parseDelivery(exchange.DeliveryID(cursor[1:]))
+	if !ok || (cursor[0] != '0' && cursor[0] != '1') {
+		return nil, badCursor(cursor)
+	}
+	return append([]byte{cursor[0], 0}, key...), nil
+}
+
+// Due implements exchange.Ledger.
+func (l *Ledger) Due(ctx context.Context, at time.Time, limit int) ([]exchange.Delivery, error) {
+	var list []exchange.Delivery
+	limit, end := limitOf(limit), after(timeKey(at))
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(due)).Cursor()
+		for key, _ := c.First(); key != nil && bytes.Compare(key, end) < 0 && len(list) < limit; key, _ = c.Next() {
+			d, err := delivery(tx, key[timeSize:])
+			if err != nil {
+				return err
+			}
+			list = append(list, d)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading what is due: %w", err)
+	}
+	return list, nil
+}
+
+// Counts implements exchange.Ledger. The numbers are kept in the transactions
+// that change states.
+func (l *Ledger) Counts(ctx context.Context) (map[exchange.State]int64, error) {
+	totals := map[exchange.State]int64{}
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
+		for _, s := range exchange.States {
+			n, err := count(tx, s)
+			if err != nil {
+				return err
+			}
+			totals[s] = n
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting deliveries: %w", err)
+	}
+	return totals, nil
+}

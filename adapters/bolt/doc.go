@@ -1,0 +1,62 @@
+// Package bolt keeps the ledger in one bbolt file.
+//
+// Promises, beside those of exchange.Ledger:
+//
+//   - The file has one process. A second one is told so within a second.
+//   - Writes go through one goroutine that commits in groups: it takes whatever
+//     waits and keeps it in one transaction, so that one sync serves many
+//     writers. Nothing is delayed on purpose; who comes while a commit is under
+//     way is in the next group.
+//   - An operation is checked whole before its first change. One that is refused
+//     leaves no trace and does not disturb its group. If a transaction fails, all
+//     of its operations fail and no other.
+//   - Reads, of the log too, return only what is synced. bbolt shows a commit to
+//     readers shortly before it is on the disk; a read that saw one waits for the
+//     sync, after its own transaction has ended.
+//   - If a commit became visible and its sync failed, nobody can tell what is on
+//     the disk. The ledger then refuses everything until it is opened again.
+//   - No read transaction stays open while something is waited for, except for
+//     Backup and Check: while one is open, the file cannot reuse freed pages.
+//
+// # Buckets
+//
+// Parts of a key are joined by a zero byte, which no part may hold. "delivery"
+// is the package's identifier, a zero byte, and the recipient's place in four
+// bytes; "leaf" and "node" are eight bytes, "time" is twelve: seconds and
+// nanoseconds; all big-endian. Package and receipt identifiers are UUIDs of
+// version 7, so their order is that of time.
+//
+//	bucket                  key                                          value
+//	meta                    "format"                                     number of the format, decimal
+//	packages                package                                      exchange.Package, JSON
+//	senders                 sender, package                              -
+//	documents               sender, document, "c", kind, content digest  receipt of the acceptance
+//	                        sender, document, "p", package               -
+//	                        sender, document, "x"                        package that has the identifier to itself
+//	deliveries              delivery                                     exchange.Delivery, JSON
+//	delivery-states         state, delivery                              -
+//	delivery-senders        sender, delivery                             -
+//	delivery-recipients     recipient, delivery                          -
+//	inbox                   recipient, "0" if urgent else "1", delivery  -       consigned ones only
+//	due                     time, delivery                               -       open ones only
+//	counts                  state                                        number of deliveries, decimal
+//	receipts                receipt                                      exchange.Receipt, JSON
+//	receipt-raw             receipt                                      the sealed document
+//	package-receipts        package, leaf                                receipt
+//	acknowledgements        package, recipient, digest of the document   exchange.Acknowledgement, JSON
+//	acknowledgement-raw     the same                                     the document as it came
+//	agencies                code                                         exchange.Agency, JSON
+//	agency-codes            code or alias                                code
+//	agency-certificates     digest                                       code
+//	systems                 system                                       exchange.System, JSON
+//	system-certificates     digest                                       system
+//	users                   user                                         exchange.User, JSON
+//	actions                 leaf                                         exchange.Action, JSON
+//	leaves                  leaf                                         exchange.LogEntry, its bytes
+//	hashes                  node (tlog.StoredHashIndex)                  hash of the tree, 32 bytes
+//
+// A "c" entry recognises a resubmission, an "x" entry keeps a new or replacing
+// document's identifier for one package, "p" entries find a document's packages;
+// they share a prefix so that one page serves all three. Digests in keys are
+// their 32 bytes.
+package bolt

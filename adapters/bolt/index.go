@@ -1,0 +1,115 @@
+package bolt
+
+import (
+	"bytes"
+
+	"tram/exchange"
+)
+
+// An entry is a key and its value in a bucket.
+type entry struct {
+	bucket     string
+	key, value []byte
+}
+
+func (e entry) is(o entry) bool {
+	return e.bucket == o.bucket && bytes.Equal(e.key, o.key) && bytes.Equal(e.value, o.value)
+}
+
+// Below, what the indexes hold about each kind of entry. Writing and checking
+// both follow these functions.
+
+func packageIndex(p exchange.Package, acceptance exchange.ReceiptID) []entry {
+	index := []entry{
+		{senders, join(p.Sender, string(p.ID)), nil},
+		{documents, contentKey(p), []byte(acceptance)},
+	}
+	if p.DocumentID == "" {
+		return index
+	}
+	index = append(index, entry{documents, join(p.Sender, p.DocumentID, "p", string(p.ID)), nil})
+	if p.Exclusive() {
+		index = append(index, entry{documents, join(p.Sender, p.DocumentID, "x"), []byte(p.ID)})
+	}
+	return index
+}
+
+func contentKey(p exchange.Package) []byte {
+	return append(under(p.Sender, p.DocumentID, "c", string(p.Kind)), p.Content[:]...)
+}
+
+// deliveryIndex is nil for the zero delivery: a new one has no index to replace.
+func deliveryIndex(d exchange.Delivery) []entry {
+	if d.ID == "" {
+		return nil
+	}
+	key := deliveryKey(d.Package, d.Index)
+	index := []entry{
+		{deliveryStates, append(under(string(d.State)), key...), nil},
+		{deliverySenders, append(under(d.Sender), key...), nil},
+		{deliveryRecipients, append(under(d.Recipient), key...), nil},
+	}
+	if d.State == exchange.Consigned {
+		index = append(index, entry{inbox, append(inboxPrefix(d), key...), nil})
+	}
+	if at := d.DueAt(); !at.IsZero() {
+		index = append(index, entry{due, append(timeKey(at), key...), nil})
+	}
+	return index
+}
+
+func inboxPrefix(d exchange.Delivery) []byte {
+	if d.Priority > 0 { // as Package.Urgent
+		return under(d.Recipient, "0")
+	}
+	return under(d.Recipient, "1")
+}
+
+func receiptIndex(r exchange.Receipt) []entry {
+	if r.Package == "" {
+		return nil
+	}
+	return []entry{{packageReceipts, append(under(string(r.Package)), number(r.Leaf)...), []byte(r.ID)}}
+}
+
+func agencyIndex(a exchange.Agency) []entry {
+	if a.Code == "" {
+		return nil
+	}
+	index := []entry{{agencyCodes, []byte(a.Code), []byte(a.Code)}}
+	for _, alias := range a.Aliases {
+		index = append(index, entry{agencyCodes, []byte(alias.Code), []byte(a.Code)})
+	}
+	for _, c := range a.Certificates {
+		index = append(index, entry{agencyCertificates, bytes.Clone(c.SHA256[:]), []byte(a.Code)})
+	}
+	return index
+}
+
+func systemIndex(s exchange.System) []entry {
+	var index []entry
+	for _, c := range s.Certificates {
+		index = append(index, entry{systemCertificates, bytes.Clone(c[:]), []byte(s.ID)})
+	}
+	return index
+}
+
+// without are the entries of a that b does not have.
+func without(a, b []entry) []entry {
+	var rest []entry
+	for _, e := range a {
+		if !contains(b, e) {
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}
+
+func contains(list []entry, e entry) bool {
+	for _, o := range list {
+		if e.is(o) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,138 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tram/exchange"
+)
+
+// The buckets; what they hold is written in the package comment.
+const (
+	meta               = "meta"
+	packages           = "packages"
+	senders            = "senders"
+	documents          = "documents"
+	deliveries         = "deliveries"
+	deliveryStates     = "delivery-states"
+	deliverySenders    = "delivery-senders"
+	deliveryRecipients = "delivery-recipients"
+	inbox              = "inbox"
+	due                = "due"
+	counts             = "counts"
+	receipts           = "receipts"
+	receiptRaw         = "receipt-raw"
+	packageReceipts    = "package-receipts"
+	acknowledgements   = "acknowledgements"
+	acknowledgementRaw = "acknowledgement-raw"
+	agencies           = "agencies"
+	agencyCodes        = "agency-codes"
+	agencyCertificates = "agency-certificates"
+	systems            = "systems"
+	systemCertificates = "system-certificates"
+	users              = "users"
+	actions            = "actions"
+	leaves             = "leaves"
+	hashes             = "hashes"
+)
+
+// buckets are all of them, as Create makes and Check reads them.
+func buckets() []string {
+	return []string{meta, packages, senders, documents, deliveries, deliveryStates, deliverySenders,
+		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, acknowledgements,
+		acknowledgementRaw, agencies, agencyCodes, agencyCertificates, systems, systemCertificates, users,
+		actions, leaves, hashes}
+}
+
+// growing are the buckets whose keys come nearly in order: their pages can be
+// filled up, since little is put between what is there.
+func growing() []string {
+	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, actions, leaves, hashes}
+}
+
+// longestPart keeps the longest key, of four parts, well below bbolt's limit of
+// 32 KiB.
+const longestPart = 4096
+
+// checkPart refuses what cannot be part of a key. Invalid UTF-8 is refused too:
+// JSON would change it, and the entry would no longer agree with its index.
+func checkPart(what, s string) error {
+	switch {
+	case len(s) > longestPart:
+		return exchange.InvalidError(what + " is longer than 4096 bytes")
+	case strings.IndexByte(s, 0) >= 0:
+		return exchange.InvalidError(what + " holds a zero byte")
+	case !utf8.ValidString(s):
+		return exchange.InvalidError(what + " is not UTF-8")
+	}
+	return nil
+}
+
+// checkName is checkPart for what must not be empty.
+func checkName(what, s string) error {
+	if s == "" {
+		return exchange.InvalidError(what + " is empty")
+	}
+	return checkPart(what, s)
+}
+
+// join makes a key of parts.
+func join(parts ...string) []byte { return []byte(strings.Join(parts, "\x00")) }
+
+// under is the prefix of all keys that begin with these parts.
+func under(parts ...string) []byte { return append(join(parts...), 0) }
+
+func number(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+// timeKey orders times of any year; the sign bit is turned so that years before
+// 1970 come first.
+func timeKey(t time.Time) []byte {
+	key := binary.BigEndian.AppendUint64(nil, uint64(t.Unix())^1<<63)
+	return binary.BigEndian.AppendUint32(key, uint32(t.Nanosecond()))
+}
+
+const timeSize = 12
+
+func deliveryKey(p exchange.PackageID, index int) []byte {
+	return binary.BigEndian.AppendUint32(under(string(p)), uint32(index))
+}
+
+// parseDelivery is the key of a delivery's identifier, false if there can be no
+// such delivery.
+func parseDelivery(id exchange.DeliveryID) ([]byte, bool) {
+	dot := strings.LastIndexByte(string(id), '.')
+	if dot < 0 {
+		return nil, false
+	}
+	index, digits := 0, string(id[dot+1:])
+	for _, c := range digits {
+		if c < '0' || c > '9' || index > 1<<27 {
+			return nil, false
+		}
+		index = index*10 + int(c-'0')
+	}
+	if digits == "" || digits[0] == '0' || checkName("", string(id[:dot])) != nil {
+		return nil, false
+	}
+	return deliveryKey(exchange.PackageID(id[:dot]), index), true
+}
+
+// deliveryID is the identifier of the delivery with this key.
+func deliveryID(key []byte) exchange.DeliveryID {
+	n := len(key) - 4
+	return exchange.NewDeliveryID(exchange.PackageID(key[:n-1]), int(binary.BigEndian.Uint32(key[n:])))
+}
+
+// after is the first key behind all keys with the prefix, nil if there is none.
+func after(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

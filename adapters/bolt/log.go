@@ -1,0 +1,80 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// logSize is the number of leaves in a transaction.
+func logSize(tx *bbolt.Tx) int64 {
+	last, _ := tx.Bucket([]byte(leaves)).Cursor().Last()
+	if last == nil {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(last)) + 1
+}
+
+func readHashes(tx *bbolt.Tx, indexes []int64) ([]tlog.Hash, error) {
+	list := make([]tlog.Hash, len(indexes))
+	for i, n := range indexes {
+		value := get(tx, hashes, number(n))
+		if len(value) != tlog.HashSize {
+			return nil, fmt.Errorf("the log has no hash %d", n)
+		}
+		copy(list[i][:], value)
+	}
+	return list, nil
+}
+
+// LogSize implements exchange.Ledger.
+func (l *Ledger) LogSize(ctx context.Context) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	_, size, err := l.durable.reached()
+	return size, err
+}
+
+// LogHashes implements exchange.Ledger.
+func (l *Ledger) LogHashes(ctx context.Context) tlog.HashReader {
+	return tlog.HashReaderFunc(func(indexes []int64) (list []tlog.Hash, err error) {
+		err = l.view(ctx, func(tx *bbolt.Tx) error {
+			list, err = readHashes(tx, indexes)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading hashes of the log: %w", err)
+		}
+		return list, nil
+	})
+}
+
+// LogEntries implements exchange.Ledger.
+func (l *Ledger) LogEntries(ctx context.Context, from, to int64) ([][]byte, error) {
+	if from < 0 || from > to {
+		return nil, fmt.Errorf("reading leaves %d to %d of the log: no such range", from, to)
+	}
+	var list [][]byte
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
+		if size := logSize(tx); to > size {
+			return fmt.Errorf("it has %d", size)
+		}
+		c := tx.Bucket([]byte(leaves)).Cursor()
+		for key, value := c.Seek(number(from)); int64(len(list)) < to-from; key, value = c.Next() {
+			if !bytes.Equal(key, number(from+int64(len(list)))) {
+				return fmt.Errorf("leaf %d is missing", from+int64(len(list)))
+			}
+			list = append(list, bytes.Clone(value))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading leaves %d to %d of the log: %w", from, to, err)
+	}
+	return list, nil
+}

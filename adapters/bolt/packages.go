@@ -1,0 +1,139 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"tram/exchange"
+)
+
+// defaultLimit is how many entries a list has if nobody says.
+const defaultLimit = 100
+
+func limitOf(n int) int {
+	if n < 1 {
+		return defaultLimit
+	}
+	return n
+}
+
+// find reads one entry.
+func find[T any](ctx context.Context, l *Ledger, bucket string, key []byte, what, id string) (T, error) {
+	var v T
+	err := l.view(ctx, func(tx *bbolt.Tx) error { return loadFound(tx, bucket, key, what, id, &v) })
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("reading %s: %w", what, err)
+	}
+	return v, nil
+}
+
+func loadFound(tx *bbolt.Tx, bucket string, key []byte, what, id string, v any) error {
+	if len(key) == 0 {
+		return exchange.NotFoundError(what, id)
+	}
+	found, err := load(tx, bucket, key, v)
+	if err == nil && !found {
+		return exchange.NotFoundError(what, id)
+	}
+	return err
+}
+
+// FirstReceipt implements exchange.Ledger.
+func (l *Ledger) FirstReceipt(ctx context.Context, p exchange.Package) (r exchange.Receipt, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		first := get(tx, documents, contentKey(p))
+		if first == nil {
+			return exchange.NotFoundError("package", string(p.ID))
+		}
+		r, err = receipt(tx, exchange.ReceiptID(first))
+		return err
+	})
+	if err != nil {
+		return exchange.Receipt{}, fmt.Errorf("looking for an earlier submission: %w", err)
+	}
+	return r, nil
+}
+
+// Package implements exchange.Ledger.
+func (l *Ledger) Package(ctx context.Context, id exchange.PackageID) (exchange.Package, error) {
+	return find[exchange.Package](ctx, l, packages, []byte(id), "package", string(id))
+}
+
+// Packages implements exchange.Ledger.
+func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []exchange.Package, cursor string, err error) {
+	if q.DocumentID != "" && q.Sender == "" {
+		return nil, "", exchange.InvalidError("documents are found by their sender and identifier, and the sender is missing")
+	}
+	limit, bound := limitOf(q.Limit), []byte(q.Cursor)
+	if q.Cursor == "" {
+		bound = nil
+	}
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		s := packageStream(tx, q)
+		for key := s.before(bound); key != nil; key = s.before(key) {
+			if len(list) == limit {
+				cursor = string(list[limit-1].ID)
+				return nil
+			}
+			var p exchange.Package
+			if err := loadFound(tx, packages, key, "package", string(key), &p); err != nil {
+				return err
+			}
+			list = append(list, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("listing packages: %w", err)
+	}
+	return list, cursor, nil
+}
+
+func packageStream(tx *bbolt.Tx, q exchange.PackageQuery) stream {
+	switch {
+	case q.DocumentID != "":
+		return newStream(tx, documents, under(q.Sender, q.DocumentID, "p"))
+	case q.Sender != "":
+		return newStream(tx, senders, under(q.Sender))
+	}
+	return newStream(tx, packages, nil)
+}
+
+// Receipt implements exchange.Ledger.
+func (l *Ledger) Receipt(ctx context.Context, id exchange.ReceiptID) (r exchange.Receipt, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		if id == "" {
+			return exchange.NotFoundError("receipt", "")
+		}
+		r, err = receipt(tx, id)
+		return err
+	})
+	if err != nil {
+		return exchange.Receipt{}, fmt.Errorf("reading a receipt: %w", err)
+	}
+	return r, nil
+}
+
+// Receipts implements exchange.Ledger.
+func (l *Ledger) Receipts(ctx context.Context, id exchange.PackageID) ([]exchange.Receipt, error) {
+	var list []exchange.Receipt
+	err := l.view(ctx, func(tx *bbolt.Tx) error {
+		s := newStream(tx, packageReceipts, under(string(id)))
+		for leaf, value := s.from(nil); leaf != nil; leaf, value = s.from(bytes.Clone(leaf)) {
+			r, err := receipt(tx, exchange.ReceiptID(value))
+			if err != nil {
+				return err
+			}
+			list = append(list, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the receipts of package %s: %w", id, err)
+	}
+	return list, nil
+}

@@ -1,0 +1,202 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+)
+
+// largestGroup bounds one transaction, so that nobody waits long for strangers.
+const largestGroup = 512
+
+// writer is the one goroutine that changes the file.
+type writer struct {
+	db      *bbolt.DB
+	durable *durable
+	// transaction is held while the file changes. Check holds it too: bbolt's
+	// own check must not run beside a writer.
+	transaction sync.Mutex
+	ended       chan struct{}
+
+	mu      sync.Mutex
+	arrived *sync.Cond // waiting or closed changed
+	waiting []*operation
+	closed  bool
+}
+
+// operation is one write: what it is, and how it ended.
+type operation struct {
+	change
+	// claimed is set by whoever decides: the writer that takes the operation,
+	// or the caller that no longer waits for it.
+	claimed atomic.Bool
+	done    chan struct{}
+	err     error // read after done
+}
+
+func startWriter(db *bbolt.DB, d *durable) *writer {
+	w := &writer{db: db, durable: d, ended: make(chan struct{})}
+	w.arrived = sync.NewCond(&w.mu)
+	go w.run()
+	return w
+}
+
+// do hands an operation to the writer and waits for it.
+func (w *writer) do(ctx context.Context, c change) (*operation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	op := &operation{change: c, done: make(chan struct{})}
+	if !w.put(op) {
+		return nil, fmt.Errorf("writing: %w", errClosed)
+	}
+	select {
+	case <-op.done:
+		return op, op.err
+	case <-ctx.Done():
+	}
+	if op.claimed.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("nothing was written: %w", ctx.Err())
+	}
+	return nil, fmt.Errorf("the write was under way and may take hold: %w", ctx.Err())
+}
+
+func (w *writer) put(op *operation) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
+	w.waiting = append(w.waiting, op)
+	w.arrived.Signal()
+	return true
+}
+
+// take waits for operations and claims the next group; none means the end.
+func (w *writer) take() []*operation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var group []*operation
+	for len(group) == 0 {
+		for len(w.waiting) == 0 && !w.closed {
+			w.arrived.Wait()
+		}
+		if w.closed {
+			return nil
+		}
+		n := min(len(w.waiting), largestGroup)
+		for _, op := range w.waiting[:n] {
+			if op.claimed.CompareAndSwap(false, true) {
+				group = append(group, op)
+			}
+		}
+		w.waiting = append(w.waiting[:0:0], w.waiting[n:]...)
+	}
+	return group
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	for group := w.take(); group != nil; group = w.take() {
+		w.commit(group)
+		for _, op := range group {
+			close(op.done)
+		}
+	}
+}
+
+// close lets the group under way end and fails what still waits.
+func (w *writer) close() {
+	w.mu.Lock()
+	waiting := w.waiting
+	w.closed, w.waiting = true, nil
+	w.arrived.Broadcast()
+	w.mu.Unlock()
+	<-w.ended
+	for _, op := range waiting {
+		if op.claimed.CompareAndSwap(false, true) {
+			op.err = fmt.Errorf("nothing was written: %w", errClosed)
+			close(op.done)
+		}
+	}
+}
+
+// errNothing rolls a transaction back that would change nothing.
+var errNothing = errors.New("nothing to write")
+
+// commit runs a group in one transaction. If that fails, everyone in it fails,
+// also those that were refused: the refusal may rest on a neighbour's change.
+func (w *writer) commit(group []*operation) {
+	var transaction int
+	var size int64
+	err := w.update(func(tx *bbolt.Tx) error {
+		transaction = tx.ID()
+		b := newBatch(tx)
+		for _, op := range group {
+			op.err = b.run(&op.change)
+		}
+		size = b.size
+		return b.finish()
+	})
+	if errors.Is(err, errNothing) {
+		return
+	}
+	if err == nil {
+		w.durable.reach(transaction, size)
+		return
+	}
+	err = fmt.Errorf("writing the ledger: %w", err)
+	for _, op := range group {
+		op.err = err
+	}
+}
+
+// update is db.Update whose panics are errors, and which stops the ledger when a
+// failed commit can be seen all the same.
+func (w *writer) update(fn func(*bbolt.Tx) error) (err error) {
+	w.transaction.Lock()
+	defer w.transaction.Unlock()
+	before, _, err := w.durable.reached()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if r := recover(); r != nil { // in bbolt's commit: its memory may be torn
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			w.durable.fail(errBroken)
+		}
+	}()
+	err = w.db.Update(func(tx *bbolt.Tx) error { return guarded(tx, fn) })
+	if err == nil || errors.Is(err, errNothing) {
+		return err
+	}
+	if visible, e := w.visible(); e != nil || visible != before {
+		w.durable.fail(errBroken)
+	}
+	return err
+}
+
+// guarded turns a panic of our own code into an error: bbolt then rolls back
+// cleanly and the next group is not concerned.
+func guarded(tx *bbolt.Tx, fn func(*bbolt.Tx) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return fn(tx)
+}
+
+// visible is the last commit that readers see.
+func (w *writer) visible() (transaction int, err error) {
+	err = w.db.View(func(tx *bbolt.Tx) error {
+		transaction = tx.ID()
+		return nil
+	})
+	return transaction, err
+}
