@@ -1,0 +1,174 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+)
+
+// registerDecoders lets the validator read what this interface speaks.
+func registerDecoders() {
+	text := func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+		b, err := io.ReadAll(body)
+		return string(b), err
+	}
+	openapi3filter.RegisterBodyDecoder("application/xml", text)
+	openapi3filter.RegisterBodyDecoder("text/xml", text)
+}
+
+// load reads openapi.yaml and makes it strict: an object has no members but
+// those that are described.
+func load(t testing.TB) *openapi3.T {
+	t.Helper()
+	raw, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := strictness{}
+	for _, schema := range doc.Components.Schemas {
+		s.schema(schema)
+	}
+	for _, path := range doc.Paths.Map() {
+		for _, operation := range path.Operations() {
+			if operation.RequestBody != nil {
+				s.content(operation.RequestBody.Value.Content)
+			}
+			for _, response := range operation.Responses.Map() {
+				s.content(response.Value.Content)
+			}
+		}
+	}
+	return doc
+}
+
+type strictness map[*openapi3.Schema]bool
+
+func (s strictness) content(c openapi3.Content) {
+	for _, media := range c {
+		s.schema(media.Schema)
+	}
+}
+
+func (s strictness) schema(r *openapi3.SchemaRef) {
+	if r == nil || r.Value == nil || s[r.Value] {
+		return
+	}
+	s[r.Value] = true
+	if len(r.Value.Properties) > 0 {
+		no := false
+		r.Value.AdditionalProperties = openapi3.BoolSchema{Has: &no}
+	}
+	for _, p := range r.Value.Properties {
+		s.schema(p)
+	}
+	s.schema(r.Value.Items)
+}
+
+// contract is a transport that holds every request and answer to openapi.yaml.
+type contract struct {
+	t      testing.TB
+	next   http.RoundTripper
+	router routers.Router
+
+	mu   sync.Mutex
+	seen map[string]bool // "operation status"
+}
+
+func newContract(t testing.TB, next http.RoundTripper) *contract {
+	t.Helper()
+	doc := load(t)
+	doc.Servers = nil
+	for _, path := range doc.Paths.InMatchingOrder() { // a tile's number has slashes, which OpenAPI cannot say
+		if strings.HasSuffix(path, "/{index}") {
+			item := doc.Paths.Value(path)
+			doc.Paths.Delete(path)
+			doc.Paths.Set(strings.Replace(path, "{index}", "{index:.+}", 1), item)
+		}
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &contract{t: t, next: next, router: router, seen: map[string]bool{}}
+}
+
+func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent, err := drained(req)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close() // read whole
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	c.check(req, sent, resp, body)
+	return resp, nil
+}
+
+// drained reads a request's body and puts it back.
+func drained(req *http.Request) ([]byte, error) {
+	if req.Body == nil {
+		return nil, nil
+	}
+	sent, err := io.ReadAll(req.Body)
+	req.Body = io.NopCloser(bytes.NewReader(sent))
+	return sent, err
+}
+
+func (c *contract) check(req *http.Request, sent []byte, resp *http.Response, body []byte) {
+	c.t.Helper()
+	asked := req.Clone(req.Context())
+	asked.URL = &url.URL{Path: req.URL.Path, RawQuery: req.URL.RawQuery}
+	asked.Body = io.NopCloser(bytes.NewReader(sent))
+	if req.Method == http.MethodHead {
+		asked.Method = http.MethodGet
+	}
+	route, params, err := c.router.FindRoute(asked)
+	if err != nil {
+		if resp.StatusCode != http.StatusNotFound && resp.StatusCode != http.StatusMethodNotAllowed {
+			c.t.Errorf("%s %s is not in openapi.yaml and was answered %d", req.Method, req.URL.Path, resp.StatusCode)
+		}
+		return
+	}
+	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true}
+	in := &openapi3filter.RequestValidationInput{Request: asked, PathParams: params, Route: route, Options: options}
+	if resp.StatusCode < 400 {
+		if err := openapi3filter.ValidateRequest(req.Context(), in); err != nil {
+			c.t.Errorf("%s %s was taken, but is not as described: %v", req.Method, req.URL, err)
+		}
+	}
+	if req.Method == http.MethodHead {
+		return // no body to judge
+	}
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: resp.StatusCode, Header: resp.Header, Options: options}
+	out.SetBodyBytes(body)
+	if err := openapi3filter.ValidateResponse(req.Context(), out); err != nil {
+		c.t.Errorf("%s %s: answer %d is not as described: %v\n%s", req.Method, req.URL, resp.StatusCode, err, body)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[route.Operation.OperationID] = true
+}

@@ -1,0 +1,301 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"tram/adapters/edxml"
+	"tram/adapters/httpapi"
+	"tram/adapters/webhook"
+	"tram/exchange"
+)
+
+// TestTheWholeInterface calls every operation at least once as it is meant to be
+// called. The transport holds each call and answer to openapi.yaml.
+func TestTheWholeInterface(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{})
+	t.Run("a package goes from sender to recipient", w.wayOfAPackage)
+	t.Run("an agency is told of a delivery", w.announcement)
+	t.Run("operators steer deliveries", w.operators)
+	t.Run("administrators keep the registry", w.registry)
+	t.Run("anyone reads the log", w.log)
+	t.Run("the hub itself", w.service)
+
+	for _, path := range load(t).Paths.Map() {
+		for _, operation := range path.Operations() {
+			if !w.seen.seen[operation.OperationID] {
+				t.Errorf("operation %s was not called", operation.OperationID)
+			}
+		}
+	}
+}
+
+func (w *world) wayOfAPackage(t *testing.T) {
+	body := w.signed()
+	accepted := w.want(http.StatusCreated, w.xml("he-thong-01", "/v1/packages", body))
+	id := accepted.Header.Get("Tram-Package")
+	receipt, _, _, err := exchange.ParseReceipt(accepted.body)
+	if err != nil || receipt.Event != exchange.SubmissionAcceptance || string(receipt.Package) != id {
+		t.Fatalf("receipt %+v of package %s: %v", receipt, id, err)
+	}
+	if got := accepted.Header.Get("Location"); got != "/v1/packages/"+id {
+		t.Errorf("Location: %s", got)
+	}
+	again := w.want(http.StatusOK, w.xml("he-thong-01", "/v1/packages", body))
+	if !bytes.Equal(again.body, accepted.body) || again.Header.Get("Idempotent-Replayed") != "true" {
+		t.Error("submitted again, the receipt is another one")
+	}
+
+	item := w.consigned("he-thong-07", "")
+	content := w.want(http.StatusOK, w.get("he-thong-07", "/v1/deliveries/"+string(item.Delivery.ID)+"/content"))
+	if !bytes.Equal(content.body, body) {
+		t.Error("the recipient got other bytes than were submitted")
+	}
+	w.contentInParts(t, "/v1/deliveries/"+string(item.Delivery.ID)+"/content", "he-thong-07", body)
+	w.contentInParts(t, "/v1/packages/"+id+"/content", "he-thong-01", body)
+
+	answer := w.acknowledgement(item, exchange.AnswerAccepted, "")
+	handover := w.want(http.StatusCreated, w.xml("he-thong-07", "/v1/deliveries/"+string(item.Delivery.ID)+"/acknowledgement", answer))
+	replayed := w.want(http.StatusOK, w.xml("he-thong-07", "/v1/deliveries/"+string(item.Delivery.ID)+"/acknowledgement", answer))
+	if !bytes.Equal(handover.body, replayed.body) || replayed.Header.Get("Idempotent-Replayed") != "true" {
+		t.Error("acknowledged again, the receipt is another one")
+	}
+	w.afterwards(t, id, handover)
+}
+
+// afterwards looks at a package that was handed over, as everyone may.
+func (w *world) afterwards(t *testing.T, id string, handover answer) {
+	for _, as := range []string{"he-thong-01", "he-thong-07", "user:chi"} {
+		var view exchange.PackageView
+		w.want(http.StatusOK, w.get(as, "/v1/packages/"+id)).into(t, &view)
+		if view.Deliveries[0].State != exchange.HandedOver {
+			t.Errorf("%s sees state %s", as, view.Deliveries[0].State)
+		}
+		w.want(http.StatusOK, w.get(as, "/v1/deliveries/"+string(view.Deliveries[0].ID)))
+	}
+	var list struct{ Receipts []exchange.Receipt }
+	w.want(http.StatusOK, w.get("he-thong-01", "/v1/packages/"+id+"/receipts")).into(t, &list)
+	if len(list.Receipts) != 3 {
+		t.Errorf("%d receipts: %+v", len(list.Receipts), list.Receipts)
+	}
+	last := list.Receipts[len(list.Receipts)-1]
+	sealed := w.want(http.StatusOK, w.get("he-thong-07", "/v1/receipts/"+string(last.ID)))
+	if !bytes.Equal(sealed.body, handover.body) || string(last.ID) != handover.Header.Get("Tram-Receipt") {
+		t.Error("the receipt that is kept is not the one that was given")
+	}
+	w.proved(t, last.ID, sealed.body)
+	w.want(http.StatusNotFound, w.get("he-thong-20", "/v1/receipts/"+string(last.ID)))
+
+	w.want(http.StatusOK, w.get("he-thong-01", "/v1/packages?sender=H12.01&limit=1"))
+	w.want(http.StatusOK, w.get("user:chi", "/v1/packages"))
+	w.want(http.StatusForbidden, w.get("he-thong-07", "/v1/packages?sender=H12.01"))
+	w.want(http.StatusOK, w.get("user:chi", "/v1/deliveries?state=handed-over&recipient=H12.07&sender=H12.01"))
+	w.want(http.StatusForbidden, w.get("he-thong-07", "/v1/deliveries"))
+}
+
+// proved finds a receipt in the log, as an auditor does without the hub.
+func (w *world) proved(t *testing.T, id exchange.ReceiptID, raw []byte) {
+	t.Helper()
+	proof := w.want(http.StatusOK, w.get("user:chi", "/v1/receipts/"+string(id)+"/proof"))
+	var keys exchange.Keys
+	w.want(http.StatusOK, w.get("", "/v1/keys")).into(t, &keys)
+	receipt, _, _, err := exchange.ParseReceipt(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := note.NewVerifier(keys.LogKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := exchange.VerifyProof(proof.body, receipt.LogEntry(), keys.Origin, verifier); err != nil {
+		t.Errorf("the proof of receipt %s: %v", id, err)
+	}
+}
+
+func (w *world) contentInParts(t *testing.T, path, as string, whole []byte) {
+	t.Helper()
+	ask := func(method, name, value string) answer {
+		return w.do(request{method: method, path: path, as: as, header: map[string]string{name: value}})
+	}
+	part := w.want(http.StatusPartialContent, ask(http.MethodGet, "Range", "bytes=10-19"))
+	if !bytes.Equal(part.body, whole[10:20]) {
+		t.Errorf("bytes 10 to 19 are %q, not %q", part.body, whole[10:20])
+	}
+	tag := `"` + exchange.DigestOf(whole).String() + `"`
+	if got := part.Header.Get("ETag"); got != tag {
+		t.Errorf("ETag %s, not %s", got, tag)
+	}
+	w.want(http.StatusNotModified, ask(http.MethodGet, "If-None-Match", tag))
+	w.want(http.StatusRequestedRangeNotSatisfiable, ask(http.MethodGet, "Range", "bytes=99999999-"))
+	head := w.want(http.StatusOK, ask(http.MethodHead, "Accept", "*/*"))
+	if head.ContentLength != int64(len(whole)) || head.Header.Get("ETag") != tag {
+		t.Errorf("HEAD: %d bytes, ETag %s", head.ContentLength, head.Header.Get("ETag"))
+	}
+}
+
+func (w *world) announcement(t *testing.T) {
+	body := w.sign(w.document(func(d *edxml.Document) { d.To = []edxml.Organ{{Code: "H12.30", Name: "Sở nhận thông báo"}} }), "H12.01")
+	id := w.submitted(body)
+	var told *http.Request
+	select {
+	case told = <-w.told:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody told the agency")
+	}
+	payload, err := io.ReadAll(told.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys exchange.Keys
+	w.want(http.StatusOK, w.get("", "/v1/keys")).into(t, &keys)
+	if err := webhook.Verify(keys.Webhook, told.Header, payload, time.Now()); err != nil {
+		t.Error(err)
+	}
+	var said any
+	if err := json.Unmarshal(payload, &said); err != nil {
+		t.Fatal(err)
+	}
+	schema := load(t).Webhooks["deliveryConsigned"].Post.RequestBody.Value.Content["application/json"].Schema
+	if err := schema.Value.VisitJSON(said); err != nil {
+		t.Errorf("the announcement is not as described: %v", err)
+	}
+	if item := w.consigned("he-thong-30", ""); string(item.Package.ID) != id {
+		t.Errorf("package %s is in the inbox, not %s", item.Package.ID, id)
+	}
+}
+
+func (w *world) operators(t *testing.T) {
+	w.submitted(w.signed())
+	item := w.consigned("he-thong-07", "&agency=H12.07")
+	path := "/v1/deliveries/" + string(item.Delivery.ID)
+	content := func(status int) { t.Helper(); w.want(status, w.get("he-thong-07", path+"/content")) }
+	operate := func(status int, as, verb, body string) answer {
+		t.Helper()
+		return w.want(status, w.json(http.MethodPost, as, path+"/"+verb, body))
+	}
+	operate(http.StatusOK, "user:binh", "hold", `{"reason":"sai nơi nhận"}`)
+	content(http.StatusConflict)
+	operate(http.StatusOK, "user:an", "release", `{"reason":"đã xác minh"}`)
+	content(http.StatusOK)
+	operate(http.StatusConflict, "user:binh", "retry", `{"reason":"thử lại"}`)
+	operate(http.StatusForbidden, "user:chi", "cancel", `{"reason":"không được phép"}`)
+	operate(http.StatusForbidden, "he-thong-01", "cancel", `{"reason":"không được phép"}`)
+	operate(http.StatusBadRequest, "user:binh", "cancel", `{"reason":" "}`)
+	var d exchange.Delivery
+	operate(http.StatusOK, "user:binh", "cancel", `{"reason":"gửi nhầm"}`).into(t, &d)
+	if d.State != exchange.Failed || d.Detail != "gửi nhầm" {
+		t.Errorf("cancelled, the delivery is %+v", d)
+	}
+	operate(http.StatusConflict, "user:binh", "hold", `{"reason":"muộn"}`)
+}
+
+func (w *world) registry(t *testing.T) {
+	fresh := w.leaf("Sở mới")
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fresh.cert.Raw}))
+	entry, err := json.Marshal(map[string]any{"name": "Sở mới", "mode": "push", "webhook": "https://so-moi.example/SECRET", "pem": []string{text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a exchange.Agency
+	w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.40", string(entry))).into(t, &a)
+	if a.Code != "H12.40" || a.Version != 1 || len(a.Certificates) != 1 || a.Certificates[0].SHA256 != exchange.DigestOf(fresh.cert.Raw) {
+		t.Errorf("registered: %+v", a)
+	}
+	w.want(http.StatusConflict, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.40", string(entry)))
+	w.want(http.StatusForbidden, w.json(http.MethodPut, "user:binh", "/v1/agencies/H12.41", `{"name":"x"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.41", `{"name":"x","code":"H12.42"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.41", `{"name":"x","pem":["no"]}`))
+	if got := w.want(http.StatusOK, w.get("he-thong-01", "/v1/agencies/H12.40")); strings.Contains(string(got.body), "SECRET") {
+		t.Error("another agency's system sees the webhook")
+	}
+	if got := w.want(http.StatusOK, w.get("user:chi", "/v1/agencies?limit=200")); !strings.Contains(string(got.body), "SECRET") {
+		t.Error("people do not see the webhook")
+	}
+	w.want(http.StatusNotFound, w.get("he-thong-01", "/v1/agencies/H99"))
+	if got := w.want(http.StatusOK, w.get("he-thong-01", "/v1/agencies/000.00.07.H12")); !strings.Contains(string(got.body), `"H12.07"`) {
+		t.Errorf("an alias finds %s", got.body)
+	}
+	w.registryOfSystems(t)
+	w.registryOfUsers(t)
+}
+
+func (w *world) registryOfSystems(t *testing.T) {
+	w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/systems/moi", `{"name":"Mới","agencies":["H12.40"]}`))
+	var issued struct{ Secret string }
+	w.want(http.StatusOK, w.do(request{method: http.MethodPost, path: "/v1/systems/moi/secret", as: "user:an"})).into(t, &issued)
+	w.secrets["moi"] = issued.Secret
+	w.want(http.StatusOK, w.get("moi", "/v1/inbox"))
+	w.want(http.StatusOK, w.get("user:chi", "/v1/systems/moi"))
+	w.want(http.StatusNotFound, w.get("user:chi", "/v1/systems/khong-co"))
+	list := w.want(http.StatusOK, w.get("user:chi", "/v1/systems"))
+	if strings.Contains(string(list.body), "secrets") {
+		t.Errorf("the list shows digests of secrets: %s", list.body)
+	}
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/systems"))
+}
+
+func (w *world) registryOfUsers(t *testing.T) {
+	w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/users/dung", `{"name":"Dung","role":"auditor"}`))
+	var issued struct{ Secret string }
+	w.want(http.StatusOK, w.do(request{method: http.MethodPost, path: "/v1/users/dung/secret", as: "user:an"})).into(t, &issued)
+	w.secrets["user:dung"] = issued.Secret
+	w.want(http.StatusOK, w.get("user:dung", "/v1/packages"))
+	if list := w.want(http.StatusOK, w.get("user:an", "/v1/users")); strings.Contains(string(list.body), "secrets") {
+		t.Errorf("the list shows digests of secrets: %s", list.body)
+	}
+	w.want(http.StatusForbidden, w.get("user:dung", "/v1/users"))
+	w.want(http.StatusBadRequest, w.json(http.MethodPut, "user:an", "/v1/users/x", `{"name":"x","role":"king"}`))
+}
+
+func (w *world) log(t *testing.T) {
+	checkpoint := w.want(http.StatusOK, w.get("", "/v1/log/checkpoint"))
+	size := strings.Split(string(checkpoint.body), "\n")[1]
+	if a := w.want(http.StatusOK, w.get("", "/v1/log/tile/0/000.p/1")); len(a.body) != 32 {
+		t.Errorf("a tile one hash wide has %d bytes", len(a.body))
+	}
+	entries := w.want(http.StatusOK, w.get("", "/v1/log/tile/entries/000.p/"+size))
+	if !bytes.Contains(entries.body, []byte(`"SubmissionAcceptance"`)) || entries.Header.Get("Cache-Control") == "" {
+		t.Errorf("entries: %q, %v", entries.body, entries.Header)
+	}
+	for _, path := range []string{"/v1/log/tile/0/000", "/v1/log/tile/0/x001/000", "/v1/log/tile/0/0", "/v1/log/tile/9/000", "/v1/log/tile/01/000.p/1",
+		"/v1/log/tile/-1/000.p/1", "/v1/log/tile/data/000.p/1", "/v1/log/tile/entries/000", "/v1/log/tile/entries/x"} {
+		w.want(http.StatusNotFound, w.get("", path))
+	}
+	for range 90 { // 270 leaves and more: one full tile
+		w.submitted(w.signed())
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for w.get("", "/v1/log/tile/0/000").StatusCode != http.StatusOK && time.Now().Before(deadline) {
+		w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/users/"+time.Now().Format("x150405.000000"), `{"name":"x","role":"auditor"}`))
+	}
+	full := w.want(http.StatusOK, w.get("", "/v1/log/tile/0/000"))
+	if len(full.body) != 256*32 || !strings.Contains(full.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("the full tile: %d bytes, %s", len(full.body), full.Header.Get("Cache-Control"))
+	}
+}
+
+func (w *world) service(t *testing.T) {
+	for _, base := range []string{w.url, w.opsURL} {
+		w.want(http.StatusOK, w.do(request{method: http.MethodGet, path: "/healthz", url: base}))
+		w.want(http.StatusOK, w.do(request{method: http.MethodGet, path: "/readyz", url: base}))
+		w.want(http.StatusOK, w.do(request{method: http.MethodHead, path: "/readyz", url: base}))
+	}
+	doc := w.want(http.StatusOK, w.get("", "/openapi.yaml"))
+	w.want(http.StatusNotModified, w.do(request{method: http.MethodGet, path: "/openapi.yaml",
+		header: map[string]string{"If-None-Match": doc.Header.Get("ETag")}}))
+	w.want(http.StatusNotFound, w.get("", "/metrics")) // not on the agencies' listener
+
+	dir := filepath.Join(t.TempDir(), "backup")
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/backup", `{"directory":"`+dir+`"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"relative"}`))
+	w.want(http.StatusNoContent, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"`+dir+`"}`))
+}
