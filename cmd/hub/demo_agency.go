@@ -37,16 +37,24 @@ func (s *stage) write(a *agency, d edxml.Document, to ...string) (path string, i
 	d.Type, d.TypeDetail, d.TypeName = 2, 18, "Công văn"
 	d.Signer = edxml.Signer{Position: "Người ký", FullName: "Nguyễn Văn A"}
 	d.Staff = edxml.Staff{Department: "Văn thư", Name: "Trần Thị B"}
-	var plain, signed bytes.Buffer
-	if err := edxml.Write(&plain, d); err != nil {
-		return "", "", err
-	}
-	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), a.key, []*x509.Certificate{a.certificate}, edxml.New(edxml.Options{}).Decoder().Options().SignatureIn[0]); err != nil {
+	signed, err := a.sign(d)
+	if err != nil {
 		return "", "", err
 	}
 	id = fmt.Sprintf("%s,%s,%s/%s", a.code, now.Format("2006/01/02"), d.Number, d.Notation)
 	path = filepath.Join(a.dir, "outbox", fmt.Sprintf("%s-%d.edxml", kindOf(d), now.UnixMilli()))
-	return path, id, writeNew(path, signed.Bytes(), 0o644)
+	return path, id, writeNew(path, signed, 0o644)
+}
+
+// sign writes the document as a package and signs it in the header.
+func (a *agency) sign(d edxml.Document) ([]byte, error) {
+	var plain, signed bytes.Buffer
+	if err := edxml.Write(&plain, d); err != nil {
+		return nil, err
+	}
+	place := edxml.New(edxml.Options{}).Decoder().Options().SignatureIn[0]
+	err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), a.key, []*x509.Certificate{a.certificate}, place)
+	return signed.Bytes(), err
 }
 
 func kindOf(d edxml.Document) exchange.Kind {
