@@ -113,7 +113,7 @@ func (e Evidence) canonical() []byte {
 		}
 		w.close(2)
 	}
-	w.leaf("erds:EventTime", e.Time.Format(timeLayout))
+	w.leaf("erds:EventTime", e.Time.UTC().Format(timeLayout))
 	w.open("erds:EvidenceIssuerPolicyID")
 	w.leaf("erds:PolicyID", e.Hub.Policy)
 	w.close(1)
@@ -138,7 +138,7 @@ func (e Evidence) canonical() []byte {
 		w.close(1)
 	}
 	if !e.SubmitTime.IsZero() {
-		w.leaf("erds:SubmissionTime", e.SubmitTime.Format(timeLayout))
+		w.leaf("erds:SubmissionTime", e.SubmitTime.UTC().Format(timeLayout))
 	}
 	if e.RefersTo > 0 {
 		w.leaf("erds:EvidenceRefersToRecipient", strconv.Itoa(e.RefersTo))

@@ -114,6 +114,9 @@ func (p *evidenceParser) transaction(e *Evidence) {
 		return
 	}
 	raw, err := base64.StdEncoding.DecodeString(ack.Value())
+	if sum, _ := ack.Attr("", "SHA256"); err == nil && sum != DigestOf(raw).String() {
+		err = fmt.Errorf("its digest is not %q", sum)
+	}
 	p.fail("Acknowledgement", err)
 	e.Acknowledgement = raw
 }

@@ -1,6 +1,11 @@
 package exchange
 
-import "tram/signing"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"tram/signing"
+)
 
 // xmlWriter writes small documents in exclusive canonical form. Its callers
 // give namespace declarations and attributes in canonical order, and declare a
@@ -35,6 +40,19 @@ func (w *xmlWriter) close(n int) {
 // leaf writes an element that holds text only.
 func (w *xmlWriter) leaf(name, text string, attrs ...string) {
 	w.open(name, attrs...)
-	w.b = signing.AppendText(w.b, text)
+	w.b = signing.AppendText(w.b, plain(text))
 	w.close(1)
+}
+
+// plain is a text as a document can hold it and as it is read back: without
+// white space around it, and with U+FFFD for what XML forbids (XML 1.0, 2.2).
+// What people and other systems write into reasons must not keep a receipt from
+// being sealed.
+func plain(s string) string {
+	return strings.Trim(strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xfffe || c == 0xffff {
+			return utf8.RuneError
+		}
+		return c // an invalid byte comes as U+FFFD already
+	}, s), " \t\r\n")
 }
