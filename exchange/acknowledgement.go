@@ -28,15 +28,17 @@ func (a Acknowledgement) Canonical() []byte {
 	w := xmlWriter{b: make([]byte, 0, 1024)}
 	w.open("Acknowledgement", "xmlns", NamespaceAcknowledgement, "version", "1")
 	w.leaf("PackageIdentifier", string(a.Package))
-	w.leaf("DocumentId", a.DocumentID)
+	if a.DocumentID != "" { // status packages have none
+		w.leaf("DocumentId", a.DocumentID)
+	}
 	w.leaf("PackageDigest", base64.StdEncoding.EncodeToString(a.Digest[:]), "Algorithm", uriSHA256)
 	w.leaf("Sender", a.Sender)
 	w.leaf("Recipient", a.Recipient)
 	w.leaf("Outcome", string(a.Outcome))
-	if a.Reason != "" {
+	if plain(a.Reason) != "" {
 		w.leaf("Reason", a.Reason)
 	}
-	w.leaf("Time", a.Time.Format(timeLayout))
+	w.leaf("Time", a.Time.UTC().Format(timeLayout))
 	w.close(1)
 	return w.b
 }
@@ -103,17 +105,21 @@ func parseAcknowledgement(root *signing.Element) (Acknowledgement, error) {
 // differ on which of two elements they take.
 func ackSequence(root *signing.Element) error {
 	want := []string{"PackageIdentifier", "DocumentId", "PackageDigest", "Sender", "Recipient", "Outcome", "Reason", "Time"}
+	optional := func(name string) bool { return name == "DocumentId" || name == "Reason" }
 	i := 0
 	for _, el := range root.Children {
-		if i < len(want) && want[i] == "Reason" && el.Local == "Time" {
-			i++ // a reason may be absent
+		if i < len(want) && optional(want[i]) && el.Local != want[i] {
+			i++
 		}
 		if i == len(want) || el.Space != NamespaceAcknowledgement || el.Local != want[i] {
 			return ackShape.With("unexpected element "+el.Local).At(el.Path(), el.Line)
 		}
 		i++
 	}
-	if i != len(want) {
+	if i < len(want) && optional(want[i]) {
+		i++
+	}
+	if i < len(want) {
 		return ackShape.With("no element "+want[i]).At(root.Path(), root.Line)
 	}
 	return nil

@@ -103,6 +103,7 @@ func TestAcknowledgementInItsForms(t *testing.T) {
 		"refused, with a reason":    edit(t, edit(t, doc, ">accepted<", ">refused<"), "<ack:Time>", "<ack:Reason>gửi nhầm cơ quan</ack:Reason><ack:Time>"),
 		"time with an offset":       edit(t, doc, "02:25:10Z</ack:Time>", "09:25:10.250+07:00</ack:Time>"),
 		"default namespace":         strings.NewReplacer("<ack:", "<", "</ack:", "</", "xmlns:ack=", "xmlns=").Replace(cut(t, doc, `<ds:Signature .*</ds:Signature>`)),
+		"about a status":            cut(t, doc, `<ack:DocumentId>.*</ack:DocumentId>`),
 		"old form of a code":        edit(t, doc, ">H12.07<", ">000.00.07.H12<"),
 		"signed with plain KeyInfo": cut(t, cut(t, doc, `<ds:KeyInfo>.*</ds:KeyInfo>`), `<ds:Object>.*</ds:Object>`),
 	} {
@@ -121,6 +122,7 @@ func TestAcknowledgementRefused(t *testing.T) {
 		"two outcomes":                {edit(t, doc, "<ack:Time>", "<ack:Outcome>refused</ack:Outcome><ack:Time>"), "Outcome': This element is not expected"},
 		"sender after recipient":      {edit(t, edit(t, doc, "<ack:Sender>H12.07</ack:Sender>", ""), "</ack:Recipient>", "</ack:Recipient><ack:Sender>H12.07</ack:Sender>"), "Recipient': This element is not expected"},
 		"no package":                  {cut(t, doc, `<ack:PackageIdentifier>.*</ack:PackageIdentifier>`), "Expected is ( {urn:tram:acknowledgement:1}PackageIdentifier )"},
+		"an empty document":           {edit(t, doc, regexp.MustCompile(`<ack:DocumentId>[^<]*`).FindString(doc), "<ack:DocumentId>"), "facet 'minLength'"},
 		"an empty package":            {edit(t, doc, regexp.MustCompile(`<ack:PackageIdentifier>[^<]*`).FindString(doc), "<ack:PackageIdentifier> "), "facet 'minLength'"},
 		"another digest algorithm":    {edit(t, doc, `<ack:PackageDigest Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"`, `<ack:PackageDigest Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"`), "does not match the fixed value constraint"},
 		"a digest too short":          {edit(t, doc, regexp.MustCompile(`>[^<]*</ack:PackageDigest>`).FindString(doc), ">MAA=</ack:PackageDigest>"), "facet 'length'"},
