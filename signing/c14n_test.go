@@ -17,7 +17,7 @@ import (
 // canonicalOf is the canonical form that a document is digested in.
 func canonicalOf(r io.Reader) (string, error) {
 	var form bytes.Buffer
-	s := newScanner(r, Options{NoDigest: true})
+	s := newScanner(r, inHeader())
 	defer s.release()
 	s.canon.sink = &form
 	if err := s.document(); err != nil {
