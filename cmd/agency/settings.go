@@ -1,0 +1,212 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/pflag"
+
+	"tram/adapters/httpclient"
+)
+
+// settings are where the hub is and who speaks for which agency. Each may be
+// absent until a command needs it; which one does says so.
+type settings struct {
+	// URL is the hub's address.
+	URL string `yaml:"url" help:"the hub's address, such as https://hub.example:8443"`
+	// System is the identifier that the hub's administrators gave to the
+	// system that connects.
+	System string `yaml:"system" help:"identifier of the system that connects"`
+	// SecretFile holds the system's secret, one line.
+	SecretFile string `yaml:"secret_file" help:"file that holds the system's secret" path:"yes"`
+	// Agency is the code of the agency; not needed if the system speaks for
+	// one only.
+	Agency string `yaml:"agency" help:"code of the agency, such as H12.07"`
+	// Key signs packages and acknowledgements, PEM; "agency keygen" makes one.
+	Key string `yaml:"key" help:"file of the agency's signing key, PEM" path:"yes"`
+	// Certificate is the key's, PEM, its issuers after it.
+	Certificate string `yaml:"certificate" help:"file of the key's certificate, PEM, issuers after it" path:"yes"`
+	// Roots are the authorities that senders' certificates must lead to, PEM.
+	// Without them fetch verifies signatures, not who stands behind them.
+	Roots string `yaml:"roots" help:"file of the authorities that senders' certificates must lead to, PEM" path:"yes"`
+	// Keys are what the hub publishes at /v1/keys. Without them the seals of
+	// receipts are verified, not whose they are.
+	Keys string `yaml:"keys" help:"file of the hub's published keys, to check receipts with" path:"yes"`
+	// TLSRoots are the authorities that issue the hub's TLS certificate;
+	// without them, those that the machine trusts.
+	TLSRoots string `yaml:"tls_roots" help:"file of the authorities of the hub's TLS certificate, PEM" path:"yes"`
+	// ClientCertificate and ClientKey let the system prove itself by TLS.
+	ClientCertificate string `yaml:"client_certificate" help:"file of the system's TLS certificate, PEM, instead of a secret" path:"yes"`
+	ClientKey         string `yaml:"client_key" help:"file of the TLS certificate's key, PEM" path:"yes"`
+	// Language of the hub's words, vi or en; without it, that of LANG.
+	Language string `yaml:"language" help:"language of the hub's words: vi or en"`
+
+	config string
+}
+
+// each goes over the settings with their names.
+func (s *settings) each(do func(name string, field reflect.StructField, value *string)) {
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if name := field.Tag.Get("yaml"); name != "" {
+			do(name, field, v.Field(i).Addr().Interface().(*string))
+		}
+	}
+}
+
+func (s *settings) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.config, "config", "", "settings `file` (or TRAM_CONFIG; agency.yaml if it is there)")
+	s.each(func(name string, field reflect.StructField, value *string) {
+		kind := "`" + name + "`"
+		if field.Tag.Get("path") != "" {
+			kind = "`file`"
+		}
+		f.StringVar(value, strings.ReplaceAll(name, "_", "-"), "", strings.Replace(field.Tag.Get("help"), "file", kind, 1))
+	})
+}
+
+// load fills in what no flag gave: from the environment, else from the file.
+func (s *settings) load(f *pflag.FlagSet) error {
+	file, err := s.file()
+	if err != nil {
+		return err
+	}
+	from := make(map[string]string)
+	file.each(func(name string, _ reflect.StructField, value *string) { from[name] = *value })
+	s.each(func(name string, _ reflect.StructField, value *string) {
+		if f.Changed(strings.ReplaceAll(name, "_", "-")) {
+			return
+		}
+		*value = from[name]
+		if env, ok := os.LookupEnv("TRAM_" + strings.ToUpper(name)); ok {
+			*value = env
+		}
+	})
+	return nil
+}
+
+// file reads the settings file; none is fine unless it was named.
+func (s *settings) file() (*settings, error) {
+	name, named := s.config, s.config != ""
+	if !named {
+		name, named = os.LookupEnv("TRAM_CONFIG")
+	}
+	if !named {
+		name = "agency.yaml"
+	}
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return &settings{}, nil
+	}
+	if err != nil {
+		return nil, usagef("settings: %w", err)
+	}
+	defer f.Close()
+	var read settings
+	info, err := f.Stat()
+	if err != nil {
+		return nil, usagef("settings: %w", err)
+	}
+	if info.Size() == 0 {
+		return &read, nil
+	}
+	if err := yaml.NewDecoder(f, yaml.Strict()).Decode(&read); err != nil {
+		return nil, usagef("settings in %s:\n%s", name, yaml.FormatError(err, false, true))
+	}
+	read.each(func(_ string, field reflect.StructField, value *string) {
+		if field.Tag.Get("path") != "" && *value != "" && !filepath.IsAbs(*value) {
+			*value = filepath.Join(filepath.Dir(name), *value)
+		}
+	})
+	return &read, nil
+}
+
+// language is the one of the hub's words.
+func (p *program) language() string {
+	if p.settings.Language != "" {
+		return p.settings.Language
+	}
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			if strings.HasPrefix(v, "vi") {
+				return "vi"
+			}
+			return "en"
+		}
+	}
+	return "en"
+}
+
+// client speaks to the hub for the system of the settings.
+func (p *program) client() (*httpclient.Client, error) {
+	s := p.settings
+	if s.URL == "" {
+		return nil, usagef("where is the hub? give --url, TRAM_URL, or url in the settings file")
+	}
+	c := httpclient.Config{URL: s.URL, UserAgent: "tram-agency", Language: p.language()}
+	if err := s.identify(&c); err != nil {
+		return nil, err
+	}
+	if s.TLSRoots != "" {
+		list, err := readCertificates(s.TLSRoots)
+		if err != nil {
+			return nil, usagef("tls_roots: %w", err)
+		}
+		c.Roots = x509.NewCertPool()
+		for _, cert := range list {
+			c.Roots.AddCert(cert)
+		}
+	}
+	client, err := httpclient.New(c)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return client, nil
+}
+
+// identify says who connects: by certificate, or by identifier and secret.
+func (s settings) identify(c *httpclient.Config) error {
+	if s.ClientCertificate != "" {
+		pair, err := tls.LoadX509KeyPair(s.ClientCertificate, s.ClientKey)
+		if err != nil {
+			return usagef("client_certificate and client_key: %w", err)
+		}
+		c.Certificate = &pair
+		return nil
+	}
+	if s.System == "" {
+		return usagef("who connects? give --system and its secret, or --client-certificate")
+	}
+	secret, err := s.secret()
+	if err != nil {
+		return err
+	}
+	c.ID, c.Secret = s.System, secret
+	return nil
+}
+
+func (s settings) secret() (string, error) {
+	if s.SecretFile == "" {
+		if secret := os.Getenv("TRAM_SECRET"); secret != "" {
+			return secret, nil
+		}
+		return "", usagef("system %s needs its secret: name its file in secret_file (--secret-file), or set TRAM_SECRET", s.System)
+	}
+	b, err := os.ReadFile(s.SecretFile)
+	if err != nil {
+		return "", usagef("secret_file: %w", err)
+	}
+	secret := strings.TrimSpace(string(b))
+	if secret == "" || strings.ContainsAny(secret, "\r\n") {
+		return "", usagef("secret_file: %s must hold the secret on one line and nothing else", s.SecretFile)
+	}
+	return secret, nil
+}
