@@ -49,9 +49,9 @@ func discard(o Options) Options {
 
 func BenchmarkRead(b *testing.B) {
 	for _, size := range benchSizes {
-		document := benchDocument(b, size.bytes)
 		for _, digest := range []bool{true, false} {
 			b.Run(fmt.Sprintf("%s/digest=%v", size.name, digest), func(b *testing.B) {
+				document := benchDocument(b, size.bytes)
 				o := discard(inHeader())
 				o.NoDigest = !digest
 				b.SetBytes(int64(len(document)))
@@ -76,8 +76,8 @@ func BenchmarkFloor(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, size := range benchSizes {
-		document := benchDocument(b, size.bytes)
 		b.Run(size.name, func(b *testing.B) {
+			document := benchDocument(b, size.bytes)
 			b.SetBytes(int64(len(document)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -94,8 +94,8 @@ func BenchmarkFloor(b *testing.B) {
 func BenchmarkGoxmldsig(b *testing.B) {
 	p := signer(b, "agency-rsa")
 	for _, size := range benchSizes[:2] {
-		document := benchDocument(b, size.bytes)
 		b.Run(size.name, func(b *testing.B) {
+			document := benchDocument(b, size.bytes)
 			b.SetBytes(int64(len(document)))
 			b.ReportAllocs()
 			for b.Loop() {

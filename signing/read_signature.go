@@ -100,9 +100,8 @@ func isSignedProperties(el, signature *Element) bool {
 		qualifying != nil && qualifying.Parent != nil && qualifying.Parent.Parent == signature
 }
 
-// copyTag adds the tag to the copy of SignedInfo. Each element of it declares
-// every prefix that it uses, so that the copy stands alone; canonicalisation
-// takes the superfluous ones out again.
+// copyTag adds the tag to the copy of SignedInfo. The copy declares every
+// prefix that it uses where it first does, so that it stands alone.
 func (s *scanner) copyTag(el *Element) {
 	g := &s.sig
 	e := etree.NewElement(s.tag.name.raw)
@@ -122,15 +121,25 @@ func (s *scanner) copyTag(el *Element) {
 	g.open = e
 }
 
+// copyScope declares a prefix on e unless it, or the copy above, says the same.
 func (s *scanner) copyScope(e *etree.Element, prefix string) {
 	uri, _ := s.scope.lookup(prefix)
 	d := etree.Attr{Space: "xmlns", Key: prefix, Value: uri}
 	if prefix == "" {
 		d.Space, d.Key = "", "xmlns"
 	}
-	declared := slices.ContainsFunc(e.Attr, func(a etree.Attr) bool { return a.Space == d.Space && a.Key == d.Key })
-	if prefix == "xml" || declared {
+	same := func(a etree.Attr) bool { return a.Space == d.Space && a.Key == d.Key }
+	if prefix == "xml" || slices.ContainsFunc(e.Attr, same) {
 		return
+	}
+	for above := s.sig.open; above != nil; above = above.Parent() {
+		i := slices.IndexFunc(above.Attr, same)
+		if i >= 0 && above.Attr[i].Value == uri {
+			return
+		}
+		if i >= 0 {
+			break
+		}
 	}
 	e.Attr = append(e.Attr, d)
 }

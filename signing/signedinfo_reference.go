@@ -108,15 +108,23 @@ func (v *verification) checkTransforms(e *Element, want []string) error {
 
 // base64 decodes an element's text: canonical base64, XML white space anywhere.
 func (v *verification) base64(e *Element) ([]byte, error) {
-	text := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(xmlSpace, r) {
-			return -1
-		}
-		return r
-	}, e.Text)
-	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	b, err := base64.StdEncoding.Strict().DecodeString(withoutSpace(e.Text))
 	if err != nil || len(b) == 0 {
 		return nil, v.refuse(e, SignatureBase64, "")
 	}
 	return b, nil
+}
+
+// withoutSpace takes XML white space out of a text that often has none.
+func withoutSpace(text string) string {
+	if !strings.ContainsAny(text, xmlSpace) {
+		return text
+	}
+	kept := make([]byte, 0, len(text))
+	for i := range len(text) {
+		if classes[text[i]]&spaceByte == 0 {
+			kept = append(kept, text[i])
+		}
+	}
+	return string(kept)
 }

@@ -6,22 +6,25 @@ import "strings"
 // a small document costs few allocations and a large one no garbage.
 type tree struct {
 	elements []Element
+	slab     int // how many elements the last piece had
 	attrs    []Attr
 	links    []*Element
 	strings  strings.Builder
 }
 
 const (
-	elementSlab = 64
-	attrSlab    = 32
-	linkSlab    = 128
-	stringSlab  = 4 << 10
+	elementSlab = 16 // the first; each is twice the last, up to the largest
+	largestSlab = 128
+	attrSlab    = 16
+	linkSlab    = 64
+	stringSlab  = 2 << 10
 )
 
 // element makes an element of the tag, not yet linked to its parent.
 func (t *tree) element(tag *tag, space string, parent *Element, line int) *Element {
 	if len(t.elements) == 0 {
-		t.elements = make([]Element, elementSlab)
+		t.slab = min(max(2*t.slab, elementSlab), largestSlab)
+		t.elements = make([]Element, t.slab)
 	}
 	e := &t.elements[0]
 	t.elements = t.elements[1:]
