@@ -19,11 +19,11 @@ func (x *Exchange) Acknowledge(ctx context.Context, by Caller, id DeliveryID, bo
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	if err := x.answers(ctx, ack, doc, d); err != nil {
+	if err := x.answers(ctx, ack, d); err != nil {
 		return Receipt{}, false, err
 	}
 	for attempt := 1; ; attempt++ {
-		receipt, before, err := x.answer(ctx, by, ack, d)
+		receipt, before, err := x.answer(ctx, by, ack, doc.Signature, d)
 		if CodeOf(err) != Conflict || attempt == 5 {
 			return receipt, before, err
 		}
@@ -51,12 +51,8 @@ func (x *Exchange) recipients(ctx context.Context, by Caller, id DeliveryID) (De
 }
 
 // answers holds an acknowledgement to the delivery it is sent for.
-func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, doc *signing.Document, d Delivery) error {
+func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, d Delivery) error {
 	pkg, err := x.c.Ledger.Package(ctx, d.Package)
-	if err != nil {
-		return err
-	}
-	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
 	if err != nil {
 		return err
 	}
@@ -71,13 +67,22 @@ func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, doc *signin
 			return ackMismatch.With(about.what, about.said, about.is)
 		}
 	}
-	if doc.Signature == nil {
-		if recipient.Signs() {
-			return ackUnsigned.With(recipient.Code)
-		}
-		return nil
+	return nil
+}
+
+// answerSigned holds an acknowledgement's signature to the recipient.
+func (x *Exchange) answerSigned(ctx context.Context, s *signing.Signature, d Delivery) error {
+	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
+	if err != nil {
+		return err
 	}
-	return x.signedBy(ctx, recipient, doc.Signature, x.now())
+	if s != nil {
+		return x.signedBy(ctx, recipient, s, x.now())
+	}
+	if recipient.Signs() {
+		return ackUnsigned.With(recipient.Code)
+	}
+	return nil
 }
 
 // canonical is the code an agency is kept under, or the code itself.
@@ -88,9 +93,14 @@ func (x *Exchange) canonical(ctx context.Context, code string) string {
 	return code
 }
 
-func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, d Delivery) (Receipt, bool, error) {
+func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s *signing.Signature, d Delivery) (Receipt, bool, error) {
+	// As with packages, an answer that was given before is not judged again: the
+	// certificate may have expired since, and nothing changes.
 	if d.State == HandedOver || d.State == Rejected {
 		return x.answeredBefore(ctx, ack, d)
+	}
+	if err := x.answerSigned(ctx, s, d); err != nil {
+		return Receipt{}, false, err
 	}
 	if d.State == Held {
 		return Receipt{}, false, heldDelivery.With(d.ID)

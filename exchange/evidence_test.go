@@ -237,7 +237,9 @@ func TestParseReceiptRefuses(t *testing.T) {
 	e := evidences()["handover"]
 	raw := string(seal(t, sealer, e))
 	other := string(seal(t, sealer, evidences()["refusal"]))
-	signature := func(doc string) string { return doc[strings.Index(doc, "<ds:Signature ") : len(doc)-len("</erds:Evidence>")] }
+	signature := func(doc string) string {
+		return doc[strings.Index(doc, "<ds:Signature ") : len(doc)-len("</erds:Evidence>")]
+	}
 	sealed := func(doc string) string {
 		b, err := sealer.Seal([]byte(doc), e.Time)
 		if err != nil {
