@@ -1,0 +1,480 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/adapters/disk"
+	"tram/adapters/httpclient"
+	"tram/exchange"
+)
+
+// TestKilledAgainAndAgain kills a hub under load at random moments and starts it
+// again. Its clients believe nothing but what was acknowledged to them, write
+// that down, and hold the hub to it.
+func TestKilledAgainAndAgain(t *testing.T) {
+	kills, letters := 20, 400
+	if testing.Short() {
+		kills, letters = 5, 100
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	dice := rand.New(rand.NewPCG(seed, 0))
+
+	s := newSite(t, setting("deadline: 168h", "deadline: 15s")).start()
+	l := newLoad(t, s, letters)
+	l.begin(seed)
+	for range kills {
+		time.Sleep(time.Duration(dice.Int64N(int64(600 * time.Millisecond))))
+		s.kill()
+		if dice.IntN(4) == 0 { // now and then while it is still opening its files
+			s.launch()
+			time.Sleep(time.Duration(dice.Int64N(int64(100 * time.Millisecond))))
+			s.kill()
+		}
+		s.start()
+		l.glance(dice)
+	}
+	l.end()
+	l.audit()
+	s.stop()
+	healthy(t, s)
+	sweptClean(t, s)
+}
+
+// load is what a province does to a hub all day, and its own notes of it.
+type load struct {
+	t          *testing.T
+	s          *site
+	senders    []*member
+	recipients []*member
+	letters    map[string][]letter // by sender, signed beforehand
+	verifier   note.Verifier
+	origin     string
+
+	working, sending context.Context
+	stop, stopSend   context.CancelFunc
+	workers, sends   sync.WaitGroup
+
+	mu       sync.Mutex
+	accepted map[string]exchange.Submission        // by document
+	pending  map[string]bool                       // sent, and no answer yet
+	seen     map[string]exchange.PackageID         // by recipient and document
+	answered map[exchange.DeliveryID]answerAndItem // receipts of answers
+	trees    []tlog.Tree                           // that checkpoints committed to
+	lost     int                                   // answers that did not come
+}
+
+type letter struct {
+	document string
+	bytes    []byte
+	to       int
+}
+
+type answerAndItem struct {
+	receipt []byte
+	event   exchange.Event
+}
+
+// silent is an agency that never answers: its deliveries expire.
+const silent = "H12.66"
+
+func newLoad(t *testing.T, s *site, letters int) *load {
+	l := &load{t: t, s: s, letters: map[string][]letter{}, accepted: map[string]exchange.Submission{}, pending: map[string]bool{},
+		seen: map[string]exchange.PackageID{}, answered: map[exchange.DeliveryID]answerAndItem{}}
+	for _, code := range []string{"H12.51", "H12.52", "H12.53"} {
+		l.senders = append(l.senders, s.join(code))
+	}
+	for _, code := range []string{"H12.61", "H12.62", "H12.63"} {
+		l.recipients = append(l.recipients, s.join(code))
+	}
+	s.join(silent)
+	for _, m := range l.senders {
+		for n := range letters {
+			to := []string{l.recipients[n%3].code, l.recipients[(n+1)%3].code}
+			if n%10 == 0 {
+				to = append(to, silent)
+			}
+			size := 2000
+			if n%5 == 0 {
+				size = 100_000 // does not stay in memory
+			}
+			d := m.letter(n+1, size, to...)
+			d.ID = fmt.Sprintf("%s,2026/11/23,%d/TN", m.code, n+1)
+			l.letters[m.code] = append(l.letters[m.code], letter{d.ID, m.signed(t, d), len(to)})
+		}
+	}
+	keys, err := s.admin.Keys(t.Context())
+	must(t, err)
+	l.origin = keys.Origin
+	l.verifier, err = note.NewVerifier(keys.LogKey)
+	must(t, err)
+	return l
+}
+
+func (l *load) begin(seed uint64) {
+	l.working, l.stop = context.WithCancel(l.t.Context())
+	l.sending, l.stopSend = context.WithCancel(l.working)
+	for i, m := range l.senders {
+		l.sends.Go(func() { l.send(m, rand.New(rand.NewPCG(seed, uint64(100+i)))) })
+	}
+	for i, m := range l.recipients {
+		l.workers.Go(func() { l.receive(m, rand.New(rand.NewPCG(seed, uint64(200+i)))) })
+	}
+	l.workers.Go(l.observe)
+}
+
+// end lets everything that was begun come to its end.
+func (l *load) end() {
+	l.stopSend()
+	l.sends.Wait()
+	l.finishSubmissions()
+	deadline := time.Now().Add(40 * time.Second)
+	for l.open() > 0 {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%d deliveries reach no final state", l.open())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	l.stop()
+	l.workers.Wait()
+	l.t.Logf("%d packages accepted, %d answers given, %d checkpoints seen, %d answers of the hub lost", len(l.accepted), len(l.answered), len(l.trees), l.lost)
+	if len(l.accepted) < 20 || len(l.answered) < 20 || l.lost == 0 {
+		l.t.Error("this was no load to speak of")
+	}
+}
+
+func (l *load) open() (n int) {
+	l.t.Helper()
+	for _, state := range []exchange.State{exchange.Queued, exchange.Held, exchange.Consigned} {
+		n += l.s.metric(fmt.Sprintf("tram_deliveries{state=%q}", state))
+	}
+	return n
+}
+
+// failed notes a lost answer, and reports whether that is what it was. A refusal
+// is never right here.
+func (l *load) failed(ctx context.Context, doing string, err error) {
+	var refused *httpclient.Problem
+	var wrong *httpclient.DigestError
+	if errors.As(err, &wrong) || (errors.As(err, &refused) && refused.Code != exchange.Busy) {
+		l.t.Errorf("%s: %v", doing, err)
+	}
+	l.mu.Lock()
+	l.lost++
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+// send submits an agency's letters, each until it is acknowledged, and earlier
+// ones again.
+func (l *load) send(m *member, dice *rand.Rand) {
+	next := 0
+	for l.sending.Err() == nil {
+		all := l.letters[m.code]
+		if next > 0 && (next == len(all) || dice.IntN(3) == 0) {
+			l.submit(l.sending, m, all[dice.IntN(next)])
+			continue
+		}
+		if l.submit(l.sending, m, all[next]) {
+			next++
+		}
+	}
+}
+
+func (l *load) submit(ctx context.Context, m *member, p letter) bool {
+	l.mu.Lock()
+	first, before := l.accepted[p.document]
+	l.pending[p.document] = true
+	l.mu.Unlock()
+	done, err := m.submit(ctx, p.bytes)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.failed(ctx, "submitting "+p.document, err)
+		}
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.pending, p.document)
+	if !before {
+		l.accepted[p.document] = done
+		return true
+	}
+	if !done.Resubmitted || !bytes.Equal(done.Receipt.Raw, first.Receipt.Raw) {
+		l.t.Errorf("%s was acknowledged with receipt %s and, submitted again, with %s", p.document, first.Receipt.ID, done.Receipt.ID)
+	}
+	return true
+}
+
+// finishSubmissions submits again what got no answer: nobody knows whether the
+// hub has it.
+func (l *load) finishSubmissions() {
+	for _, m := range l.senders {
+		for _, p := range l.letters[m.code] {
+			if l.pending[p.document] && !l.submit(l.working, m, p) {
+				l.t.Errorf("%s cannot be submitted to a hub that runs", p.document)
+			}
+		}
+	}
+}
+
+// receive fetches and answers what comes, and answers some of it once more.
+func (l *load) receive(m *member, dice *rand.Rand) {
+	for l.working.Err() == nil {
+		page, err := m.hub.Inbox(l.working, m.code, "", 20, time.Second)
+		if err != nil {
+			if l.working.Err() == nil {
+				l.failed(l.working, "reading the inbox of "+m.code, err)
+			}
+			continue
+		}
+		for _, item := range page.Items {
+			if l.take(m, item) && dice.IntN(10) == 0 {
+				l.take(m, item)
+			}
+		}
+	}
+}
+
+func (l *load) take(m *member, item exchange.InboxItem) bool {
+	l.sawOne(m, item)
+	if _, err := m.fetch(l.working, item); err != nil {
+		l.missed("fetching "+string(item.Delivery.ID), err)
+		return false
+	}
+	outcome, reason, event := exchange.AnswerAccepted, "", exchange.ContentHandover
+	if item.Package.DocumentID[len(item.Package.DocumentID)-4] == '7' { // always the same answer to the same document
+		outcome, reason, event = exchange.AnswerRefused, "gửi nhầm", exchange.ConsignmentRejection
+	}
+	ack, err := m.answer(item, outcome, reason)
+	must(l.t, err)
+	receipt, _, err := m.hub.Acknowledge(l.working, item.Delivery.ID, ack)
+	if err != nil {
+		l.missed("answering "+string(item.Delivery.ID), err)
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if first, before := l.answered[item.Delivery.ID]; before && !bytes.Equal(first.receipt, receipt.Raw) {
+		l.t.Errorf("delivery %s was answered once, and has two receipts", item.Delivery.ID)
+	}
+	if receipt.Event != event || receipt.Delivery != item.Delivery.ID {
+		l.t.Errorf("the answer to %s is acknowledged as %s of %s", item.Delivery.ID, receipt.Event, receipt.Delivery)
+	}
+	l.answered[item.Delivery.ID] = answerAndItem{receipt.Raw, event}
+	return true
+}
+
+// missed is a step of a recipient that came to nothing. Its delivery may have
+// expired meanwhile; nothing else may be in the way.
+func (l *load) missed(doing string, err error) {
+	var refused *httpclient.Problem
+	if l.working.Err() != nil || (errors.As(err, &refused) && refused.Rule == "final-state") {
+		return
+	}
+	l.failed(l.working, doing, err)
+}
+
+func (l *load) sawOne(m *member, item exchange.InboxItem) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := m.code + " " + item.Package.DocumentID
+	if before, known := l.seen[key]; known && before != item.Package.ID {
+		l.t.Errorf("%s sees document %s as package %s and as %s", m.code, item.Package.DocumentID, before, item.Package.ID)
+	}
+	l.seen[key] = item.Package.ID
+	if item.Delivery.Package != item.Package.ID || item.Delivery.Recipient != m.code {
+		l.t.Errorf("%s finds delivery %s of package %s to %s in its inbox", m.code, item.Delivery.ID, item.Package.ID, item.Delivery.Recipient)
+	}
+}
+
+// observe is an auditor: it keeps every checkpoint it sees.
+func (l *load) observe() {
+	auditor := l.s.client("", "")
+	for l.working.Err() == nil {
+		if signed, err := auditor.Checkpoint(l.working); err == nil {
+			l.noteTree(signed)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (l *load) noteTree(signed []byte) tlog.Tree {
+	tree, err := exchange.ParseCheckpoint(signed, l.origin, l.verifier)
+	if err != nil {
+		l.t.Errorf("a checkpoint: %v", err)
+		return tree
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.trees); n == 0 || l.trees[n-1] != tree {
+		l.trees = append(l.trees, tree)
+	}
+	return tree
+}
+
+// glance is the little that is looked at after each restart: the log has grown
+// from what was seen last, and a receipt given before the crash is still there.
+func (l *load) glance(dice *rand.Rand) {
+	l.t.Helper()
+	l.mu.Lock()
+	trees := l.trees[max(0, len(l.trees)-1):]
+	var some exchange.Submission
+	if n := len(l.accepted); n > 0 {
+		n = dice.IntN(n)
+		for _, some = range l.accepted {
+			if n--; n < 0 {
+				break
+			}
+		}
+	}
+	l.mu.Unlock()
+	l.consistent(trees)
+	if some.Package == "" {
+		return
+	}
+	raw, err := l.s.admin.Receipt(l.t.Context(), some.Receipt.ID)
+	if err != nil || !bytes.Equal(raw, some.Receipt.Raw) {
+		l.t.Errorf("receipt %s was given before the crash, and now: %v", some.Receipt.ID, err)
+	}
+}
+
+// consistent proves through the log's tiles that it has only grown since.
+func (l *load) consistent(before []tlog.Tree) {
+	l.t.Helper()
+	signed, err := l.s.admin.Checkpoint(l.t.Context())
+	must(l.t, err)
+	now := l.noteTree(signed)
+	tiles := l.s.admin.Tiles(l.t.Context(), "").Hashes(now)
+	for _, tree := range before {
+		if tree.N > now.N {
+			l.t.Errorf("the log had %d leaves and has %d", tree.N, now.N)
+			continue
+		}
+		proof, err := tlog.ProveTree(now.N, tree.N, tiles)
+		if err == nil {
+			err = tlog.CheckTree(proof, now.N, now.Hash, tree.N, tree.Hash)
+		}
+		if err != nil {
+			l.t.Errorf("the log of %d leaves does not follow from that of %d: %v", now.N, tree.N, err)
+		}
+	}
+}
+
+// audit holds the hub to every note.
+func (l *load) audit() {
+	l.t.Helper()
+	l.consistent(l.trees)
+	for _, m := range l.senders {
+		for _, p := range l.letters[m.code] {
+			done, sent := l.accepted[p.document]
+			if !sent {
+				continue
+			}
+			l.submit(l.t.Context(), m, p) // compares the receipts
+			l.auditPackage(m, done.Package, p)
+		}
+	}
+	for id, a := range l.answered {
+		r, _, _, err := exchange.ParseReceipt(a.receipt)
+		must(l.t, err)
+		raw, err := l.s.admin.Receipt(l.t.Context(), r.ID)
+		if err != nil || !bytes.Equal(raw, a.receipt) {
+			l.t.Errorf("receipt %s of the answer to %s was given, and now: %v", r.ID, id, err)
+		}
+	}
+}
+
+// auditPackage sees that every delivery has ended, with the one receipt that
+// says so.
+func (l *load) auditPackage(m *member, id exchange.PackageID, p letter) {
+	l.t.Helper()
+	view, err := m.hub.Package(l.t.Context(), id)
+	must(l.t, err)
+	receipts, err := m.hub.Receipts(l.t.Context(), id)
+	must(l.t, err)
+	if len(view.Deliveries) != p.to {
+		l.t.Errorf("%s went to %d agencies and has %d deliveries", p.document, p.to, len(view.Deliveries))
+	}
+	given := map[exchange.DeliveryID][]exchange.Event{}
+	for _, r := range receipts {
+		given[r.Delivery] = append(given[r.Delivery], r.Event)
+	}
+	if got := given[""]; len(got) != 1 || got[0] != exchange.SubmissionAcceptance {
+		l.t.Errorf("%s was accepted with %v", p.document, got)
+	}
+	for _, d := range view.Deliveries {
+		if err := complete(d, given[d.ID]); err != nil {
+			l.t.Error(err)
+		}
+		if a, ok := l.answered[d.ID]; ok && given[d.ID][len(given[d.ID])-1] != a.event {
+			l.t.Errorf("delivery %s was answered with %s and is %s", d.ID, a.event, d.State)
+		}
+	}
+}
+
+// complete says what is wrong with the receipts of a delivery: consigned at most
+// once, ended exactly once, and as its state says.
+func complete(d exchange.Delivery, events []exchange.Event) error {
+	ends := map[exchange.State][]exchange.Event{
+		exchange.HandedOver: {exchange.ContentHandover},
+		exchange.Rejected:   {exchange.ConsignmentRejection},
+		exchange.Failed:     {exchange.AcceptanceRejectionExpiry, exchange.ContentConsignmentFailure},
+	}
+	want := ends[d.State]
+	if d.ConsignedAt.IsZero() {
+		want = []exchange.Event{exchange.ContentConsignmentFailure}
+	}
+	if d.State == exchange.Failed && !d.ConsignedAt.IsZero() {
+		want = ends[exchange.Failed][:1]
+	}
+	whole := len(events) == 1 && d.ConsignedAt.IsZero() || len(events) == 2 && events[0] == exchange.ContentConsignment
+	if !whole || len(want) != 1 || events[len(events)-1] != want[0] {
+		return fmt.Errorf("delivery %s is %s and has the receipts %v", d.ID, d.State, events)
+	}
+	return nil
+}
+
+// healthy runs "hub check" on the stopped hub. A full disk is not the hub's
+// fault here.
+func healthy(t *testing.T, s *site) {
+	t.Helper()
+	out, errOut, code := s.hub("check", "--json", "--config", s.config())
+	var findings []finding
+	must(t, json.Unmarshal([]byte(out), &findings))
+	whole, warned := false, false
+	for _, f := range findings {
+		whole = whole || f.What == "record" && f.State == "ok"
+		warned = warned || f.What == "disk" && f.State == "warning"
+	}
+	if !whole || (code != exitOK && !(warned && code == exitWarnings)) {
+		t.Errorf("hub check: exit code %d\n%s%s", code, out, errOut)
+	}
+}
+
+// sweptClean sees that a sweep leaves no draft of a process that is gone.
+func sweptClean(t *testing.T, s *site) {
+	t.Helper()
+	t.Logf("%d drafts were left by the crashes", len(s.drafts()))
+	vault, err := disk.Open(s.path("vault"), disk.Options{})
+	must(t, err)
+	must(t, vault.Sweep(t.Context(), time.Hour, func(exchange.Digest) (bool, error) { return true, nil }))
+	must(t, vault.Close())
+	if left := s.drafts(); len(left) > 0 {
+		t.Errorf("a sweep leaves %v", left)
+	}
+}
