@@ -72,7 +72,7 @@ func misread(body []byte, offset int64, err error) error {
 		words = "a " + kind.Value + " where another type belongs"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		words = "it ends too early"
+		offset, words = int64(len(body)), "it ends too early"
 	}
 	offset = min(max(offset, 0), int64(len(body)))
 	return badJSON.With(excerpt(words)).At(path, 1+bytes.Count(body[:offset], []byte("\n")))

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"math/big"
 	"net"
@@ -24,6 +25,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -197,7 +200,7 @@ func (w *world) register() {
 		return exchange.Agency{Code: code, Name: name, Certificates: []exchange.Certificate{certificate(w.keys[code])}}
 	}
 	sender := agency("H12.01", "Sở Nội vụ")
-	w.keys["expired"] = w.issue("Sở Nội vụ cũ", &w.ca, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+	w.keys["expired"] = w.issue("So Noi vu", &w.ca, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
 	sender.Certificates = append(sender.Certificates, certificate(w.keys["expired"]))
 	recipient := agency("H12.07", "Sở Tài chính")
 	recipient.Aliases = []exchange.Alias{{Code: "000.00.07.H12"}, {Code: "H12.06", Until: long}}
@@ -444,4 +447,37 @@ func (w *world) nothingStored() {
 
 func basic(id, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+}
+
+// withAttachment gives a document one attachment of n bytes.
+func withAttachment(n int) func(*edxml.Document) {
+	return func(d *edxml.Document) {
+		d.Attachments = []edxml.Attachment{{Name: "a.pdf", Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.LimitReader(letters{}, int64(n))), nil
+		}}}
+	}
+}
+
+// letters reads as the letter A without end.
+type letters struct{}
+
+func (letters) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'A'
+	}
+	return len(p), nil
+}
+
+// chunks are the pieces of b, the last one may be shorter.
+func chunks(b []byte, n int) iter.Seq[[]byte] { return slices.Chunk(b, n) }
+
+// toCode addresses a document to one agency.
+func toCode(code string) func(*edxml.Document) {
+	return func(d *edxml.Document) { d.To = []edxml.Organ{{Code: code, Name: "Nơi nhận"}} }
+}
+
+// goroutines are the stacks of all goroutines.
+func goroutines() string {
+	b := make([]byte, 1<<20)
+	return string(b[:runtime.Stack(b, true)])
 }

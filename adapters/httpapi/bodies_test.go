@@ -1,0 +1,302 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"tram/adapters/httpapi"
+)
+
+// raw speaks HTTP/1.1 by hand, as a program that lies would.
+func (w *world) raw(header string) (net.Conn, *bufio.Reader) {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second)) // TCP has deadlines
+	_, err = fmt.Fprintf(conn, "POST /v1/packages HTTP/1.1\r\nHost: hub\r\nAuthorization: %s\r\nContent-Type: application/xml\r\n%s\r\n",
+		basic("he-thong-01", w.secrets["he-thong-01"]), header)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
+
+// reply reads the answer to a request made by hand.
+func (w *world) reply(r *bufio.Reader) answer {
+	w.t.Helper()
+	resp := must[*http.Response](w.t)(http.ReadResponse(r, nil))
+	body := must[[]byte](w.t)(io.ReadAll(resp.Body))
+	_ = resp.Body.Close() // read whole
+	return answer{resp, body}
+}
+
+func (w *world) refusedAs(a answer, status int, code, rule string) {
+	w.t.Helper()
+	if p := a.problem(w.t); a.StatusCode != status || p.Code != code || p.Rule != rule || p.Receipt != "" {
+		w.t.Errorf("%d, %+v", a.StatusCode, p)
+	}
+	w.nothingStored()
+}
+
+func TestLengthAnnouncedTooLong(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{})
+	body := w.signed()
+	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\n", len(body)+100))
+	if _, err := conn.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	w.refusedAs(w.reply(r), 400, "malformed", "truncated-body")
+}
+
+func TestLengthAnnouncedTooShort(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{})
+	body := w.signed()
+	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\n", len(body)-100))
+	if _, err := conn.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	a := w.reply(r)
+	if p := a.problem(t); a.StatusCode != 400 || p.Code != "malformed" || p.Line == 0 {
+		t.Errorf("%d, %+v", a.StatusCode, p)
+	}
+	w.nothingStored()
+	// What is over is no request, and the connection ends.
+	if next, err := http.ReadResponse(r, nil); err == nil && next.StatusCode != http.StatusBadRequest {
+		t.Errorf("the rest of the body was answered %d", next.StatusCode)
+	}
+}
+
+func TestChunksBrokenOff(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{})
+	body := w.signed()
+	for _, tt := range []struct{ name, end string }{
+		{"in the middle of one", ""},
+		{"by what is no chunk", "\r\nnot a chunk\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			conn, r := w.raw("Transfer-Encoding: chunked\r\n")
+			if _, err := fmt.Fprintf(conn, "%x\r\n%s%s", len(body)/2, body[:len(body)/2], tt.end); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			w.refusedAs(w.reply(r), 400, "malformed", "truncated-body")
+		})
+	}
+}
+
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{MiB: 300 * time.Millisecond})
+	body := w.signed()
+	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\n", len(body)))
+	done := make(chan struct{})
+	defer func() { <-done }()
+	go func() { // one byte now and then does not help
+		defer close(done)
+		for _, b := range body[:200] {
+			if _, err := conn.Write([]byte{b}); err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	begun := time.Now()
+	a := w.reply(r)
+	w.refusedAs(a, 408, "malformed", "slow-body")
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("cut off after %s", took)
+	}
+	if !a.Close {
+		t.Error("the connection is kept")
+	}
+}
+
+// TestLongBodyOverASlowLine sends more than a MiB, each in its time, but all of
+// it later than the first deadline.
+func TestLongBodyOverASlowLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{MiB: time.Second})
+	body := w.sign(w.document(withAttachment(4<<20)), "H12.01")
+	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\n", len(body)))
+	for piece := range chunks(body, 1<<20) {
+		time.Sleep(300 * time.Millisecond)
+		if _, err := conn.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a := w.reply(r); a.StatusCode != http.StatusCreated {
+		t.Errorf("%d: %s", a.StatusCode, a.body)
+	}
+}
+
+func TestAnnouncedTooLongIsNotRead(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{})
+	conn, r := w.raw("Content-Length: 2147483648\r\nExpect: 100-continue\r\n")
+	a := w.reply(r) // without a byte of the body, and without being asked for one
+	w.refusedAs(a, 413, "too-large", "body-too-large")
+	if !strings.Contains(a.problem(t).Detail, "1073741824") {
+		t.Errorf("the words do not say the limit: %s", a.body)
+	}
+	_ = conn.Close()
+}
+
+// TestTwoGigabytes streams a package of unknown length whose attachment does
+// not end. It must be cut off at the limit, in constant memory.
+func TestTwoGigabytes(t *testing.T) {
+	const limit, all = 16 << 20, 2 << 30
+	w := newWorld(t, httpapi.Limits{Package: limit})
+	plain := w.document(withAttachment(600))
+	head, _, found := bytes.Cut(plain, []byte("QUFBQUFB")) // where the attachment begins
+	if !found {
+		t.Fatal("the attachment's content was not found")
+	}
+	for _, tt := range []struct {
+		name, rule string
+		status     int
+		head       []byte
+		filler     string
+	}{
+		{"of zeros", "", 400, nil, "\x00"},
+		{"of an attachment that does not end", "body-too-large", 413, head, "QUFB"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := allocated()
+			conn, r := w.raw("Transfer-Encoding: chunked\r\n")
+			sent := make(chan int64, 1)
+			go func() { sent <- pour(conn, tt.head, tt.filler, all) }()
+			a := w.reply(r)
+			if p := a.problem(t); a.StatusCode != tt.status || tt.rule != "" && p.Rule != tt.rule {
+				t.Errorf("%d, %+v", a.StatusCode, p)
+			}
+			_ = conn.Close()
+			if n := <-sent; n > limit+64<<20 {
+				t.Errorf("%d bytes were taken from the line", n)
+			}
+			if grown := allocated() - before; grown > 64<<20 {
+				t.Errorf("%d bytes were allocated", grown)
+			}
+			w.nothingStored()
+		})
+	}
+}
+
+// pour writes chunks until the other side has enough, and tells how much it took.
+func pour(conn net.Conn, head []byte, filler string, all int64) (n int64) {
+	if len(head) > 0 {
+		if _, err := fmt.Fprintf(conn, "%x\r\n%s\r\n", len(head), head); err != nil {
+			return n
+		}
+	}
+	piece := strings.Repeat(filler, 256<<10/len(filler))
+	for n < all {
+		if _, err := fmt.Fprintf(conn, "%x\r\n%s\r\n", len(piece), piece); err != nil {
+			return n
+		}
+		n += int64(len(piece))
+	}
+	return n
+}
+
+// allocated is all that was ever allocated, freed since or not.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+func TestTooManyBodies(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{Bodies: 1})
+	body := w.signed()
+	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n", len(body)))
+	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "100") { // it is being read now
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := r.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	a := w.want(http.StatusServiceUnavailable, w.xml("he-thong-01", "/v1/packages", body))
+	if p := a.problem(t); p.Code != "busy" || p.Rule != "too-many-bodies" || a.Header.Get("Retry-After") == "" {
+		t.Errorf("%+v, %v", p, a.Header)
+	}
+	w.want(http.StatusOK, w.get("he-thong-01", "/v1/inbox")) // without a body there is room
+	if _, err := conn.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.reply(r); a.StatusCode != http.StatusCreated {
+		t.Errorf("%d: %s", a.StatusCode, a.body)
+	}
+}
+
+func TestReaderThatDoesNotReadIsLetGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{Write: 300 * time.Millisecond})
+	body := w.sign(w.document(withAttachment(24<<20)), "H12.01")
+	id := w.submitted(body)
+
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ask := "GET /v1/packages/%s/content HTTP/1.1\r\nHost: hub\r\nAuthorization: %s\r\n\r\n"
+	if _, err := fmt.Fprintf(conn, ask, id, basic("he-thong-01", w.secrets["he-thong-01"])); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for !strings.Contains(w.logs.String(), `"route":"/v1/packages/:id/content"`) {
+		if time.Now().After(deadline) {
+			t.Fatal("the answer still waits to be read")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	n, err := io.Copy(io.Discard, conn)
+	if n >= int64(len(body)) {
+		t.Errorf("%d bytes of %d were sent to nobody, %v", n, len(body), err)
+	}
+}
+
+func TestReaderThatReadsSlowlyGetsAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{Write: 500 * time.Millisecond})
+	body := w.sign(w.document(withAttachment(24<<20)), "H12.01")
+	id := w.submitted(body)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ask := "GET /v1/packages/%s/content HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nAuthorization: %s\r\n\r\n"
+	if _, err := fmt.Fprintf(conn, ask, id, basic("he-thong-01", w.secrets["he-thong-01"])); err != nil {
+		t.Fatal(err)
+	}
+	var got int64
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // all of it takes longer than a piece may
+		n, err := io.CopyN(io.Discard, conn, 1<<20)
+		got += n
+		if err != nil {
+			if took := time.Since(begun); took < 500*time.Millisecond {
+				t.Errorf("all was read in %s, which shows nothing", took)
+			}
+			break
+		}
+	}
+	if got < int64(len(body)) {
+		t.Errorf("%d bytes of %d came", got, len(body))
+	}
+}
