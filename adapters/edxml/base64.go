@@ -3,6 +3,7 @@ package edxml
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"io"
 )
 
@@ -29,7 +30,7 @@ func (u *unbase64) Write(p []byte) (int, error) {
 			rest = rest[1:]
 			continue
 		}
-		n := min(runLength(rest), base64Buffer-len(u.in))
+		n := runLength(rest[:min(len(rest), base64Buffer-len(u.in))])
 		u.in = append(u.in, rest[:n]...)
 		u.seen += n
 		rest = rest[n:]
@@ -56,14 +57,22 @@ func (u *unbase64) Close() error {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
-// runLength is the number of bytes before the next white space.
+// runLength is the number of bytes before the next white space. Eight bytes are
+// looked at together: most contents have no white space at all.
 func runLength(p []byte) int {
-	for i, c := range p {
-		if c <= ' ' && isSpace(c) {
+	i := 0
+	for ; i+8 <= len(p); i += 8 {
+		x := binary.LittleEndian.Uint64(p[i:])
+		if (x-0x2121212121212121)&^x&0x8080808080808080 != 0 { // a byte up to ' '
+			break
+		}
+	}
+	for ; i < len(p); i++ {
+		if isSpace(p[i]) {
 			return i
 		}
 	}
-	return len(p)
+	return i
 }
 
 // decode passes on the whole groups of four that are in.
