@@ -198,7 +198,10 @@ func (d Document) checkStatus() error {
 	case len(d.Attachments) > 0:
 		return errors.New("a status has no attachments: send them with a document")
 	}
-	return orNil(checkID(d.Status.ID))
+	if err := checkID(d.Status.ID); err != nil {
+		return err
+	}
+	return nil
 }
 
 // checkDocument refuses a document without what every reader needs.
@@ -264,12 +267,4 @@ func (d Document) checkTargets() error {
 		}
 	}
 	return nil
-}
-
-// orNil keeps a missing refusal from becoming an error that is not nil.
-func orNil(err *exchange.Error) error {
-	if err == nil {
-		return nil
-	}
-	return err
 }

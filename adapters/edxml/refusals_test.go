@@ -54,6 +54,7 @@ var refusals = []struct {
 	{"no envelope", "status-03", []string{"edXML:edXMLEnvelope xmlns:edXML", "edXML:Box xmlns:edXML", "/edXML:edXMLEnvelope", "/edXML:Box"}, ruleMissing, "/edXML", 2},
 	{"no sender", "replace", []string{field("OrganId", "H12.07"), ""}, ruleMissing, inMessage + "/From", 6},
 	{"an empty sender", "replace", []string{field("OrganId", "H12.07"), field("OrganId", " ")}, ruleMissing, inMessage + "/From/OrganId", 7},
+	{"no recipient", "recall-package", []string{"<edXML:To>", "<edXML:x>", "</edXML:To>", "</edXML:x>", "<edXML:To>", "<edXML:x>", "</edXML:To>", "</edXML:x>"}, ruleMissing, inMessage, 5},
 	{"a recipient without a code", "replace", []string{field("OrganId", "H12.40"), ""}, ruleMissing, inMessage + "/To[2]", 19},
 	{"no number", "replace", []string{field("CodeNumber", "1268"), ""}, ruleMissing, inMessage + "/Code", 24},
 	{"no date of promulgation", "replace", []string{field("PromulgationDate", "2026/11/23"), ""}, ruleMissing, inMessage + "/PromulgationInfo", 28},
@@ -92,6 +93,8 @@ var refusals = []struct {
 	{"a status about no document", "status-03", []string{field("Code", "1250/STC-NS"), "", field("DocumentId", "H12.07,2026/11/20,1250/STC-NS"), ""}, ruleMissing, inMessage + "/ResponseFor", 11},
 
 	{"base64 of the URL alphabet", "replace", []string{"JVBERi0x", "JVBE-i0x"}, ruleBase64Character, inFiles + "/Attachment/ContentTransferEncoded", 104},
+	{"a wrong byte in the middle of long base64", "replace", []string{"JVBERi0x", strings.Repeat("JVBERi0x", 1000) + "!" + strings.Repeat("JVBERi0x", 2000)}, ruleBase64Character, inFiles + "/Attachment/ContentTransferEncoded", 104},
+	{"long base64 that goes on after its padding", "replace", []string{"JVBERi0x", strings.Repeat("JVBERi0x", 1023) + "JVBERg==JVBERi0x"}, ruleBase64Padding, inFiles + "/Attachment/ContentTransferEncoded", 104},
 	{"base64 with padding in the middle", "replace", []string{"JVBERi0x", "JVBERi0="}, ruleBase64Padding, inFiles + "/Attachment/ContentTransferEncoded", 104},
 	{"base64 cut off", "replace", []string{"JVBERi0x", "JVBERi0"}, ruleBase64Length, inFiles + "/Attachment/ContentTransferEncoded", 104},
 	{"base64 with bits left over", "update", []string{"Cg==</Content", "Ch==</Content"}, ruleBase64Bits, inFiles + "/Attachment/ContentTransferEncoded", 121},

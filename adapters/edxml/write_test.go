@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -254,6 +255,12 @@ func TestDocumentsNotWritten(t *testing.T) {
 		{"an identifier that begins with cid:", exchange.KindNew, func(d *Document) { d.Attachments[0].ContentID = "cid:x" }, "cid:"},
 		{"a PDF called a ZIP", exchange.KindNew, func(d *Document) { d.Attachments[0].ContentType = "application/ZIP" }, "unwrap"},
 		{"an empty PDF", exchange.KindNew, func(d *Document) { d.Attachments[0].Open = bytesOf(nil) }, "empty"},
+		{"a file that cannot be read to its end", exchange.KindNew, func(d *Document) {
+			d.Attachments[0].Open = func() (io.ReadCloser, error) { return io.NopCloser(iotest.ErrReader(broken)), nil }
+		}, "the disk is broken"},
+		{"a wrapped file that cannot be read to its end", exchange.KindNew, func(d *Document) {
+			d.Attachments[1].Open = func() (io.ReadCloser, error) { return io.NopCloser(iotest.ErrReader(broken)), nil }
+		}, "the disk is broken"},
 		{"a file that cannot be opened", exchange.KindNew, func(d *Document) {
 			d.Attachments[1].Open = func() (io.ReadCloser, error) { return nil, broken }
 		}, "the disk is broken"},
@@ -277,6 +284,18 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("the line 
 func TestWriteReportsABrokenWriter(t *testing.T) {
 	if err := Write(brokenWriter{}, document(exchange.KindRecall)); err == nil || !strings.Contains(err.Error(), "the line is broken") {
 		t.Errorf("error %v, want the writer's", err)
+	}
+}
+
+func TestContentTypeOfAFileSentAsItIs(t *testing.T) {
+	d := document(exchange.KindNew)
+	d.Attachments[0].ContentType, d.Attachments[1].ContentType = "application/pdf; x=1", "text/csv"
+	p, err := decode(New(Options{}), bytes.NewReader(written(t, d)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one, two := p.Attachments[0].ContentType, p.Attachments[1].ContentType; one != "application/pdf; x=1" || two != "application/zip" {
+		t.Errorf("content types %q and %q, want the one given and that of a wrapped file", one, two)
 	}
 }
 

@@ -110,6 +110,9 @@ var zipRefusals = []struct {
 	{"an entry with a zero byte", func(t testing.TB) []byte { return packed(t, named("a.exe\x00.csv"), csv) }, ruleZipName},
 	{"an entry that is not named in UTF-8", func(t testing.TB) []byte { return packed(t, named("C\xe0 Mau.csv"), csv) }, ruleZipName},
 	{"a folder", func(t testing.TB) []byte { return packed(t, named("a/"), "") }, ruleZipKind},
+	{"a folder by its attributes", func(t testing.TB) []byte {
+		return withByte(t, packed(t, named("a.csv"), csv), zipCentral, 38, setTo(dosFolder))
+	}, ruleZipKind},
 	{"a symbolic link", func(t testing.TB) []byte {
 		h := named("a.csv")
 		h.SetMode(0o777 | 1<<27) // fs.ModeSymlink
@@ -128,6 +131,9 @@ var zipRefusals = []struct {
 		c, e := at(t, z, zipCentral), at(t, z, zipEnd)
 		z = append(z[:e:e], append(bytes.Clone(z[c:e]), z[e:]...)...)
 		return withByte(t, withByte(t, z, zipEnd, 8, setTo(2)), zipEnd, 10, setTo(2))
+	}, ruleZipEntries},
+	{"one entry that the end counts as two", func(t testing.TB) []byte {
+		return withByte(t, packed(t, named("a.csv"), csv), zipEnd, 10, setTo(2))
 	}, ruleZipEntries},
 	{"no entry", func(t testing.TB) []byte { var b bytes.Buffer; _ = zip.NewWriter(&b).Close(); return b.Bytes() }, ruleZipEntries},
 	{"an encrypted entry", func(t testing.TB) []byte {
@@ -153,6 +159,11 @@ var zipRefusals = []struct {
 		h := named("a.csv")
 		h.Extra = []byte{1, 0, 0, 0}
 		return packed(t, h, csv)
+	}, ruleZip64},
+	{"Zip64 by its end", func(t testing.TB) []byte {
+		z := packed(t, named("a.csv"), csv)
+		e := at(t, z, zipEnd)
+		return append(binary.LittleEndian.AppendUint32(z[:e:e], zip64End), make([]byte, 52)...)
 	}, ruleZip64},
 	{"another name by an extra field", func(t testing.TB) []byte {
 		h := named("a.csv")
@@ -231,6 +242,11 @@ var zipRefusals = []struct {
 	{"no ZIP", func(t testing.TB) []byte { return []byte("%PDF-1.4") }, ruleZipNot},
 	{"three bytes", func(t testing.TB) []byte { return []byte("PK\x03") }, ruleZipNot},
 	{"bytes after the ZIP", func(t testing.TB) []byte { return append(packed(t, named("a.csv"), csv), 0) }, ruleZipTrailing},
+	{"a comment on the entry", func(t testing.TB) []byte {
+		h := named("a.csv")
+		h.Comment = "hi"
+		return packed(t, h, csv)
+	}, ruleZipTrailing},
 	{"a comment", func(t testing.TB) []byte {
 		return append(withByte(t, packed(t, named("a.csv"), csv), zipEnd, 20, setTo(2)), "hi"...)
 	}, ruleZipTrailing},
