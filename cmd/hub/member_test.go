@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -105,7 +108,9 @@ func (m *member) sign(t testing.TB, plain []byte) []byte {
 }
 
 // signatureIn is where packages have their signature.
-func signatureIn() []signing.Name { return edxml.New(edxml.Options{}).Decoder().Options().SignatureIn[0] }
+func signatureIn() []signing.Name {
+	return edxml.New(edxml.Options{}).Decoder().Options().SignatureIn[0]
+}
 
 func (m *member) submit(ctx context.Context, pkg []byte) (exchange.Submission, error) {
 	return m.hub.Submit(ctx, bytes.NewReader(pkg), int64(len(pkg)))
@@ -141,4 +146,16 @@ func get(url string) (string, error) {
 		err = fmt.Errorf("%s: %s", url, resp.Status)
 	}
 	return string(body), err
+}
+
+// rawSignature is an ECDSA signature as XML signatures have it: r and s side by
+// side, in base64.
+func (m *member) rawSignature(t testing.TB, digest [32]byte) string {
+	t.Helper()
+	r, s, err := ecdsa.Sign(rand.Reader, m.key.(*ecdsa.PrivateKey), digest[:])
+	must(t, err)
+	value := make([]byte, 64)
+	r.FillBytes(value[:32])
+	s.FillBytes(value[32:])
+	return base64.StdEncoding.EncodeToString(value)
 }

@@ -1,0 +1,426 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tram/adapters/httpclient"
+	"tram/exchange"
+	"tram/signing"
+)
+
+const vectors = "../../testdata/vectors"
+
+// A vector is a published document, and what must become of it.
+type vector struct {
+	file, kind, rule string
+	document         []byte
+}
+
+func readVectors(t *testing.T) []vector {
+	t.Helper()
+	index, err := os.ReadFile(filepath.Join(vectors, "vectors.txt"))
+	must(t, err)
+	var all []vector
+	for _, m := range regexp.MustCompile(`(?m)^([^#\s]\S*)\texpect: (\S+)\t(\S+)$`).FindAllSubmatch(index, -1) {
+		document, err := os.ReadFile(filepath.Join(vectors, string(m[1])))
+		must(t, err)
+		all = append(all, vector{string(m[1]), string(m[2]), string(m[3]), document})
+	}
+	files, err := filepath.Glob(filepath.Join(vectors, "*.xml"))
+	must(t, err)
+	if len(all) == 0 || len(all) != len(files) {
+		t.Fatalf("the index names %d documents, and there are %d", len(all), len(files))
+	}
+	return all
+}
+
+// vectorCertificate is the certificate of one of the vectors' parties.
+func vectorCertificate(t *testing.T, name string) *x509.Certificate {
+	t.Helper()
+	list, err := readCertificates(filepath.Join(vectors, "keys", name+".pem"))
+	must(t, err)
+	return list[0]
+}
+
+// attacked is a hub with the agencies that the vectors speak of.
+func attacked(t *testing.T) (*site, *member) {
+	t.Helper()
+	s := newSite(t)
+	roots, err := os.ReadFile(s.path("trust", "roots.pem"))
+	must(t, err)
+	must(t, os.WriteFile(s.path("trust", "roots.pem"), append(roots, pemOf(vectorCertificate(t, "ca"))...), 0o600))
+	s.start()
+	sender := &member{code: "H12.07", system: "system-h12.07"}
+	var certificates []*x509.Certificate
+	for _, name := range []string{"agency-rsa", "agency-p256", "agency-p384", "agency-p521"} {
+		certificates = append(certificates, vectorCertificate(t, name))
+	}
+	s.enter(sender, certificates)
+	s.enter(&member{code: "H12.08", system: "system-h12.08"}, []*x509.Certificate{vectorCertificate(t, "other-agency")})
+	s.join("H12.12")
+	s.join("H12.40")
+	return s, sender
+}
+
+// atTheHub is what the hub, beyond its signatures' reader, makes of a vector:
+// code and rule, empty if it is accepted.
+func (v vector) atTheHub(t *testing.T) (exchange.Code, string) {
+	t.Helper()
+	switch {
+	case v.kind == "unsigned":
+		return exchange.InvalidSignature, "signature-required"
+	case v.file == "signed-by-another-agency.xml":
+		return exchange.NotPermitted, "signer-not-sender"
+	case v.rule == string(signing.CertificateExpired) && time.Now().Before(vectorCertificate(t, "expired").NotAfter),
+		v.rule == string(signing.CertificateNotYetValid) && time.Now().After(vectorCertificate(t, "not-yet-valid").NotBefore):
+		return exchange.Untrusted, "certificate-not-registered" // the index is written for another day
+	case v.kind == "accepted":
+		return "", ""
+	}
+	return exchange.Code(v.kind), v.rule
+}
+
+// TestAttacksThroughTheDoor submits what is made to deceive or to break, as a
+// system that may submit. The hub names what is wrong, keeps nothing of it, and
+// is afterwards as it was.
+func TestAttacksThroughTheDoor(t *testing.T) {
+	t.Parallel()
+	s, sender := attacked(t)
+	quiet := restOf(s)
+	for _, v := range readVectors(t) {
+		code, rule := v.atTheHub(t)
+		if code == "" {
+			continue
+		}
+		t.Run(v.file, func(t *testing.T) {
+			refused(t, sender, bytes.NewReader(v.document), int64(len(v.document)), code, rule)
+		})
+	}
+	for _, b := range bombs() {
+		t.Run(b.name, func(t *testing.T) { refused(t, sender, b.body(), -1, b.code, string(b.rule)) })
+	}
+	nothingKept(t, s)
+	quiet.again(t)
+}
+
+// refused submits a body that must be refused by the rule.
+func refused(t *testing.T, m *member, body io.Reader, size int64, code exchange.Code, rule string) {
+	t.Helper()
+	done, err := m.hub.Submit(t.Context(), body, size)
+	var p *httpclient.Problem
+	if !errors.As(err, &p) {
+		t.Fatalf("the hub says %v %v, not %s (%s)", done.Package, err, code, rule)
+	}
+	if p.Code != code || p.Rule != rule {
+		t.Errorf("refused as %s (%s), not as %s (%s): %v", p.Code, p.Rule, code, rule, p)
+	}
+	if p.Receipt == "" {
+		t.Error("no receipt attests to the refusal")
+	}
+}
+
+// nothingKept sees that no package came in: not to the ledger, not to the vault,
+// nor to its doorstep.
+func nothingKept(t *testing.T, s *site) {
+	t.Helper()
+	packages, err := s.admin.Packages(t.Context(), exchange.PackageQuery{})
+	must(t, err)
+	deliveries, err := s.admin.Deliveries(t.Context(), exchange.DeliveryQuery{})
+	must(t, err)
+	if len(packages.Packages)+len(deliveries.Deliveries) > 0 {
+		t.Errorf("the ledger has %d packages and %d deliveries", len(packages.Packages), len(deliveries.Deliveries))
+	}
+	eventually(t, "the vault is empty", func() bool { return len(s.kept()) == 0 }) // an answer may leave before the draft does
+}
+
+// rest is what a hub holds while it has nothing to do.
+type rest struct {
+	s                 *site
+	goroutines, files int
+}
+
+func restOf(s *site) rest {
+	s.t.Helper()
+	s.admin.Close()
+	time.Sleep(100 * time.Millisecond)
+	_ = s.metric("go_goroutines") // opens what a first reading opens
+	return rest{s, s.metric("go_goroutines"), s.files()}
+}
+
+// again waits until the hub holds no more than it did. Connections that clients
+// keep for later are theirs.
+func (r rest) again(t *testing.T) {
+	t.Helper()
+	eventually(t, "goroutines are back", func() bool { return r.s.metric("go_goroutines") <= r.goroutines+slack })
+	eventually(t, "files are closed", func() bool { return r.s.files() <= r.files+slack })
+}
+
+// slack is for connections of this test that are still open: each has two
+// goroutines and a file.
+const slack = 6
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("it is not so that %s", what)
+			return
+		}
+	}
+}
+
+// TestGoodVectorsThroughTheDoor submits what must be accepted, each to a hub
+// that has nothing yet: all vectors are one document.
+func TestGoodVectorsThroughTheDoor(t *testing.T) {
+	t.Parallel()
+	s, sender := attacked(t)
+	s.stop()
+	empty := t.TempDir()
+	must(t, os.CopyFS(empty, os.DirFS(s.dir)))
+	accepted := 0
+	for _, v := range readVectors(t) {
+		if code, _ := v.atTheHub(t); code != "" {
+			continue
+		}
+		if accepted++; testing.Short() && accepted > 3 {
+			continue
+		}
+		t.Run(v.file, func(t *testing.T) {
+			must(t, os.RemoveAll(s.dir))
+			must(t, os.CopyFS(s.dir, os.DirFS(empty)))
+			s.start()
+			defer s.kill()
+			done, err := sender.submit(t.Context(), v.document)
+			must(t, err)
+			if done.Receipt.Event != exchange.SubmissionAcceptance {
+				t.Errorf("the receipt is of %s", done.Receipt.Event)
+			}
+			raw, err := os.ReadFile(s.kept()[0])
+			must(t, err)
+			if !bytes.Equal(raw, v.document) {
+				t.Error("what was kept is not what came")
+			}
+		})
+	}
+	if accepted == 0 {
+		t.Error("no vector is to be accepted")
+	}
+}
+
+// A bomb is a small document that asks for much, or a large one that asks for
+// more than there is.
+type bomb struct {
+	name string
+	body func() io.Reader
+	code exchange.Code
+	rule signing.Rule
+}
+
+func bombs() []bomb {
+	const root = `<edXML xmlns="http://www.mic.gov.vn/TBT/QCVN_102_2016"`
+	text := func(parts ...any) func() io.Reader {
+		return func() io.Reader { return bodyOf(parts...) }
+	}
+	attributes := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i, i)
+		}
+		return b.String()
+	}
+	return []bomb{
+		{"5,000 deep", text(root, ">", repeated{"<a>", 5000}), exchange.TooLarge, signing.TooDeep},
+		{"ten million elements", text(root, ">", repeated{"<a/>", 10_000_000}), exchange.TooLarge, signing.TooManyElements},
+		{"a thousand attributes", text(root, attributes(1000, ` a%d="%d"`), "/>"), exchange.TooLarge, signing.TooManyAttributes},
+		{"a hundred thousand attributes", text(root, attributes(100_000, ` a%d="%d"`), "/>"), exchange.TooLarge, signing.TagTooLong},
+		{"a thousand namespaces", text(root, attributes(1000, ` xmlns:n%d="urn:%d"`), "/>"), exchange.TooLarge, signing.TooManyNamespaces},
+		{"namespaces nested", text(root, ">", repeated{"<a" + attributes(30, ` xmlns:n%d="urn:%d"`) + ">", 60}), exchange.TooLarge, signing.TooManyNamespaces},
+		{"an attribute of 64 MB", text(root, ` a="`, repeated{"xxxxxxxxxxxxxxxx", 4 << 20}, `"/>`), exchange.TooLarge, signing.TagTooLong},
+		{"a name of a thousand letters", text(root, "><", repeated{"x", 1000}, "/>"), exchange.TooLarge, signing.NameTooLong},
+		{"a name of 64 MB", text(root, "><", repeated{"xxxxxxxxxxxxxxxx", 4 << 20}, "/>"), exchange.TooLarge, signing.TagTooLong},
+		{"64 MB of text in a header", text(root, "><edXMLEnvelope>", repeated{"xxxxxxxxxxxxxxxx", 4 << 20}), exchange.TooLarge, signing.TooMuchText},
+		{"an endless comment", text(root, "><!--", repeated{"xxxxxxxxxxxxxxxx", 4 << 20}), exchange.Malformed, signing.Comment},
+		{"an endless processing instruction", text("<?a ", repeated{"xxxxxxxxxxxxxxxx", 4 << 20}), exchange.Malformed, signing.ProcessingInstruction},
+		{"nothing but white space", text(repeated{"                ", 4 << 20}), exchange.Malformed, signing.Truncated},
+		{"nothing", text(), exchange.Malformed, signing.Truncated},
+		{"zeros", text(repeated{"\x00\x00\x00\x00", 1 << 20}), exchange.Malformed, signing.Encoding},
+		{"a zip", text("PK\x03\x04", repeated{"0123456789abcdef", 1000}), exchange.Malformed, signing.TextOutsideRoot},
+		{"gzip", text("\x1f\x8b\x08\x00", repeated{"0123456789abcdef", 1000}), exchange.Malformed, signing.TextOutsideRoot},
+		{"JSON", text(`{"subject":"V/v thử nghiệm"}`), exchange.Malformed, signing.TextOutsideRoot},
+	}
+}
+
+// repeated is a text, many times.
+type repeated struct {
+	text  string
+	times int
+}
+
+// bodyOf is a body of texts and repeated texts, made while it is read.
+func bodyOf(parts ...any) io.Reader {
+	var all []io.Reader
+	for _, p := range parts {
+		if r, ok := p.(repeated); ok {
+			all = append(all, &repeating{text: []byte(r.text), left: r.times})
+			continue
+		}
+		all = append(all, strings.NewReader(p.(string)))
+	}
+	return io.MultiReader(all...)
+}
+
+type repeating struct {
+	text []byte
+	left int
+	at   int // in text
+}
+
+func (r *repeating) Read(p []byte) (n int, err error) {
+	for n < len(p) && r.left > 0 {
+		c := copy(p[n:], r.text[r.at:])
+		n += c
+		if r.at += c; r.at == len(r.text) {
+			r.at = 0
+			r.left--
+		}
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// TestNothingIsFetched names an address of this test wherever XML has a place
+// for one. Nobody may come.
+func TestNothingIsFetched(t *testing.T) {
+	t.Parallel()
+	trap, visits := listenForVisits(t)
+	s := newSite(t).start()
+	sender, to := s.join("H12.07"), s.join("H12.12")
+	plain := unsigned(t, sender.letter(1, 100, to.code))
+	signed := sender.sign(t, plain)
+
+	for _, attack := range []struct {
+		name     string
+		document []byte
+		code     exchange.Code
+		rule     signing.Rule
+	}{
+		{"document type", spliced(t, signed, `<edXML `, `<!DOCTYPE edXML SYSTEM "`+trap+`/a.dtd"><edXML `), exchange.Harmful, signing.Doctype},
+		{"public document type", spliced(t, signed, `<edXML `, `<!DOCTYPE edXML PUBLIC "-//A//B" "`+trap+`/a.dtd"><edXML `), exchange.Harmful, signing.Doctype},
+		{"external entity", spliced(t, signed, `<edXML `, `<!DOCTYPE edXML [<!ENTITY a SYSTEM "`+trap+`/a.txt">]><edXML `), exchange.Harmful, signing.Doctype},
+		{"parameter entity", spliced(t, signed, `<edXML `, `<!DOCTYPE edXML [<!ENTITY % a SYSTEM "`+trap+`/a.txt"> %a;]><edXML `), exchange.Harmful, signing.Doctype},
+		{"style sheet", spliced(t, signed, `<edXML `, `<?xml-stylesheet href="`+trap+`/a.xsl" type="text/xsl"?><edXML `), exchange.Malformed, signing.ProcessingInstruction},
+		{"reference, signed by the sender", sender.resigned(t, signed, `URI=""`, `URI="`+trap+`/a.xml"`), exchange.InvalidSignature, signing.ReferenceNotAllowed},
+		{"second reference, signed by the sender", sender.resigned(t, signed, `</Reference>`, `</Reference><Reference URI="`+trap+`/b.xml"><DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></DigestMethod><DigestValue>AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=</DigestValue></Reference>`), exchange.InvalidSignature, signing.ExtraReference},
+		{"retrieval method", spliced(t, signed, `<X509Data>`, `<RetrievalMethod URI="`+trap+`/key" Type="http://www.w3.org/2000/09/xmldsig#rawX509Certificate"></RetrievalMethod><X509Data>`), exchange.InvalidSignature, signing.KeyInfoNotAllowed},
+		{"style sheet as a transform", sender.resigned(t, signed, `<Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></Transform>`,
+			`<Transform Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"><xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="1.0"><xsl:include href="`+trap+`/a.xsl"></xsl:include></xsl:stylesheet></Transform>`), exchange.InvalidSignature, signing.TransformNotAllowed},
+	} {
+		t.Run(attack.name, func(t *testing.T) {
+			refused(t, sender, bytes.NewReader(attack.document), int64(len(attack.document)), attack.code, string(attack.rule))
+		})
+	}
+	nothingKept(t, s)
+
+	// These are data like any other: the sender signed them, and the hub looks
+	// nothing up.
+	for i, harmless := range []string{
+		`<edXML xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://www.mic.gov.vn/TBT/QCVN_102_2016 ` + trap + `/a.xsd" `,
+		`<edXML xml:base="` + trap + `/" `,
+	} {
+		other := unsigned(t, sender.letter(100+i, 100, to.code))
+		_, err := sender.submit(t.Context(), sender.sign(t, spliced(t, other, `<edXML `, harmless)))
+		must(t, err)
+	}
+	if visits.Load() > 0 {
+		t.Errorf("the hub connected %d times to an address that a package named", visits.Load())
+	}
+}
+
+// listenForVisits listens where nobody has any business.
+func listenForVisits(t *testing.T) (url string, visits *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() }) // ends Accept
+	visits = &atomic.Int64{}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			visits.Add(1)
+			_ = c.Close() // it was not invited
+		}
+	}()
+	return "http://" + l.Addr().String(), visits
+}
+
+// spliced replaces the first occurrence of a text that must be there.
+func spliced(t *testing.T, document []byte, old, with string) []byte {
+	t.Helper()
+	if !bytes.Contains(document, []byte(old)) {
+		t.Fatalf("the document has no %s", old)
+	}
+	return bytes.Replace(document, []byte(old), []byte(with), 1)
+}
+
+var (
+	signedInfoPattern = regexp.MustCompile(`(?s)<SignedInfo>.*</SignedInfo>`)
+	valuePattern      = regexp.MustCompile(`<SignatureValue>[^<]*</SignatureValue>`)
+)
+
+// resigned changes what was signed and signs it again: the sender itself is the
+// attacker. SignedInfo is written canonically, so its text, with the namespace
+// that is in scope, is what is signed.
+func (m *member) resigned(t *testing.T, document []byte, old, with string) []byte {
+	t.Helper()
+	info := spliced(t, signedInfoPattern.Find(document), old, with)
+	canonical := bytes.Replace(info, []byte("<SignedInfo>"), []byte(`<SignedInfo xmlns="http://www.w3.org/2000/09/xmldsig#">`), 1)
+	document = signedInfoPattern.ReplaceAllLiteral(document, info)
+	return valuePattern.ReplaceAllLiteral(document, []byte("<SignatureValue>"+m.rawSignature(t, sha256.Sum256(canonical))+"</SignatureValue>"))
+}
+
+// TestReplayedWithOtherWrapping submits a package again after changing what its
+// signature does not cover: it is the same package, with the same receipt.
+func TestReplayedWithOtherWrapping(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).start()
+	sender, to := s.join("H12.07"), s.join("H12.12")
+	signed := sender.signed(t, sender.letter(1, 100, to.code))
+	first, err := sender.submit(t.Context(), signed)
+	must(t, err)
+	for name, again := range map[string][]byte{
+		"the very same":                signed,
+		"a subject name less":          regexp.MustCompile(`<X509SubjectName>[^<]*</X509SubjectName>`).ReplaceAll(signed, nil),
+		"white space in the signature": spliced(t, signed, `<KeyInfo>`, "\n<KeyInfo>"),
+		"another declaration":          spliced(t, signed, `encoding="utf-8"`, `encoding="UTF-8"`),
+	} {
+		done, err := sender.submit(context.WithoutCancel(t.Context()), again)
+		must(t, err)
+		if !done.Resubmitted || done.Package != first.Package || !bytes.Equal(done.Receipt.Raw, first.Receipt.Raw) {
+			t.Errorf("%s: package %s, receipt %s; the first were %s, %s", name, done.Package, done.Receipt.ID, first.Package, first.Receipt.ID)
+		}
+	}
+	view, err := sender.hub.Package(t.Context(), first.Package)
+	must(t, err)
+	if len(view.Deliveries) != 1 {
+		t.Errorf("it is delivered %d times", len(view.Deliveries))
+	}
+}
