@@ -104,6 +104,9 @@ type config struct {
 		RequestsPerSecond float64 `yaml:"requests_per_second"`
 		// Bodies is how many packages are taken in at once; absent: 256.
 		Bodies int `yaml:"bodies"`
+		// Patience is how long one MiB of a body may take to come; absent: 1m.
+		// Agencies on poor lines may need more.
+		Patience duration `yaml:"patience"`
 	} `yaml:"limits"`
 
 	// Client is what the operators' commands on this machine connect with.

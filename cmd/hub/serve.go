@@ -88,7 +88,8 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	}
 	api, err := httpapi.New(httpapi.Config{
 		Exchange: x, Log: log,
-		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies},
+		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
+			MiB: time.Duration(cfg.Limits.Patience)},
 	})
 	if err != nil {
 		return err
