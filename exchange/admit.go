@@ -34,7 +34,7 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 		return err.At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
 	}
 	if s == nil && sender.Signs() {
-		return signatureRequired.With(sender.Code)
+		return signatureRequired.With(sender.Code).At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
 	}
 	if s != nil {
 		if err := x.signedBy(ctx, sender, s, now); err != nil {
@@ -44,7 +44,10 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 	if err := x.resolve(ctx, pkg, now); err != nil {
 		return err
 	}
-	return x.owns(ctx, *pkg)
+	if err := x.owns(ctx, *pkg); err != nil {
+		return err
+	}
+	return x.unused(ctx, *pkg)
 }
 
 // signedBy holds a verified signature to the agency: the certificate is trusted
@@ -122,11 +125,8 @@ func (x *Exchange) resolveStatus(ctx context.Context, pkg *Package) error {
 		return err
 	}
 	s.To = origin.Code
-	if len(pkg.Recipients) > 0 {
-		return nil
-	}
+	pkg.Recipients = []Recipient{{As: s.ToAs, Place: s.Place}}
 	if s.Code != StatusRecall || origin.Code != pkg.Sender {
-		pkg.Recipients = []Recipient{{As: s.ToAs, Place: s.Place}}
 		return nil
 	}
 	sent, err := x.deliveriesOfDocument(ctx, pkg.Sender, s.DocumentID)
@@ -136,6 +136,7 @@ func (x *Exchange) resolveStatus(ctx context.Context, pkg *Package) error {
 	if len(sent) == 0 {
 		return unknownTarget.With(pkg.Sender, s.DocumentID).At(s.Place.Path, s.Place.Line)
 	}
+	pkg.Recipients = nil
 	for _, d := range sent {
 		if !d.gaveUp() {
 			pkg.Recipients = append(pkg.Recipients, Recipient{As: d.Recipient, Place: s.Place})
@@ -164,12 +165,31 @@ func (x *Exchange) owns(ctx context.Context, pkg Package) error {
 	return nil
 }
 
-// openCode refuses a code that was closed before now.
+// unused refuses an identifier that the sender used for other content, so that
+// no bytes are kept of it. Of two that come at once, Ledger.Accept refuses one.
+func (x *Exchange) unused(ctx context.Context, pkg Package) error {
+	if !pkg.Exclusive() {
+		return nil
+	}
+	earlier, err := x.packagesOfDocument(ctx, pkg.Sender, pkg.DocumentID)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(earlier, Package.Exclusive); i >= 0 {
+		return DuplicateError(pkg.Sender, pkg.DocumentID, earlier[i].ID)
+	}
+	return nil
+}
+
+// openCode refuses a code that was closed before now, or is not in use yet.
 func openCode(a Agency, as string, now time.Time) *Error {
 	if !a.Closed.IsZero() && !now.Before(a.Closed) {
 		return closedAgency.With(a.Code, a.Closed.Format(time.DateOnly))
 	}
 	for _, alias := range a.Aliases {
+		if alias.Code == as && now.Before(alias.From) {
+			return codeNotYetValid.With(as, alias.From.Format(time.DateOnly), a.Code)
+		}
 		if alias.Code == as && !alias.Until.IsZero() && !now.Before(alias.Until) {
 			return closedCode.With(as, alias.Until.Format(time.DateOnly), a.Code)
 		}

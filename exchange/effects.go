@@ -11,11 +11,13 @@ import (
 func (x *Exchange) effects(ctx context.Context, pkg Package, change *Change) error {
 	switch {
 	case pkg.Kind == KindRecall:
-		return x.withdraw(ctx, pkg, pkg.Targets, nil, change)
-	case pkg.Kind == KindUpdate && len(pkg.Removed) > 0:
+		return x.withdraw(ctx, pkg, pkg.Targets, func(string) bool { return true }, change)
+	case pkg.Kind == KindUpdate:
 		return x.withdrawRemoved(ctx, pkg, change)
-	case pkg.Status != nil && pkg.Status.Code == StatusRecall && pkg.Status.To == pkg.Sender:
-		return x.withdraw(ctx, pkg, []string{pkg.Status.DocumentID}, nil, change)
+	case pkg.Status != nil && pkg.Status.Code == StatusRecall:
+		s := pkg.Status
+		from := func(recipient string) bool { return s.To == pkg.Sender || s.To == recipient }
+		return x.withdraw(ctx, pkg, []string{s.DocumentID}, from, change)
 	case pkg.Status != nil:
 		return x.note(ctx, pkg, change)
 	}
@@ -36,22 +38,20 @@ func (x *Exchange) withdrawRemoved(ctx context.Context, pkg Package, change *Cha
 		}
 		removed = append(removed, agency.Code)
 	}
-	return x.withdraw(ctx, pkg, pkg.Targets, removed, change)
+	from := func(recipient string) bool { return slices.Contains(removed, recipient) }
+	return x.withdraw(ctx, pkg, pkg.Targets, from, change)
 }
 
-// withdraw ends the deliveries of the sender's documents that nobody fetched
-// yet; only those to the recipients, if any are given.
-func (x *Exchange) withdraw(ctx context.Context, by Package, documents, recipients []string, change *Change) error {
+// withdraw ends those deliveries of the sender's documents that nobody fetched
+// yet, where from says so of the recipient.
+func (x *Exchange) withdraw(ctx context.Context, by Package, documents []string, from func(recipient string) bool, change *Change) error {
 	for _, document := range documents {
 		sent, err := x.deliveriesOfDocument(ctx, by.Sender, document)
 		if err != nil {
 			return err
 		}
 		for _, d := range sent {
-			if len(recipients) > 0 && !slices.Contains(recipients, d.Recipient) {
-				continue
-			}
-			if d.State.Final() || !d.FetchedAt.IsZero() {
+			if !from(d.Recipient) || d.State.Final() || !d.FetchedAt.IsZero() || change.touches(d.ID) {
 				continue
 			}
 			if err := x.withdrawOne(ctx, by, d, change); err != nil {
@@ -62,15 +62,19 @@ func (x *Exchange) withdraw(ctx context.Context, by Package, documents, recipien
 	return nil
 }
 
+// touches reports whether the change has the delivery already: a recall may name
+// a document twice.
+func (c Change) touches(id DeliveryID) bool {
+	return slices.ContainsFunc(c.Deliveries, func(d Delivery) bool { return d.ID == id })
+}
+
 func (x *Exchange) withdrawOne(ctx context.Context, by Package, d Delivery, change *Change) error {
 	d, event, err := d.Withdraw(by.AcceptedAt)
 	if err != nil {
 		return err
 	}
-	receipt, err := x.attest(ctx, d, event, func(e *Evidence) {
-		e.Detail = "recalled by package " + string(by.ID)
-		e.Basis = basisOf(by.Signature)
-	})
+	d.Detail = "recalled by package " + string(by.ID)
+	receipt, err := x.attest(ctx, d, event, func(e *Evidence) { e.Basis = basisOf(by.Signature) })
 	if err != nil {
 		return err
 	}
@@ -100,27 +104,38 @@ func (x *Exchange) note(ctx context.Context, pkg Package, change *Change) error 
 }
 
 // deliveriesOfDocument are the deliveries of the packages that brought the
-// sender's document.
+// sender's document: the first, and updates of it.
 func (x *Exchange) deliveriesOfDocument(ctx context.Context, sender, document string) ([]Delivery, error) {
+	packages, err := x.packagesOfDocument(ctx, sender, document)
+	if err != nil {
+		return nil, err
+	}
+	var all []Delivery
+	for _, p := range packages {
+		if !p.Exclusive() && p.Kind != KindUpdate {
+			continue
+		}
+		deliveries, err := x.c.Ledger.DeliveriesOf(ctx, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, deliveries...)
+	}
+	return all, nil
+}
+
+// packagesOfDocument are the sender's packages with the document's identifier.
+func (x *Exchange) packagesOfDocument(ctx context.Context, sender, document string) ([]Package, error) {
 	if document == "" {
 		return nil, nil
 	}
-	var all []Delivery
+	var all []Package
 	for cursor := ""; ; {
 		packages, next, err := x.c.Ledger.Packages(ctx, PackageQuery{Sender: sender, DocumentID: document, Cursor: cursor, Limit: 100})
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range packages {
-			if !p.Exclusive() {
-				continue
-			}
-			deliveries, err := x.c.Ledger.DeliveriesOf(ctx, p.ID)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, deliveries...)
-		}
+		all = append(all, packages...)
 		if cursor = next; cursor == "" {
 			return all, nil
 		}

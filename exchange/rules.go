@@ -15,6 +15,9 @@ var (
 	closedAgency = Rule{"closed-agency", UnknownAgency,
 		"the agency %q was closed on %s; look up its successor in the directory",
 		"cơ quan %q đã ngừng hoạt động từ ngày %s; hãy tra cơ quan kế thừa trong danh bạ"}
+	codeNotYetValid = Rule{"code-not-yet-valid", UnknownAgency,
+		"the code %q is valid from %s; use %q until then",
+		"mã cơ quan %q có hiệu lực từ ngày %s; từ nay đến đó hãy dùng mã %q"}
 	noRecipient = Rule{"no-recipient", Malformed,
 		"the package names no recipient that it can be delivered to",
 		"gói tin không có cơ quan nhận nào để chuyển"}

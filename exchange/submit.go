@@ -78,6 +78,9 @@ func (x *Exchange) accept(ctx context.Context, pkg Package, sender Agency) (Subm
 		if CodeOf(err) == Conflict && attempt < 5 {
 			continue // a delivery that a recall or a status touches was changed meanwhile
 		}
+		if CodeOf(err) == Conflict {
+			return Submission{}, BusyError(1) // nothing is wrong with the package: it is not rejected
+		}
 		if err != nil {
 			return Submission{}, err
 		}
