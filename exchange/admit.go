@@ -86,6 +86,9 @@ func (x *Exchange) resolve(ctx context.Context, pkg *Package, now time.Time) err
 			return err
 		}
 	}
+	for _, code := range pkg.Added { // an update may name a new recipient only there
+		pkg.Recipients = append(pkg.Recipients, Recipient{As: code, Place: pkg.TargetPlace})
+	}
 	var recipients []Recipient
 	for _, r := range pkg.Recipients {
 		agency, err := x.c.Ledger.Agency(ctx, r.As)
