@@ -79,7 +79,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	x, err := exchange.New(exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
-		Format: edxml.New(edxml.Options{}), Trust: keys.trust, Sealer: keys.sealer, LogKey: keys.log,
+		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, Sealer: keys.sealer, LogKey: keys.log,
 		Retry:    exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		Deadline: time.Duration(cfg.Delivery.Deadline), Log: log,
 	})
