@@ -1,0 +1,295 @@
+package exchangetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"tram/exchange"
+)
+
+// Check verifies all that a hub left behind, and reports everything that is
+// wrong:
+//
+//   - the log's tree, computed from its leaves by a second implementation, has
+//     the stored hashes; every leaf records a receipt that is there, or an action
+//   - every package's bytes are in the vault under their digest
+//   - every package has exactly one receipt of its acceptance, which is what a
+//     resubmission gets, and one delivery for each recipient
+//   - every consigned delivery has exactly one receipt of that, and every final
+//     one exactly one final receipt, of an event that fits its state
+//   - every receipt's leaf is in the log at its place, and verify, which checks a
+//     sealed document, returns nil for it; nil skips that
+//   - counts, inboxes and what is due agree with the deliveries
+//
+// It is for tests: it holds the whole log and all deliveries in memory.
+func Check(ctx context.Context, l exchange.Ledger, v exchange.Vault, verify func(raw []byte) error) error {
+	c := &check{ctx: ctx, ledger: l, vault: v, verify: verify, recorded: map[int64]bool{}, counts: map[exchange.State]int64{}}
+	for _, step := range []func() error{c.log, c.packages, c.otherLeaves, c.lists} {
+		if err := step(); err != nil {
+			c.problems = append(c.problems, err)
+		}
+	}
+	return errors.Join(c.problems...)
+}
+
+type check struct {
+	ctx    context.Context
+	ledger exchange.Ledger
+	vault  exchange.Vault
+	verify func([]byte) error
+
+	leaves     [][]byte
+	recorded   map[int64]bool // leaves whose receipt was seen
+	deliveries []exchange.Delivery
+	counts     map[exchange.State]int64
+	problems   []error
+}
+
+func (c *check) problem(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Errorf(format, args...))
+}
+
+func (c *check) log() (err error) {
+	c.leaves, err = checkTree(c.ctx, c.ledger)
+	return err
+}
+
+func (c *check) packages() error {
+	list, err := allPackages(c.ctx, c.ledger, exchange.PackageQuery{}, 100)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		c.content(p)
+		receipts, err := c.ledger.Receipts(c.ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		deliveries, err := c.ledger.DeliveriesOf(c.ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		c.acceptance(p, receipts)
+		c.recipients(p, deliveries)
+		for _, r := range receipts {
+			c.receipt(r)
+		}
+		for _, d := range deliveries {
+			c.delivery(d, receipts)
+		}
+		c.deliveries = append(c.deliveries, deliveries...)
+	}
+	return nil
+}
+
+func (c *check) content(p exchange.Package) {
+	content, err := c.vault.Open(c.ctx, p.Digest)
+	if err != nil {
+		c.problem("the bytes of package %s: %w", p.ID, err)
+		return
+	}
+	h := sha256.New()
+	size, err := io.Copy(h, content)
+	if err = errors.Join(err, content.Close()); err != nil {
+		c.problem("reading the bytes of package %s: %w", p.ID, err)
+		return
+	}
+	if digest := exchange.Digest(h.Sum(nil)); digest != p.Digest || size != p.Size {
+		c.problem("package %s has %d bytes with digest %s, recorded are %d with %s", p.ID, size, digest, p.Size, p.Digest)
+	}
+}
+
+func (c *check) acceptance(p exchange.Package, receipts []exchange.Receipt) {
+	accepted := slices.DeleteFunc(slices.Clone(receipts), func(r exchange.Receipt) bool {
+		return r.Event != exchange.SubmissionAcceptance
+	})
+	if len(accepted) != 1 {
+		c.problem("package %s has %d receipts of its acceptance", p.ID, len(accepted))
+		return
+	}
+	first, err := c.ledger.FirstReceipt(c.ctx, p)
+	if err != nil || first.ID != accepted[0].ID || !bytes.Equal(first.Raw, accepted[0].Raw) {
+		c.problem("a resubmission of package %s would get receipt %s, not %s (%w)", p.ID, first.ID, accepted[0].ID, err)
+	}
+}
+
+func (c *check) recipients(p exchange.Package, deliveries []exchange.Delivery) {
+	if len(deliveries) != len(p.Recipients) {
+		c.problem("package %s has %d recipients and %d deliveries", p.ID, len(p.Recipients), len(deliveries))
+		return
+	}
+	for i, d := range deliveries {
+		if d.ID != exchange.NewDeliveryID(p.ID, i+1) || d.Package != p.ID || d.Recipient != p.Recipients[i].Code || d.Sender != p.Sender {
+			c.problem("delivery %s from %s to %s is not the one to recipient %d, %s, of package %s from %s",
+				d.ID, d.Sender, d.Recipient, i+1, p.Recipients[i].Code, p.ID, p.Sender)
+		}
+	}
+}
+
+// receipt holds a receipt against its leaf and its seal.
+func (c *check) receipt(r exchange.Receipt) {
+	switch leaf := r.LogEntry().Bytes(); {
+	case r.Leaf < 0 || r.Leaf >= int64(len(c.leaves)):
+		c.problem("receipt %s is leaf %d of a log of %d", r.ID, r.Leaf, len(c.leaves))
+	case !bytes.Equal(c.leaves[r.Leaf], leaf):
+		c.problem("leaf %d is %q, and receipt %s is %q", r.Leaf, c.leaves[r.Leaf], r.ID, leaf)
+	case c.recorded[r.Leaf]:
+		c.problem("leaf %d records two receipts, one is %s", r.Leaf, r.ID)
+	default:
+		c.recorded[r.Leaf] = true
+	}
+	if c.verify == nil {
+		return
+	}
+	if err := c.verify(r.Raw); err != nil {
+		c.problem("receipt %s, %s: %w", r.ID, r.Event, err)
+	}
+}
+
+// finalEvents are the receipts that each final state may rest on.
+func finalEvents(s exchange.State) []exchange.Event {
+	switch s {
+	case exchange.HandedOver:
+		return []exchange.Event{exchange.ContentHandover}
+	case exchange.Rejected:
+		return []exchange.Event{exchange.ConsignmentRejection}
+	case exchange.Failed:
+		return []exchange.Event{exchange.ContentConsignmentFailure, exchange.ContentHandoverFailure, exchange.AcceptanceRejectionExpiry}
+	case exchange.Withdrawn:
+		return []exchange.Event{exchange.ContentConsignmentFailure, exchange.ContentHandoverFailure}
+	}
+	return nil
+}
+
+func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
+	c.counts[d.State]++
+	var consigned int
+	var final []exchange.Event
+	for _, r := range receipts {
+		switch {
+		case r.Delivery != d.ID:
+		case r.Event == exchange.ContentConsignment:
+			consigned++
+		default:
+			final = append(final, r.Event)
+		}
+	}
+	if want := d.State == exchange.Consigned || !d.ConsignedAt.IsZero(); want && consigned != 1 || !want && consigned != 0 {
+		c.problem("delivery %s is %s, consigned at %v, with %d receipts of that", d.ID, d.State, d.ConsignedAt, consigned)
+	}
+	allowed := finalEvents(d.State)
+	if len(allowed) == 0 && len(final) > 0 {
+		c.problem("delivery %s is %s with final receipts %v", d.ID, d.State, final)
+	}
+	if len(allowed) > 0 && (len(final) != 1 || !slices.Contains(allowed, final[0])) {
+		c.problem("delivery %s is %s with final receipts %v, want one of %v", d.ID, d.State, final, allowed)
+	}
+}
+
+// otherLeaves are those of no package in the ledger: actions, and refusals.
+func (c *check) otherLeaves() error {
+	for n, leaf := range c.leaves {
+		if c.recorded[int64(n)] {
+			continue
+		}
+		var e exchange.LogEntry
+		if err := json.Unmarshal(leaf, &e); err != nil || !bytes.Equal(e.Bytes(), leaf) {
+			c.problem("leaf %d is not an entry of the log: %q (%v)", n, leaf, err)
+			continue
+		}
+		if e.Type == "action" {
+			continue
+		}
+		r, err := c.ledger.Receipt(c.ctx, exchange.ReceiptID(e.ID))
+		if err != nil {
+			c.problem("the receipt of leaf %d: %w", n, err)
+			continue
+		}
+		if r.Event != exchange.SubmissionRejection {
+			c.problem("receipt %s of leaf %d, %s, belongs to no package", r.ID, n, r.Event)
+		}
+		c.receipt(r)
+		if r.Leaf != int64(n) {
+			c.problem("receipt %s of leaf %d says that it is leaf %d", r.ID, n, r.Leaf)
+		}
+	}
+	return nil
+}
+
+// lists holds the ledger's lists against the deliveries of the packages.
+func (c *check) lists() error {
+	counts, err := c.ledger.Counts(c.ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range exchange.States {
+		if counts[s] != c.counts[s] {
+			c.problem("%d deliveries are counted as %s, there are %d", counts[s], s, c.counts[s])
+		}
+	}
+	all, err := allDeliveries(c.ctx, c.ledger, exchange.DeliveryQuery{}, 100)
+	if err != nil {
+		return err
+	}
+	if len(all) != len(c.deliveries) {
+		c.problem("%d deliveries are listed, packages have %d", len(all), len(c.deliveries))
+	}
+	return errors.Join(c.inboxes(), c.due())
+}
+
+func (c *check) inboxes() error {
+	want := map[string][]string{}
+	for _, d := range c.deliveries {
+		list := want[d.Recipient]
+		if d.State == exchange.Consigned {
+			list = append(list, string(d.ID))
+		}
+		want[d.Recipient] = list // also where nothing is in it
+	}
+	for agency, deliveries := range want {
+		list, err := allInbox(c.ctx, c.ledger, agency, 100)
+		if err != nil {
+			return err
+		}
+		got := ids(list, deliveryID)
+		slices.Sort(got)
+		slices.Sort(deliveries)
+		if !slices.Equal(got, deliveries) {
+			c.problem("the inbox of %s shows %v, consigned are %v", agency, got, deliveries)
+		}
+	}
+	return nil
+}
+
+func (c *check) due() error {
+	var last time.Time
+	var want []string
+	for _, d := range c.deliveries {
+		at := d.DueAt()
+		if at.IsZero() {
+			continue
+		}
+		want = append(want, string(d.ID))
+		if at.After(last) {
+			last = at
+		}
+	}
+	list, err := c.ledger.Due(c.ctx, last, len(c.deliveries)+1)
+	if err != nil {
+		return err
+	}
+	got := ids(list, deliveryID)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		c.problem("by %v, %v are listed as due, open are %v", last, got, want)
+	}
+	return nil
+}
