@@ -87,11 +87,11 @@ func (s *scanner) release() {
 	if cap(s.texts) > ordinary {
 		s.texts = nil
 	}
-	if len(s.names) > pooledNames {
-		clear(s.names)
+	if len(s.names)+len(s.uris) > pooledNames {
+		s.names, s.uris = make(map[string]*qname), make(map[string]string)
 	}
-	if len(s.uris) > pooledNames {
-		clear(s.uris)
+	if len(s.ids) > pooledNames {
+		s.ids = make(map[string]struct{})
 	}
 	clear(s.ids)
 	clear(s.stack[:cap(s.stack)])

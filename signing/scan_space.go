@@ -105,7 +105,7 @@ func hasScheme(uri string) bool {
 	return true
 }
 
-// uri keeps a namespace once.
+// uri keeps a namespace once, unless it is longer than any that repeats.
 func (s *scanner) uri(value []byte) (string, error) {
 	if u, ok := s.uris[string(value)]; ok {
 		return u, nil
@@ -114,7 +114,9 @@ func (s *scanner) uri(value []byte) (string, error) {
 		return "", err
 	}
 	u := string(value)
-	s.uris[u] = u
+	if len(u) <= s.lim.NameBytes {
+		s.uris[u] = u
+	}
 	return u, nil
 }
 
