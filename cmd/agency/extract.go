@@ -17,12 +17,20 @@ import (
 	"tram/signing"
 )
 
-// extract unpacks a package's attachments into a new directory. They are those
-// that reading the package found; each must have its digest.
+// extract unpacks a package's attachments into a new directory, or none of them.
+// They are those that reading the package found; each must have its digest.
 func extract(file, dir string, attachments []exchange.Attachment) ([]string, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("unpacking: %w", err)
 	}
+	names, err := extractInto(file, dir, attachments)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return names, nil
+}
+
+func extractInto(file, dir string, attachments []exchange.Attachment) ([]string, error) {
 	contents, err := decodeAll(file, dir, len(attachments))
 	if err != nil {
 		return nil, fmt.Errorf("unpacking %s: %w", file, err)
