@@ -21,6 +21,10 @@ func NewSamples() *Samples {
 	return &Samples{start: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)}
 }
 
+// Later is samples that begin so much later, and share no identifier with those
+// made before.
+func (s *Samples) Later(d time.Duration) *Samples { return &Samples{start: s.start.Add(d)} }
+
 // id is like a UUID of version 7: later is greater.
 func (s *Samples) id() (string, time.Time) {
 	n := s.n.Add(1)
