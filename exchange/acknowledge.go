@@ -38,7 +38,9 @@ func (x *Exchange) Acknowledge(ctx context.Context, by Caller, id DeliveryID, bo
 	}
 }
 
-// recipients is the delivery, if the caller is a system of its recipient.
+// recipients is the delivery, if the caller is a system of its recipient. One
+// that comes for a delivery while it is still being told of it has taken notice:
+// the delivery is consigned to it then.
 func (x *Exchange) recipients(ctx context.Context, by Caller, id DeliveryID) (Delivery, error) {
 	d, err := x.c.Ledger.Delivery(ctx, id)
 	if err != nil {
@@ -47,7 +49,13 @@ func (x *Exchange) recipients(ctx context.Context, by Caller, id DeliveryID) (De
 	if !by.Speaks(d.Recipient) {
 		return Delivery{}, NotFoundError("delivery", string(id))
 	}
-	return d, nil
+	if d.State != Queued || d.Attempts == 0 {
+		return d, nil
+	}
+	if err := x.consign(ctx, d); err != nil {
+		return Delivery{}, err
+	}
+	return x.c.Ledger.Delivery(ctx, id)
 }
 
 // answers holds an acknowledgement to the delivery it is sent for.

@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -10,6 +12,9 @@ const sweepEvery = time.Second
 
 // sweepLimit is how many deliveries one sweep tells the queue of.
 const sweepLimit = 10_000
+
+// errNotReached says that an attempt was made and the agency took no notice.
+var errNotReached = errors.New("the agency was not reached")
 
 // Run delivers until ctx ends: it works on what the queue hands out, and sweeps
 // what is due. It returns when all workers have returned.
@@ -21,9 +26,19 @@ func (x *Exchange) Run(ctx context.Context) error {
 		defer close(swept)
 		x.sweepUntil(ctx)
 	}()
-	err := x.c.Queue.Consume(ctx, x.Deliver)
+	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()
 	<-swept
+	return err
+}
+
+// attempt delivers for the queue. What goes wrong is told here: to the queue it
+// is one more job done.
+func (x *Exchange) attempt(ctx context.Context, id DeliveryID) error {
+	err := x.Deliver(ctx, id)
+	if CodeOf(err) == Internal && !errors.Is(err, errNotReached) && ctx.Err() == nil {
+		x.c.Log.ErrorContext(ctx, "delivery not attempted", "delivery", id, "err", err)
+	}
 	return err
 }
 
@@ -106,19 +121,28 @@ func (x *Exchange) announce(ctx context.Context, to Agency, d Delivery, now time
 	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d.AttemptFailed(failed.Error())}}); err != nil {
 		return d, err
 	}
-	return d, failed
+	return d, fmt.Errorf("%w: %w", errNotReached, failed)
 }
 
+// consign puts a queued delivery into the inbox. What was noted of it meanwhile
+// does not stand against that; what moved it on does.
 func (x *Exchange) consign(ctx context.Context, d Delivery) error {
-	d, event, err := d.Consign(x.now())
-	if err != nil {
-		return err
+	for attempt := 1; ; attempt++ {
+		consigned, event, err := d.Consign(x.now())
+		if err != nil {
+			return err
+		}
+		err = x.settle(ctx, consigned, event)
+		if err == nil {
+			x.bells.ring(d.Recipient)
+		}
+		if CodeOf(err) != Conflict || attempt == 5 {
+			return err
+		}
+		if d, err = x.c.Ledger.Delivery(ctx, d.ID); err != nil || d.State != Queued {
+			return err
+		}
 	}
-	if err := x.settle(ctx, d, event); err != nil {
-		return err
-	}
-	x.bells.ring(d.Recipient)
-	return nil
 }
 
 func (x *Exchange) expire(ctx context.Context, d Delivery, now time.Time) error {

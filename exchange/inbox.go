@@ -35,6 +35,9 @@ func (x *Exchange) Inbox(ctx context.Context, by Caller, agency, cursor string, 
 	if agency == "" && by.System != nil && len(by.System.Agencies) == 1 {
 		agency = by.System.Agencies[0]
 	}
+	if agency == "" {
+		return InboxPage{}, InvalidError("say whose inbox: agency=H12.07")
+	}
 	a, err := x.c.Ledger.Agency(ctx, agency)
 	if err != nil {
 		return InboxPage{}, err
