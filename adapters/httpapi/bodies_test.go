@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 )
 
@@ -127,15 +128,47 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// TestBodyThatNeverComes holds the connection with a body that is announced and
+// not sent. Nobody may wait for it, whatever the answer is.
+func TestBodyThatNeverComes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{MiB: 300 * time.Millisecond})
+	for _, tt := range []struct {
+		name, request string
+		status        int
+	}{
+		{"without credentials", "POST /v1/packages HTTP/1.1\r\nContent-Type: application/xml\r\nContent-Length: 1000\r\n", 401},
+		{"without credentials, in chunks", "POST /v1/packages HTTP/1.1\r\nContent-Type: application/xml\r\nTransfer-Encoding: chunked\r\n", 401},
+		{"to nowhere", "POST /v9 HTTP/1.1\r\nContent-Length: 1000\r\n", 404},
+		{"by another method", "DELETE /v1/packages HTTP/1.1\r\nContent-Length: 1000\r\n", 405},
+		{"where none is taken", "GET /v1/keys HTTP/1.1\r\nContent-Length: 1000\r\n", 408},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(4 * time.Second)) // TCP has deadlines
+			if _, err := io.WriteString(conn, tt.request+"Host: hub\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if a := w.reply(bufio.NewReader(conn)); a.StatusCode != tt.status {
+				t.Errorf("%d: %s", a.StatusCode, a.body)
+			}
+		})
+	}
+}
+
 // TestLongBodyOverASlowLine sends more than a MiB, each in its time, but all of
 // it later than the first deadline.
 func TestLongBodyOverASlowLine(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpapi.Limits{MiB: time.Second})
+	w := newWorld(t, httpapi.Limits{MiB: 3 * time.Second})
 	body := w.sign(w.document(withAttachment(4<<20)), "H12.01")
 	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\n", len(body)))
-	for piece := range chunks(body, 1<<20) {
-		time.Sleep(300 * time.Millisecond)
+	for piece := range chunks(body, 512<<10) {
+		time.Sleep(350 * time.Millisecond)
 		if _, err := conn.Write(piece); err != nil {
 			t.Fatal(err)
 		}
@@ -246,18 +279,7 @@ func TestTooManyBodies(t *testing.T) {
 func TestReaderThatDoesNotReadIsLetGo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, httpapi.Limits{Write: 300 * time.Millisecond})
-	body := w.sign(w.document(withAttachment(24<<20)), "H12.01")
-	id := w.submitted(body)
-
-	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	ask := "GET /v1/packages/%s/content HTTP/1.1\r\nHost: hub\r\nAuthorization: %s\r\n\r\n"
-	if _, err := fmt.Fprintf(conn, ask, id, basic("he-thong-01", w.secrets["he-thong-01"])); err != nil {
-		t.Fatal(err)
-	}
+	conn, length := w.fetching()
 	deadline := time.Now().Add(10 * time.Second)
 	for !strings.Contains(w.logs.String(), `"route":"/v1/packages/:id/content"`) {
 		if time.Now().After(deadline) {
@@ -266,37 +288,51 @@ func TestReaderThatDoesNotReadIsLetGo(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	n, err := io.Copy(io.Discard, conn)
-	if n >= int64(len(body)) {
-		t.Errorf("%d bytes of %d were sent to nobody, %v", n, len(body), err)
+	if n >= length {
+		t.Errorf("%d bytes of %d were sent to nobody, %v", n, length, err)
 	}
 }
 
 func TestReaderThatReadsSlowlyGetsAll(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpapi.Limits{Write: 500 * time.Millisecond})
-	body := w.sign(w.document(withAttachment(24<<20)), "H12.01")
-	id := w.submitted(body)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	ask := "GET /v1/packages/%s/content HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nAuthorization: %s\r\n\r\n"
-	if _, err := fmt.Fprintf(conn, ask, id, basic("he-thong-01", w.secrets["he-thong-01"])); err != nil {
-		t.Fatal(err)
-	}
+	w := newWorld(t, httpapi.Limits{Write: time.Second})
+	conn, length := w.fetching()
 	var got int64
-	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // all of it takes longer than a piece may
-		n, err := io.CopyN(io.Discard, conn, 1<<20)
+	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) { // all of it takes longer than a piece may
+		n, err := io.CopyN(io.Discard, conn, 512<<10)
 		got += n
 		if err != nil {
-			if took := time.Since(begun); took < 500*time.Millisecond {
+			if took := time.Since(begun); took < time.Second {
 				t.Errorf("all was read in %s, which shows nothing", took)
 			}
 			break
 		}
 	}
-	if got < int64(len(body)) {
-		t.Errorf("%d bytes of %d came", got, len(body))
+	if got < length {
+		t.Errorf("%d bytes of %d came", got, length)
 	}
+}
+
+// fetching asks for a package that is longer than what the system keeps for a
+// reader who does not read, and has not read yet.
+func (w *world) fetching() (conn net.Conn, length int64) {
+	w.t.Helper()
+	body := w.document(func(d *edxml.Document) {
+		withAttachment(6 << 20)(d)
+		d.From.Code = "H12.20"
+	})
+	id := w.want(http.StatusCreated, w.xml("he-thong-20", "/v1/packages", body)).Header.Get("Tram-Package")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	ask := "GET /v1/packages/%s/content HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nAuthorization: %s\r\n\r\n"
+	if _, err := fmt.Fprintf(conn, ask, id, basic("he-thong-20", w.secrets["he-thong-20"])); err != nil {
+		w.t.Fatal(err)
+	}
+	return conn, int64(len(body))
 }

@@ -45,10 +45,10 @@ func (s *Server) longest(kind bodyKind) int64 {
 // withBody serves a request whose body is of the kind, if there is room for
 // one more. The handler reads it from the request, within its limits.
 func (s *Server) withBody(c *gin.Context, kind bodyKind, serve func() error) error {
-	if kind == noBody {
-		return serve()
-	}
 	limit := s.longest(kind)
+	if kind == noBody {
+		return s.withoutBody(c, limit, serve)
+	}
 	if err := announced(c.Request, kind, limit); err != nil {
 		return err
 	}
@@ -58,11 +58,29 @@ func (s *Server) withBody(c *gin.Context, kind bodyKind, serve func() error) err
 	default:
 		return tooManyBodies.With(2)
 	}
-	c.Request.Body = &body{
+	c.Request.Body = s.bounded(c, limit)
+	return serve()
+}
+
+// withoutBody reads what a caller sends where nothing is taken, an empty object
+// of JSON say, and serves the request then: left unread it could hold up the
+// answer for as long as the caller likes.
+func (s *Server) withoutBody(c *gin.Context, limit int64, serve func() error) error {
+	if c.Request.ContentLength == 0 {
+		return serve()
+	}
+	if _, err := io.Copy(io.Discard, s.bounded(c, limit)); err != nil {
+		return err
+	}
+	return serve()
+}
+
+// bounded is the request's body within a length and the time it may take.
+func (s *Server) bounded(c *gin.Context, limit int64) *body {
+	return &body{
 		r: http.MaxBytesReader(nil, c.Request.Body, limit), control: http.NewResponseController(c.Writer),
 		limit: limit, patience: s.limits.MiB, received: &recordOf(c).received,
 	}
-	return serve()
 }
 
 // announced judges a body by its headers.

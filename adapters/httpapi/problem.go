@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"golang.org/x/text/language"
@@ -90,6 +91,7 @@ func (s *Server) problem(c *gin.Context, err error) {
 		Path: refusal.Path, Line: refusal.Line, Receipt: refusal.Receipt,
 	}
 	s.headersOf(c, refusal, p.Status, lang)
+	s.hurry(c, p.Status)
 	body, err := json.Marshal(p)
 	if err != nil {
 		s.log.ErrorContext(c.Request.Context(), "writing a problem", "request", r.id, "err", err)
@@ -115,6 +117,20 @@ func (s *Server) headersOf(c *gin.Context, refusal *exchange.Error, status int, 
 	if c.Request.ProtoMajor == 1 && (status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout) {
 		h.Set("Connection", "close") // the rest of the body is not wanted
 	}
+}
+
+// linger is how long the rest of a body may take that nobody wants.
+const linger = 5 * time.Second
+
+// hurry bounds the time for what is left of a body. Before net/http answers it
+// reads on for a while, so that the connection can be used again; without a
+// deadline a caller who sends nothing more would hold it there, and would need
+// no credentials for that.
+func (s *Server) hurry(c *gin.Context, status int) {
+	if c.Request.ContentLength == 0 || status == http.StatusRequestTimeout { // whose deadline has passed already
+		return
+	}
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(min(linger, s.limits.MiB))) // recorders in tests have none
 }
 
 // refusalOf is the refusal in err; an error without a code is internal.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -270,12 +271,12 @@ func (w *world) log(t *testing.T) {
 		"/v1/log/tile/-1/000.p/1", "/v1/log/tile/data/000.p/1", "/v1/log/tile/entries/000", "/v1/log/tile/entries/x"} {
 		w.want(http.StatusNotFound, w.get("", path))
 	}
-	for range 90 { // 270 leaves and more: one full tile
-		w.submitted(w.signed())
+	var change exchange.Change
+	for i := range 256 { // leaves enough for a full tile
+		change.Actions = append(change.Actions, exchange.Action{ID: fmt.Sprintf("a-%d", i), Time: time.Now(), Actor: "user:an", Verb: "hold", Object: "x"})
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for w.get("", "/v1/log/tile/0/000").StatusCode != http.StatusOK && time.Now().Before(deadline) {
-		w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/users/"+time.Now().Format("x150405.000000"), `{"name":"x","role":"auditor"}`))
+	if err := w.ledger.Update(t.Context(), change); err != nil {
+		t.Fatal(err)
 	}
 	full := w.want(http.StatusOK, w.get("", "/v1/log/tile/0/000"))
 	if len(full.body) != 256*32 || !strings.Contains(full.Header.Get("Cache-Control"), "immutable") {
