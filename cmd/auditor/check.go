@@ -189,14 +189,14 @@ func (c *checking) walk(ctx context.Context, tree tlog.Tree) error {
 			}
 			return nil
 		}}
-	err := r.walk(working, tree)
+	whole, err := r.walk(working, tree)
 	if werr := work.Wait(); werr != nil {
 		return werr
 	}
 	if err != nil {
 		return err
 	}
-	c.held.compare(tree, roots, &walked)
+	c.held.compare(tree, roots, whole, &walked)
 	c.findings.add(walked.all()...)
 	return nil
 }

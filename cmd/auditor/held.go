@@ -138,16 +138,21 @@ func (h *held) leaf(i int64, e exchange.LogEntry, f *findings) {
 }
 
 // compare holds what is held to the record, once it has been walked: roots are
-// the record's at the sizes asked for.
-func (h *held) compare(record tlog.Tree, roots map[int64]tlog.Hash, f *findings) {
+// the leaves' at the sizes asked for. Leaves that are not whole, that is, not
+// those of the checkpoint, say nothing about what the hub signed.
+func (h *held) compare(record tlog.Tree, roots map[int64]tlog.Hash, whole bool, f *findings) {
+	roots[record.N] = record.Hash
 	for _, t := range h.trees {
 		if t.N > record.N {
 			f.add(h.older(t, record).in(t.file))
 			continue
 		}
-		if root := roots[t.N]; root != t.Hash {
-			f.add(finding(forked, "the hub signed the root %s for its first %d leaves, the record has %s for them: there are two records", t.Hash, t.N, root).in(t.file))
+		if root := roots[t.N]; root != t.Hash && (whole || t.N == record.N) {
+			f.add(finding(forked, "the hub signed the root %s for its first %d leaves, and the record with %s for them: there are two records", t.Hash, t.N, root).in(t.file))
 		}
+	}
+	if !whole {
+		return
 	}
 	missing := make([]*heldReceipt, 0)
 	for _, r := range h.receipts {

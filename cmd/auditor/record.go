@@ -23,23 +23,23 @@ type record struct {
 	visit func(ctx context.Context, i int64, e exchange.LogEntry) error
 }
 
-// walk reads every leaf up to the tree's size. The error is of reading; what
-// does not hold is among the findings.
-func (r *record) walk(ctx context.Context, tree tlog.Tree) error {
+// walk reads every leaf up to the tree's size, and reports whether they are the
+// tree's. The error is of reading; what does not hold is among the findings.
+func (r *record) walk(ctx context.Context, tree tlog.Tree) (bool, error) {
 	var all stack
 	tiles := tower{source: r.source, findings: r.findings}
 	for all.size < tree.N {
 		bundle, err := r.bundle(ctx, all.size/httpclient.TileWidth, tree.N-all.size)
 		if err != nil || bundle == nil {
-			return err
+			return false, err
 		}
 		for _, raw := range bundle {
 			h := tlog.RecordHash(raw)
 			if err := tiles.add(ctx, 0, h); err != nil {
-				return err
+				return false, err
 			}
 			if err := r.leaf(ctx, all.size, raw); err != nil {
-				return err
+				return false, err
 			}
 			all.add(h)
 			if _, wanted := r.roots[all.size]; wanted {
@@ -49,11 +49,12 @@ func (r *record) walk(ctx context.Context, tree tlog.Tree) error {
 		r.progress.at("%d of %d leaves", all.size, tree.N)
 	}
 	r.progress.end()
-	if root := all.root(); root != tree.Hash {
+	root := all.root()
+	if root != tree.Hash {
 		r.findings.add(finding(rootDiffers, "the %d leaves have the root %s, the checkpoint was signed for %s: leaves were changed, dropped, added or put in another order",
 			all.size, root, tree.Hash))
 	}
-	return tiles.rest(ctx)
+	return root == tree.Hash, tiles.rest(ctx)
 }
 
 // bundle reads the nth bundle, of at most left entries; nil if it cannot be had.

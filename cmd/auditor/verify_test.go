@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tram/exchange"
+	"tram/signing"
+)
+
+// verifyNames are the findings on one receipt.
+func verifyNames(t *testing.T, stdout string) string {
+	t.Helper()
+	var r struct{ Receipts []json.RawMessage }
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil || len(r.Receipts) != 1 {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	return names(t, string(r.Receipts[0]))
+}
+
+// resealed is a receipt with something changed in it and a new seal.
+func resealed(t *testing.T, raw []byte, by *signing.Sealer, changes ...string) []byte {
+	t.Helper()
+	begin, end := bytes.LastIndex(raw, []byte("<ds:Signature ")), bytes.LastIndex(raw, []byte("</ds:Signature>"))
+	plain := append(bytes.Clone(raw[:begin]), raw[end+len("</ds:Signature>"):]...)
+	for i := 0; i < len(changes); i += 2 {
+		changed := bytes.ReplaceAll(plain, []byte(changes[i]), []byte(changes[i+1]))
+		if bytes.Equal(changed, plain) {
+			t.Fatalf("there is no %q to change", changes[i])
+		}
+		plain = changed
+	}
+	r, _, _, err := exchange.ParseReceipt(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := by.Seal(plain, r.Time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+func TestVerify(t *testing.T) {
+	hub := newHub(t)
+	c := correspond(t, hub, 2)
+	forger := newKeyFor(t, "Test hub", hub.roots) // the same name as the hub's
+	forged, err := signing.NewSealer(forger.key, []*x509.Certificate{forger.cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handover, acceptance := c.of(t, exchange.ContentHandover)[0], c.of(t, exchange.SubmissionAcceptance)
+	otherProof := readFile(t, strings.TrimSuffix(acceptance[1], ".xml")+proofSuffix)
+	_, evidence, _, err := exchange.ParseReceipt(readFile(t, handover))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := base64.StdEncoding.EncodeToString(evidence.Acknowledgement)
+	refusal := c.of(t, exchange.ConsignmentRejection)[0]
+	_, other, _, err := exchange.ParseReceipt(readFile(t, refusal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherAnswer := base64.StdEncoding.EncodeToString(other.Acknowledgement)
+	ackDigest := func(e exchange.Evidence) string { return exchange.DigestOf(e.Acknowledgement).String() }
+
+	same := func(b []byte) []byte { return b }
+	for _, c := range []struct {
+		name           string
+		file           string
+		receipt, proof func([]byte) []byte
+		want           string
+	}{
+		{"an acceptance as it is", acceptance[0], same, same, ""},
+		{"a handover as it is", handover, same, same, ""},
+		{"a refusal as it is", refusal, same, same, ""},
+		{"a byte changed", acceptance[0], func(b []byte) []byte { return bytes.Replace(b, []byte("H12.12"), []byte("H12.13"), 1) }, same, "seal-broken"},
+		{"cut short", acceptance[0], func(b []byte) []byte { return b[:len(b)/2] }, same, "seal-broken"},
+		{"not a receipt", acceptance[0], func([]byte) []byte { return evidence.Acknowledgement }, same, "seal-broken"},
+		{"sealed again by a forger", acceptance[0], func(b []byte) []byte { return resealed(t, b, forged, "H12.12", "H12.13") }, same, "seal-unknown proof-broken"},
+		{"changed and sealed again by the hub itself", acceptance[0], func(b []byte) []byte { return resealed(t, b, hub.sealer, "H12.12", "H12.13") }, same, "proof-broken"},
+		{"dated back by the hub itself", acceptance[0], func(b []byte) []byte { return resealed(t, b, hub.sealer, "<erds:EventTime>20", "<erds:EventTime>19") }, same, "proof-broken"},
+		{"with the proof of another", acceptance[0], same, func([]byte) []byte { return otherProof }, "proof-broken"},
+		{"with a proof whose checkpoint was changed", acceptance[0], same, func(b []byte) []byte { return bytes.Replace(b, []byte("hub.test/log\n"), []byte("hub.test/lag\n"), 1) }, "proof-broken"},
+		{"without a proof", acceptance[0], same, func([]byte) []byte { return nil }, "proof-missing"},
+		{"with the recipient's answer changed by the hub", handover, func(b []byte) []byte {
+			changed := bytes.Replace(evidence.Acknowledgement, []byte("accepted"), []byte("refused_"), 1)
+			return resealed(t, b, hub.sealer, answer, base64.StdEncoding.EncodeToString(changed), ackDigest(evidence), exchange.DigestOf(changed).String())
+		}, same, "proof-broken acknowledgement-broken"},
+		{"with the recipient's answer to another package", handover, func(b []byte) []byte {
+			return resealed(t, b, hub.sealer, answer, otherAnswer, ackDigest(evidence), ackDigest(other))
+		}, same, "proof-broken acknowledgement-differs"},
+		{"a refusal made into a handover by the hub", refusal, func(b []byte) []byte {
+			return resealed(t, b, hub.sealer, "Event/ConsignmentRejection", "Event/ContentHandover")
+		}, same, "proof-broken acknowledgement-differs"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := writeFile(t, filepath.Join(t.TempDir(), "r.xml"), c.receipt(readFile(t, c.file)))
+			if proof := c.proof(readFile(t, strings.TrimSuffix(c.file, ".xml")+proofSuffix)); proof != nil {
+				writeFile(t, strings.TrimSuffix(file, ".xml")+proofSuffix, proof)
+			}
+			code, stdout, stderr := audit(t, "verify", "--keys", hub.keysFile(t), "--json", file)
+			if got := verifyNames(t, stdout); got != c.want || (code == 0) != (c.want == "") {
+				t.Errorf("exits with %d, finds %q, want %q\n%s%s", code, got, c.want, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestVerifyCompares(t *testing.T) {
+	hub := newHub(t)
+	c := correspond(t, hub, 1)
+	keys, file := hub.keysFile(t), c.of(t, exchange.SubmissionAcceptance)[0]
+	refusal := c.of(t, exchange.ConsignmentRejection)[0]
+	var signed []byte
+	for _, signed = range c.packages {
+	}
+	pkg := writeFile(t, filepath.Join(t.TempDir(), "p.edxml"), signed)
+
+	code, stdout, _ := audit(t, "verify", "--keys", keys, "--package", pkg, file)
+	if code != 0 || !strings.Contains(stdout, "byte for byte") {
+		t.Errorf("exits with %d: %s", code, stdout)
+	}
+	writeFile(t, pkg, append(signed, '\n'))
+	code, stdout, _ = audit(t, "verify", "--keys", keys, "--package", pkg, "--json", file)
+	if code != 1 || verifyNames(t, stdout) != "package-differs" {
+		t.Errorf("exits with %d: %s", code, stdout)
+	}
+	answer := filepath.Join(t.TempDir(), "answer.xml")
+	code, stdout, _ = audit(t, "verify", "--keys", keys, "--acknowledgement", answer, refusal)
+	if code != 0 || !strings.Contains(stdout, "refused, gửi nhầm") {
+		t.Errorf("exits with %d: %s", code, stdout)
+	}
+	f, err := os.Open(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if a, _, err := exchange.ParseAcknowledgement(f); err != nil || a.Outcome != exchange.AnswerRefused {
+		t.Errorf("the answer taken out is %+v, %v", a, err)
+	}
+	if code, _, _ = audit(t, "verify", "--keys", keys, "--acknowledgement", answer, refusal); code != 2 {
+		t.Errorf("written over what is there: exits with %d", code)
+	}
+	if code, _, _ = audit(t, "verify", "--keys", keys, "--acknowledgement", answer+"2", file); code != 2 {
+		t.Errorf("took an answer out of an acceptance: exits with %d", code)
+	}
+
+	// The seal alone, and the seal's own chain.
+	if err := os.Remove(strings.TrimSuffix(file, ".xml") + proofSuffix); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, _ = audit(t, "verify", "--keys", keys, "--seal-only", file); code != 0 || strings.Contains(stdout, "In the log") {
+		t.Errorf("exits with %d: %s", code, stdout)
+	}
+	strangers := writeFile(t, filepath.Join(t.TempDir(), "roots.pem"), []byte(newKeyFor(t, "Other authority", nil).pem()))
+	code, stdout, _ = audit(t, "verify", "--keys", keys, "--seal-only", "--roots", strangers, "--json", file)
+	if code != 1 || verifyNames(t, stdout) != "seal-untrusted" {
+		t.Errorf("exits with %d: %s", code, stdout)
+	}
+}
+
+func TestVerifyExplains(t *testing.T) {
+	hub := newHub(t)
+	c := correspond(t, hub, 2)
+	_, stdout, stderr := audit(t, "verify", "--keys", hub.keysFile(t), c.of(t, exchange.ContentHandover)[0])
+	for _, want := range []string{": holds", "ContentHandover: the recipient has the package and accepted it", "Trục thử (hub.test)",
+		"A (H12.07)", "B (H12.12)", "an XML signature by CN=Agency B", "hub.test/log, leaf ", "UTC+7"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("does not say %q:\n%s%s", want, stdout, stderr)
+		}
+	}
+	if strings.Contains(stdout, "\x1b[") {
+		t.Error("colours where there is no terminal")
+	}
+}
