@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -136,7 +137,7 @@ func loadConfig(path string) (config, error) {
 	}
 	c := config{path: path, source: source}
 	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(&c); err != nil {
-		return config{}, usageError{fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, true))}
+		return config{}, usageError{located(path, err)}
 	}
 	c.defaults()
 	if err := c.validate(); err != nil {
@@ -144,6 +145,15 @@ func loadConfig(path string) (config, error) {
 	}
 	c.resolve()
 	return c, nil
+}
+
+// located gives an error of reading YAML its file and line.
+func located(path string, err error) error {
+	var at yaml.Error
+	if !errors.As(err, &at) || at.GetToken() == nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return fmt.Errorf("%s:%d: %s", path, at.GetToken().Position.Line, at.GetMessage())
 }
 
 func (c *config) defaults() {
@@ -221,10 +231,10 @@ func (c *config) resolve() {
 // duration is written as in "30s" or "168h".
 type duration time.Duration
 
-func (d *duration) UnmarshalYAML(text []byte) error {
-	v, err := time.ParseDuration(strings.Trim(strings.TrimSpace(string(text)), `"'`))
+func (d *duration) UnmarshalYAML(node ast.Node) error {
+	v, err := time.ParseDuration(node.GetToken().Value)
 	if err != nil || v <= 0 {
-		return fmt.Errorf("%q is no duration such as 30s, 15m or 168h", bytes.TrimSpace(text))
+		return &yaml.SyntaxError{Token: node.GetToken(), Message: fmt.Sprintf("%q is no duration such as 30s, 15m or 168h", node.GetToken().Value)}
 	}
 	*d = duration(v)
 	return nil
@@ -233,17 +243,21 @@ func (d *duration) UnmarshalYAML(text []byte) error {
 // size is written in bytes or as in "100MiB".
 type size int64
 
+// mostSize is far beyond what makes sense, and far from overflowing.
+const mostSize = 1 << 50
+
 var sizeShape = regexp.MustCompile(`^(\d+)\s*(|KiB|MiB|GiB)$`)
 
-func (s *size) UnmarshalYAML(text []byte) error {
-	m := sizeShape.FindStringSubmatch(strings.Trim(strings.TrimSpace(string(text)), `"'`))
+func (s *size) UnmarshalYAML(node ast.Node) error {
+	m := sizeShape.FindStringSubmatch(node.GetToken().Value)
 	if m == nil {
-		return fmt.Errorf("%q is no size such as 52428800, 50MiB or 1GiB", bytes.TrimSpace(text))
+		return &yaml.SyntaxError{Token: node.GetToken(), Message: fmt.Sprintf("%q is no size such as 52428800, 50MiB or 1GiB", node.GetToken().Value)}
 	}
-	n, err := strconv.ParseInt(m[1], 10, 40)
-	if err != nil {
-		return err
+	shift := map[string]int{"": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil || n > mostSize>>shift {
+		return &yaml.SyntaxError{Token: node.GetToken(), Message: fmt.Sprintf("%q is more than a file can have", node.GetToken().Value)}
 	}
-	*s = size(n << map[string]int{"": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]])
+	*s = size(n << shift)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -88,12 +89,22 @@ Exit codes: 0 done; 1 failed or refused; 2 wrong usage or configuration;
 	root.AddCommand(initCommand(o), serveCommand(o), checkCommand(o), demoCommand(o),
 		deliveriesCommand(o), packagesCommand(o), backupCommand(o), agencyCommand(o), systemCommand(o), userCommand(o))
 	root.AddCommand(steering(o)...)
-	wrapArgs(root)
+	strict(root)
 	return root
 }
 
-// wrapArgs marks wrong arguments of every command as wrong usage.
-func wrapArgs(c *cobra.Command) {
+// strict marks wrong arguments of every command, unknown commands and missing
+// flags as wrong usage.
+func strict(c *cobra.Command) {
+	if c.HasSubCommands() && !c.Runnable() {
+		c.Args, c.RunE = unknownCommand, func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if err := c.ValidateRequiredFlags(); err != nil {
+			return usageError{fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help")}
+		}
+		return nil
+	}
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
@@ -103,6 +114,19 @@ func wrapArgs(c *cobra.Command) {
 		}
 	}
 	for _, sub := range c.Commands() {
-		wrapArgs(sub)
+		strict(sub)
 	}
+}
+
+// unknownCommand refuses what a command that only groups others is given.
+func unknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	c.SuggestionsMinimumDistance = 2
+	err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%w, did you mean %s?", err, strings.Join(near, " or "))
+	}
+	return err
 }
