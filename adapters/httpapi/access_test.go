@@ -17,6 +17,7 @@ import (
 )
 
 func TestWhoAsks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	header := func(value string) map[string]string { return map[string]string{"Authorization": value} }
 	for _, tt := range []struct {
@@ -64,6 +65,7 @@ func (w *world) tlsClient(certificates ...tls.Certificate) *http.Client {
 }
 
 func TestClientCertificates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	stranger := w.leaf("stranger")
 	for _, tt := range []struct {
@@ -104,6 +106,7 @@ func TestClientCertificates(t *testing.T) {
 }
 
 func TestOldTLSIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} // what is refused here is the version
 	conn, err := tls.Dial("tcp", strings.TrimPrefix(w.tlsURL, "https://"), old)
@@ -114,6 +117,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 }
 
 func TestAskingTooOften(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{Rate: 0.01, Burst: 3})
 	for range 3 {
 		w.want(http.StatusOK, w.get("he-thong-01", "/v1/inbox"))
@@ -130,6 +134,7 @@ func TestAskingTooOften(t *testing.T) {
 }
 
 func TestFailingToLogInTooOften(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{Failures: 3})
 	wrong := request{method: http.MethodGet, path: "/v1/inbox", header: map[string]string{"Authorization": basic("he-thong-01", "x")}}
 	for range 3 {
@@ -143,6 +148,7 @@ func TestFailingToLogInTooOften(t *testing.T) {
 }
 
 func TestOtherSitesPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	from := func(method, path, site string) answer {
 		return w.do(request{method: method, path: path, as: "user:an", header: map[string]string{"Sec-Fetch-Site": site}})
@@ -248,6 +254,7 @@ func TestShutdownAnswersWhoWaits(t *testing.T) {
 }
 
 func TestRequestsAreLoggedOnceAndWithoutContent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	w.want(http.StatusCreated, w.do(request{method: http.MethodPost, path: "/v1/packages", as: "he-thong-01", body: bytes.NewReader(body),
@@ -295,6 +302,7 @@ func (w *world) logged(t *testing.T, id string) map[string]any {
 }
 
 func TestInternalErrorsSayNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	id := w.submitted(w.signed())
 	if err := w.ledger.Close(); err != nil {
@@ -313,6 +321,7 @@ func TestInternalErrorsSayNothing(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	w.submitted(body)
@@ -345,6 +354,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	if _, err := httpapi.New(httpapi.Config{}); err == nil || !strings.Contains(err.Error(), "Exchange") {
 		t.Errorf("without an exchange: %v", err)
 	}

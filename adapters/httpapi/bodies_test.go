@@ -51,6 +51,7 @@ func (w *world) refusedAs(a answer, status int, code, rule string) {
 }
 
 func TestLengthAnnouncedTooLong(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\n", len(body)+100))
@@ -64,6 +65,7 @@ func TestLengthAnnouncedTooLong(t *testing.T) {
 }
 
 func TestLengthAnnouncedTooShort(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\n", len(body)-100))
@@ -82,6 +84,7 @@ func TestLengthAnnouncedTooShort(t *testing.T) {
 }
 
 func TestChunksBrokenOff(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	for _, tt := range []struct{ name, end string }{
@@ -179,6 +182,7 @@ func TestLongBodyOverASlowLine(t *testing.T) {
 }
 
 func TestAnnouncedTooLongIsNotRead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	conn, r := w.raw("Content-Length: 2147483648\r\nExpect: 100-continue\r\n")
 	a := w.reply(r) // without a byte of the body, and without being asked for one
@@ -254,6 +258,7 @@ func allocated() uint64 {
 }
 
 func TestTooManyBodies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{Bodies: 1})
 	body := w.signed()
 	conn, r := w.raw(fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n", len(body)))

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -26,20 +27,28 @@ func registerDecoders() {
 	openapi3filter.RegisterBodyDecoder("text/xml", text)
 }
 
-// load reads openapi.yaml and makes it strict: an object has no members but
-// those that are described.
 func load(t testing.TB) *openapi3.T {
 	t.Helper()
-	raw, err := os.ReadFile("openapi.yaml")
+	doc, err := strictly()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return doc
+}
+
+// strictly reads openapi.yaml and makes it strict: an object has no members but
+// those that are described.
+func strictly() (*openapi3.T, error) {
+	raw, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		return nil, err
 	}
 	doc, err := openapi3.NewLoader().LoadFromData(raw)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := doc.Validate(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, err
 	}
 	s := strictness{}
 	for _, schema := range doc.Components.Schemas {
@@ -55,7 +64,7 @@ func load(t testing.TB) *openapi3.T {
 			}
 		}
 	}
-	return doc
+	return doc, nil
 }
 
 type strictness map[*openapi3.Schema]bool
@@ -91,9 +100,12 @@ type contract struct {
 	seen map[string]bool // "operation status"
 }
 
-func newContract(t testing.TB, next http.RoundTripper) *contract {
-	t.Helper()
-	doc := load(t)
+// described is the router over openapi.yaml, made once: that takes long.
+var described = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := strictly()
+	if err != nil {
+		return nil, err
+	}
 	doc.Servers = nil
 	for _, path := range doc.Paths.InMatchingOrder() { // a tile's number has slashes, which OpenAPI cannot say
 		if strings.HasSuffix(path, "/{index}") {
@@ -102,7 +114,12 @@ func newContract(t testing.TB, next http.RoundTripper) *contract {
 			doc.Paths.Set(strings.Replace(path, "{index}", "{index:.+}", 1), item)
 		}
 	}
-	router, err := gorillamux.NewRouter(doc)
+	return gorillamux.NewRouter(doc)
+})
+
+func newContract(t testing.TB, next http.RoundTripper) *contract {
+	t.Helper()
+	router, err := described()
 	if err != nil {
 		t.Fatal(err)
 	}

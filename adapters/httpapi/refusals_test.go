@@ -30,6 +30,7 @@ type refused struct {
 }
 
 func TestPackagesRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{Package: 1 << 20})
 	signed := w.signed()
 	to := func(codes ...string) []byte {
@@ -133,6 +134,7 @@ func (w *world) attested(t *testing.T, p problem, want bool) {
 }
 
 func TestUnsignedIsTakenFromWhoMayNotSignYet(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	body := w.document(func(d *edxml.Document) { d.From.Code = "H12.20" })
 	w.want(http.StatusCreated, w.xml("he-thong-20", "/v1/packages", body))
@@ -142,6 +144,7 @@ func TestUnsignedIsTakenFromWhoMayNotSignYet(t *testing.T) {
 }
 
 func TestSameIdentifierOtherContent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	same := func(d *edxml.Document) { d.ID = "H12.01,2026/11/23,1/SNV" }
 	w.submitted(w.sign(w.document(same), "H12.01"))
@@ -152,6 +155,7 @@ func TestSameIdentifierOtherContent(t *testing.T) {
 }
 
 func TestAcknowledgementsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{Acknowledgement: 64 << 10})
 	w.submitted(w.signed())
 	item := w.consigned("he-thong-07", "")
@@ -195,6 +199,7 @@ func TestAcknowledgementsRefused(t *testing.T) {
 }
 
 func TestRequestsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{JSON: 4096})
 	for _, tt := range []struct {
 		name, method, as, path, body string
@@ -242,6 +247,7 @@ func TestRequestsRefused(t *testing.T) {
 }
 
 func TestLanguage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	for _, tt := range []struct{ name, header, lang string }{
 		{"none given", "", "en"},

@@ -23,6 +23,7 @@ import (
 // TestTheWholeInterface calls every operation at least once as it is meant to be
 // called. The transport holds each call and answer to openapi.yaml.
 func TestTheWholeInterface(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, httpapi.Limits{})
 	t.Run("a package goes from sender to recipient", w.wayOfAPackage)
 	t.Run("an agency is told of a delivery", w.announcement)
