@@ -31,35 +31,31 @@ type answering struct {
 
 func (p *program) ack() *cobra.Command {
 	var a answering
-	var accept bool
 	c := &cobra.Command{
 		Use:   "ack DELIVERY",
 		Short: "Accept or refuse a delivery, with the agency's signature",
-		Long: `ack answers a delivery that was fetched. The answer names the very bytes that the
+		Long: `ack answers a delivery that was fetched: the agency accepts it, or with --refuse does
+not. The answer names the very bytes that the
 agency holds, and is signed with the agency's key. The hub's receipt of it holds
 the answer inside: it proves to the sender what the agency said.
 
 An answer cannot be changed. It is kept in DELIVERY.acknowledgement.xml, the
 receipt in DELIVERY.receipt.xml; repeating the command sends the same answer.`,
-		Example: `  agency ack --dir in 0198f2c4-5b6a-7c3d-8e9f-0a1b2c3d4e5f.1 --accept
+		Example: `  agency ack --dir in 0198f2c4-5b6a-7c3d-8e9f-0a1b2c3d4e5f.1
   agency ack --dir in 0198f2c4-5b6a-7c3d-8e9f-0a1b2c3d4e5f.1 --refuse --reason "Gửi nhầm cơ quan"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if accept == a.refuse {
-				return usagef("say --accept or --refuse")
-			}
 			if a.refuse && a.reason == "" {
 				return usagef("a refusal needs its --reason")
 			}
-			if accept && a.reason != "" {
+			if !a.refuse && a.reason != "" {
 				return usagef("--reason is for a refusal")
 			}
 			return p.runAck(c.Context(), a, exchange.DeliveryID(args[0]))
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&accept, "accept", false, "the agency has the package and accepts it")
-	f.BoolVar(&a.refuse, "refuse", false, "the agency refuses the package")
+	f.BoolVar(&a.refuse, "refuse", false, "refuse it instead of accepting it")
 	f.StringVar(&a.reason, "reason", "", "why it is refused")
 	f.StringVar(&a.dir, "dir", ".", "`directory` that it was fetched into")
 	f.StringVar(&a.file, "package", "", "the fetched `file`; DIR/DELIVERY.edxml without it")

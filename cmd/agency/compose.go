@@ -29,21 +29,16 @@ type composition struct {
 }
 
 func (p *program) compose() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "compose",
-		Short: "Compose a package (edXML) from fields and files",
-		Long: `compose writes a package: the XML document that carries an official document, or word
+	const example = `  agency compose --to H12.12 --number 1250 --notation STC-NS --subject "V/v phân bổ kinh phí" --attach CV_1250.pdf -o 1250.edxml`
+	c := p.composing(exchange.KindNew, "compose", "Compose a package (edXML) from fields and files", example)
+	c.Long = `compose writes a package: the XML document that carries an official document, or word
 about one, from agency to agency. Sign it with "agency sign", or at once with --sign.
+Alone it is for a new document; the commands below are for the rest.
 
 Dates are written 2026-11-20. Recipients and senders are codes, with a name after
-"=" if you like: --to "H12.12=Sở Y tế".`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usagef("what is it? say new, recall, update, replace or status; see agency compose --help")
-		},
-	}
+"=" if you like: --to "H12.12=Sở Y tế".`
 	c.AddCommand(
-		p.composing(exchange.KindNew, "new", "A new document", `  agency compose new --to H12.12 --number 1250 --notation STC-NS --subject "V/v phân bổ kinh phí" --attach CV_1250.pdf -o 1250.edxml`),
+		p.composing(exchange.KindNew, "new", "A new document, as compose alone does", example),
 		p.composing(exchange.KindRecall, "recall", "Take a document back", `  agency compose recall --to H12.12 --number 1250 --notation STC-NS --subject "Thu hồi" --target "H12.07,2026/11/20,1250/STC-NS" --reason "Sai số liệu" -o recall.edxml`),
 		p.composing(exchange.KindUpdate, "update", "Correct a document's information, or add and remove recipients", `  agency compose update --to H12.12 --number 1250 --notation STC-NS --subject "V/v phân bổ kinh phí quý IV" --target "H12.07,2026/11/20,1250/STC-NS" --corrected --reason "Sửa trích yếu" -o update.edxml`),
 		p.composing(exchange.KindReplace, "replace", "A new document in the place of others", `  agency compose replace --to H12.12 --number 1260 --notation STC-NS --subject "V/v phân bổ kinh phí" --replaces "H12.07,2026/11/20,1250/STC-NS" --reason "Sai số liệu" --attach CV_1260.pdf -o 1260.edxml`),

@@ -28,15 +28,14 @@ type fetching struct {
 
 func (p *program) fetch() *cobra.Command {
 	var f fetching
-	var all bool
 	c := &cobra.Command{
-		Use:   "fetch DELIVERY…",
+		Use:   "fetch [DELIVERY…]",
 		Short: "Fetch deliveries, verify them and unpack their files",
-		Long: `fetch gets deliveries into a directory, each as DELIVERY.edxml, byte for byte as the
+		Long: `fetch gets deliveries into a directory, everything in the inbox if none is named, each as DELIVERY.edxml, byte for byte as the
 sender signed it. A download that broke off goes on where it stopped.
 
 It verifies that the bytes have the digest of the delivery and that the sender's
-signature holds; with roots in the settings, also that the signer's certificate
+signature holds; with trust in the settings, also that the signer's certificate
 leads to them. What does not hold ends with exit code 1 and is not unpacked.
 
 With --extract the attachments are unpacked into DELIVERY.files/. Names that would
@@ -44,21 +43,15 @@ lead elsewhere are refused, and nothing is overwritten.
 
 Fetching does not answer: look at the document, then use "agency ack".`,
 		Example: `  agency fetch --dir in --extract 0198f2c4-5b6a-7c3d-8e9f-0a1b2c3d4e5f.1
-  agency fetch --dir in --all`,
-		RunE: func(c *cobra.Command, args []string) error {
-			if all == (len(args) > 0) {
-				return usagef("name deliveries, or say --all for the whole inbox")
-			}
-			return p.runFetch(c.Context(), f, args, all)
-		},
+  agency fetch --dir in`,
+		RunE: func(c *cobra.Command, args []string) error { return p.runFetch(c.Context(), f, args) },
 	}
 	c.Flags().StringVar(&f.dir, "dir", ".", "`directory` to put them into")
 	c.Flags().BoolVar(&f.extract, "extract", false, "unpack attachments")
-	c.Flags().BoolVar(&all, "all", false, "everything in the inbox")
 	return c
 }
 
-func (p *program) runFetch(ctx context.Context, f fetching, ids []string, all bool) error {
+func (p *program) runFetch(ctx context.Context, f fetching, ids []string) error {
 	var err error
 	if f.trust, err = p.trust(); err != nil {
 		return err
@@ -70,7 +63,7 @@ func (p *program) runFetch(ctx context.Context, f fetching, ids []string, all bo
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return err
 	}
-	if all {
+	if len(ids) == 0 {
 		items, err := p.wholeInbox(ctx, f.hub, 0)
 		if err != nil {
 			return err
@@ -103,7 +96,7 @@ type fetchedSignature struct {
 	Subject     string          `json:"subject"`
 	Issuer      string          `json:"issuer"`
 	Certificate exchange.Digest `json:"certificate"`
-	// Trusted is absent if no roots were given.
+	// Trusted is absent if the settings trust no authority.
 	Trusted *bool `json:"trusted,omitempty"`
 	// Registered tells whether the hub's directory has the certificate for
 	// the sender.
@@ -116,9 +109,9 @@ func (f fetched) print(w io.Writer) {
 	case s == nil:
 		fmt.Fprintf(w, "\tnot signed: the hub's receipt rests on the word of the sender's system\n")
 	case s.Trusted == nil:
-		fmt.Fprintf(w, "\tsigned by %s; set roots to check who stands behind the certificate\n", oneLine(s.Subject))
+		fmt.Fprintf(w, "\tsigned by %s; set trust to check who stands behind the certificate\n", oneLine(s.Subject))
 	default:
-		fmt.Fprintf(w, "\tsigned by %s, whose certificate leads to your roots\n", oneLine(s.Subject))
+		fmt.Fprintf(w, "\tsigned by %s, whose certificate leads to an authority you trust\n", oneLine(s.Subject))
 	}
 	if f.Signature != nil && !f.Signature.Registered {
 		fmt.Fprintf(w, "\tthe hub's directory does not name this certificate for %s\n", f.Sender)

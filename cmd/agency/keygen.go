@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -31,7 +32,7 @@ type keygenOptions struct {
 func (p *program) keygen() *cobra.Command {
 	var o keygenOptions
 	c := &cobra.Command{
-		Use:   "keygen FILE",
+		Use:   "keygen [FILE]",
 		Short: "Make a signing key with a certificate and a request for one",
 		Long: `keygen makes FILE.key (readable by you alone), FILE.csr, a request that an
 authority can issue a certificate for, and FILE.crt, a certificate for trying out:
@@ -40,16 +41,20 @@ self-signed, or issued by a test authority with --ca and --ca-key.
 For real use send FILE.csr to your certificate authority and put what it issues
 in the place of FILE.crt. The key never leaves this machine.
 
-Nothing is overwritten.`,
+Without FILE the names are agency.key, agency.csr and agency.crt. Nothing is
+overwritten.`,
 		Example: `  agency keygen test-ca --authority --name "Test authority"
   agency keygen stc --name "Sở Tài chính" --unit H12.07 --ca test-ca.crt --ca-key test-ca.key`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return p.runKeygen(args[0], o) },
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.unit = cmp.Or(o.unit, p.settings.Agency)
+			return p.runKeygen(append(args, "agency")[0], o)
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.kind, "type", "ec", "kind of key: ec (P-256), rsa2048 or rsa3072")
 	f.StringVar(&o.name, "name", "", "common name in the certificate (needed)")
-	f.StringVar(&o.unit, "unit", "", "organisational unit in the certificate, such as the agency's code")
+	f.StringVar(&o.unit, "unit", "", "organisational unit in the certificate, such as the agency's code; --agency without it")
 	f.StringVar(&o.organization, "organization", "", "organisation in the certificate")
 	f.IntVar(&o.days, "days", 730, "how long the certificate is valid")
 	f.StringVar(&o.ca, "ca", "", "`file` of the test authority's certificate")

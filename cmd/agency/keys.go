@@ -104,16 +104,16 @@ func parseCertificates(b []byte) ([]*x509.Certificate, error) {
 
 // trust is whose signatures count; nil if the settings name nobody.
 func (p *program) trust() (*signing.Trust, error) {
-	if p.settings.Roots == "" {
+	if p.settings.Trust == "" {
 		return nil, nil
 	}
-	roots, err := readCertificates(p.settings.Roots)
+	roots, err := readCertificates(p.settings.Trust)
 	if err != nil {
-		return nil, usagef("roots: %w", err)
+		return nil, usagef("trust: %w", err)
 	}
 	trust, err := signing.NewTrust(roots, nil)
 	if err != nil {
-		return nil, usagef("roots: %w", err)
+		return nil, usagef("trust: %w", err)
 	}
 	return trust, nil
 }

@@ -124,9 +124,9 @@ Paths in the file are relative to it:
   agency: H12.07                     # for which agency
   key: stc.key                       # the key that it signs with
   certificate: stc.crt               # and its certificate, issuers after it
-  roots: rootca.pem                  # authorities whose signatures count
+  trust: rootca.pem                  # authorities whose signatures count
   keys: hub-keys.json                # the hub's published keys, to check receipts
-  tls_roots: hub-ca.pem              # authority of the hub's own certificate
+  roots: hub-ca.pem                  # authority of the hub's TLS certificate
   client_certificate: tls.crt        # instead of system and secret
   client_key: tls.key
   language: vi                       # of the hub's words: vi or en

@@ -33,15 +33,15 @@ type settings struct {
 	Key string `yaml:"key" help:"file of the agency's signing key, PEM" path:"yes"`
 	// Certificate is the key's, PEM, its issuers after it.
 	Certificate string `yaml:"certificate" help:"file of the key's certificate, PEM, issuers after it" path:"yes"`
-	// Roots are the authorities that senders' certificates must lead to, PEM.
+	// Trust are the authorities that senders' certificates must lead to, PEM.
 	// Without them fetch verifies signatures, not who stands behind them.
-	Roots string `yaml:"roots" help:"file of the authorities that senders' certificates must lead to, PEM" path:"yes"`
+	Trust string `yaml:"trust" help:"file of the authorities that senders' certificates must lead to, PEM" path:"yes"`
 	// Keys are what the hub publishes at /v1/keys. Without them the seals of
 	// receipts are verified, not whose they are.
 	Keys string `yaml:"keys" help:"file of the hub's published keys, to check receipts with" path:"yes"`
-	// TLSRoots are the authorities that issue the hub's TLS certificate;
-	// without them, those that the machine trusts.
-	TLSRoots string `yaml:"tls_roots" help:"file of the authorities of the hub's TLS certificate, PEM" path:"yes"`
+	// Roots are the authorities that issue the hub's TLS certificate; without
+	// them, those that the machine trusts.
+	Roots string `yaml:"roots" help:"file of the authorities of the hub's TLS certificate, PEM" path:"yes"`
 	// ClientCertificate and ClientKey let the system prove itself by TLS.
 	ClientCertificate string `yaml:"client_certificate" help:"file of the system's TLS certificate, PEM, instead of a secret" path:"yes"`
 	ClientKey         string `yaml:"client_key" help:"file of the TLS certificate's key, PEM" path:"yes"`
@@ -155,10 +155,10 @@ func (p *program) client() (*httpclient.Client, error) {
 	if err := s.identify(&c); err != nil {
 		return nil, err
 	}
-	if s.TLSRoots != "" {
-		list, err := readCertificates(s.TLSRoots)
+	if s.Roots != "" {
+		list, err := readCertificates(s.Roots)
 		if err != nil {
-			return nil, usagef("tls_roots: %w", err)
+			return nil, usagef("roots: %w", err)
 		}
 		c.Roots = x509.NewCertPool()
 		for _, cert := range list {

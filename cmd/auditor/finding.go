@@ -11,7 +11,7 @@ import (
 const (
 	sealBroken       = "seal-broken"             // the receipt was changed after it was sealed, or is no receipt
 	sealUnknown      = "seal-unknown"            // sealed by a certificate that the hub did not publish: forged
-	sealUntrusted    = "seal-untrusted"          // the certificate does not lead to the roots given
+	sealUntrusted    = "seal-untrusted"          // the certificate does not lead to the authorities given
 	proofMissing     = "proof-missing"           // nothing shows that the receipt is in the log
 	proofBroken      = "proof-broken"            // the proof does not show it
 	packageDiffers   = "package-differs"         // the package is not the one the receipt is about

@@ -15,15 +15,15 @@ import (
 
 // hubOptions say how to reach a hub and what to believe of it.
 type hubOptions struct {
-	keys, roots, user, secretFile, tlsRoots string
+	keys, trust, user, secretFile, roots string
 }
 
 func (o *hubOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.keys, "keys", "", "the hub's published keys, a `file` you trust")
-	f.StringVar(&o.roots, "roots", "", "PEM `file` of certificate authorities that the hub's sealing certificates must lead to as well")
+	f.StringVar(&o.trust, "trust", "", "PEM `file` of certificate authorities that the hub's sealing certificates must lead to as well")
 	f.StringVar(&o.user, "user", os.Getenv("TRAM_USER"), "who asks for the receipts, an auditor of the hub (or TRAM_USER)")
 	f.StringVar(&o.secretFile, "secret-file", os.Getenv("TRAM_SECRET_FILE"), "`file` that holds the user's secret (or TRAM_SECRET_FILE, or the secret itself in TRAM_SECRET)")
-	f.StringVar(&o.tlsRoots, "tls-roots", os.Getenv("TRAM_TLS_ROOTS"), "PEM `file` of certificate authorities that issue the hub's TLS certificate (or TRAM_TLS_ROOTS)")
+	f.StringVar(&o.roots, "roots", os.Getenv("TRAM_ROOTS"), "PEM `file` of certificate authorities that issue the hub's TLS certificate (or TRAM_ROOTS)")
 }
 
 // client speaks to the hub, as the user if one is named.
@@ -36,14 +36,14 @@ func (o *hubOptions) client(url string) (*httpclient.Client, error) {
 		}
 		config.ID, config.Secret = "user:"+strings.TrimPrefix(o.user, "user:"), secret
 	}
-	if o.tlsRoots != "" {
-		b, err := os.ReadFile(o.tlsRoots)
+	if o.roots != "" {
+		b, err := os.ReadFile(o.roots)
 		if err != nil {
-			return nil, usagef("reading --tls-roots: %w", err)
+			return nil, usagef("reading --roots: %w", err)
 		}
 		config.Roots = x509.NewCertPool()
 		if !config.Roots.AppendCertsFromPEM(b) {
-			return nil, usagef("%s holds no certificate in PEM form", o.tlsRoots)
+			return nil, usagef("%s holds no certificate in PEM form", o.roots)
 		}
 	}
 	client, err := httpclient.New(config)
@@ -74,7 +74,7 @@ func (o *hubOptions) authority(ctx context.Context, from source) (*authority, er
 		if err != nil {
 			return nil, &usageError{err}
 		}
-		a, err := newAuthority(keys, o.roots)
+		a, err := newAuthority(keys, o.trust)
 		if err != nil {
 			return nil, &usageError{fmt.Errorf("%s: %w", o.keys, err)}
 		}
@@ -84,7 +84,7 @@ func (o *hubOptions) authority(ctx context.Context, from source) (*authority, er
 	if err != nil {
 		return nil, fmt.Errorf("reading the hub's keys: %w", err)
 	}
-	return newAuthority(keys, o.roots)
+	return newAuthority(keys, o.trust)
 }
 
 func (o *hubOptions) keysFrom() string { return cmp.Or(o.keys, "the record itself") }

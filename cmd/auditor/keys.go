@@ -28,7 +28,7 @@ type authority struct {
 }
 
 // newAuthority checks that the keys can be used.
-func newAuthority(keys exchange.Keys, rootsFile string) (*authority, error) {
+func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 	a := &authority{keys: keys}
 	for i, text := range keys.Sealing {
 		certs, err := certificates([]byte(text))
@@ -44,16 +44,16 @@ func newAuthority(keys exchange.Keys, rootsFile string) (*authority, error) {
 	if a.log, err = note.NewVerifier(keys.LogKey); err != nil {
 		return nil, fmt.Errorf("the log key of the hub's keys: %w", err)
 	}
-	if rootsFile == "" {
+	if trustFile == "" {
 		return a, nil
 	}
-	pemBytes, err := os.ReadFile(rootsFile)
+	pemBytes, err := os.ReadFile(trustFile)
 	if err != nil {
-		return nil, usagef("reading --roots: %w", err)
+		return nil, usagef("reading --trust: %w", err)
 	}
 	roots, err := certificates(pemBytes)
 	if err != nil {
-		return nil, usagef("%s: %w", rootsFile, err)
+		return nil, usagef("%s: %w", trustFile, err)
 	}
 	a.trust, err = signing.NewTrust(roots, nil)
 	return a, err
@@ -84,7 +84,7 @@ func (a *authority) seal(s *signing.Signature, at time.Time) (Finding, bool) {
 		return Finding{}, true
 	}
 	if err := a.trust.Check(s.Certificate, s.Others, at); err != nil {
-		return finding(sealUntrusted, "the sealing certificate %q does not lead to the roots given: %v", s.Certificate.Subject, err), false
+		return finding(sealUntrusted, "the sealing certificate %q does not lead to the authorities given: %v", s.Certificate.Subject, err), false
 	}
 	return Finding{}, true
 }

@@ -96,7 +96,7 @@ func (m *mirror) believe(ctx context.Context) (*Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.by, err = newAuthority(known, m.options.roots); err != nil {
+	if m.by, err = newAuthority(known, m.options.trust); err != nil {
 		return nil, err
 	}
 	m.notes = nil

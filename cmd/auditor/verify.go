@@ -18,7 +18,7 @@ import (
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
-	keys, roots, proof, packageFile, answer string
+	keys, trust, proof, packageFile, answer string
 	sealOnly                                bool
 }
 
@@ -51,7 +51,7 @@ be in the log; --seal-only says that this is enough.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.keys, "keys", "", "the hub's published keys, a file (needed)")
-	f.StringVar(&o.roots, "roots", "", "PEM `file` of certificate authorities that the hub's sealing certificates must lead to as well")
+	f.StringVar(&o.trust, "trust", "", "PEM `file` of certificate authorities that the hub's sealing certificates must lead to as well")
 	f.StringVar(&o.proof, "proof", "", "proof `file` of the receipt, if it is not beside it")
 	f.StringVar(&o.packageFile, "package", "", "package `file` to compare with the receipt, byte for byte")
 	f.StringVar(&o.answer, "acknowledgement", "", "write the recipient's signed answer inside the receipt to this `file`")
@@ -70,7 +70,7 @@ func (p *program) runVerify(o verifyOptions, files []string) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	by, err := newAuthority(keys, o.roots)
+	by, err := newAuthority(keys, o.trust)
 	if err != nil {
 		return &usageError{err}
 	}

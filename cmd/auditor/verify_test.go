@@ -160,7 +160,7 @@ func TestVerifyCompares(t *testing.T) {
 		t.Errorf("exits with %d: %s", code, stdout)
 	}
 	strangers := writeFile(t, filepath.Join(t.TempDir(), "roots.pem"), []byte(newKeyFor(t, "Other authority", nil).pem()))
-	code, stdout, _ = audit(t, "verify", "--keys", keys, "--seal-only", "--roots", strangers, "--json", file)
+	code, stdout, _ = audit(t, "verify", "--keys", keys, "--seal-only", "--trust", strangers, "--json", file)
 	if code != 1 || verifyNames(t, stdout) != "seal-untrusted" {
 		t.Errorf("exits with %d: %s", code, stdout)
 	}
