@@ -3,10 +3,12 @@ package exchange
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -68,6 +70,7 @@ type Keys struct {
 type Exchange struct {
 	c     Config
 	bells bells
+	ids   sequence
 }
 
 // New checks the configuration and names what is missing.
@@ -113,20 +116,37 @@ func (x *Exchange) Keys() Keys { return x.c.Keys }
 // receipts carry, so that what was written can be rebuilt from them.
 func (x *Exchange) now() time.Time { return x.c.Now().UTC().Truncate(time.Millisecond) }
 
-// newID makes a UUID version 7 (RFC 9562, 5.7): later ones are greater.
+// newID makes a UUID version 7 (RFC 9562, 5.7): later ones are greater. Those of
+// one millisecond are kept apart by a counter (6.2, method 1), so that what came
+// first goes first.
 func (x *Exchange) newID(now time.Time) (string, error) {
 	var u [16]byte
-	if _, err := io.ReadFull(x.c.Random, u[6:]); err != nil {
+	if _, err := io.ReadFull(x.c.Random, u[8:]); err != nil {
 		return "", err
 	}
-	ms := now.UnixMilli()
-	for i := range 6 {
-		u[i] = byte(ms >> (40 - 8*i))
-	}
-	u[6] = u[6]&0x0f | 0x70
+	ms, n := x.ids.next(now.UnixMilli())
+	binary.BigEndian.PutUint64(u[:8], uint64(ms)<<16|0x7000|uint64(n))
 	u[8] = u[8]&0x3f | 0x80
 	h := hex.EncodeToString(u[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], nil
+}
+
+// sequence counts within a millisecond. It never goes back, whatever the clock
+// does.
+type sequence struct {
+	mu sync.Mutex
+	ms int64
+	n  int64
+}
+
+func (s *sequence) next(ms int64) (int64, int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n++
+	if ms > s.ms || s.n > 0xfff {
+		s.ms, s.n = max(ms, s.ms+1), 0
+	}
+	return s.ms, s.n
 }
 
 // jitter is a random number from 0 to 1.

@@ -110,8 +110,11 @@ func (x *Exchange) Backup(ctx context.Context, by Caller, dir string) error {
 	if !by.Administers() {
 		return notPermitted.With(by, "make backups")
 	}
-	if !filepath.IsAbs(dir) {
-		return InvalidError("the directory's path must be absolute")
+	if !filepath.IsAbs(dir) || len(dir) > maxPath {
+		return InvalidError("the directory's path must be absolute, and of at most 4096 bytes")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
 	action, err := x.action(by, "backup", dir, "", nil)
 	if err != nil {
@@ -120,14 +123,15 @@ func (x *Exchange) Backup(ctx context.Context, by Caller, dir string) error {
 	if err := x.c.Ledger.Update(ctx, Change{Actions: []Action{action}}); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
 	if err := writeSynced(filepath.Join(dir, "ledger.db"), func(w io.Writer) error { return x.c.Ledger.Backup(ctx, w) }); err != nil {
 		return err
 	}
 	return x.c.Vault.Backup(ctx, filepath.Join(dir, "vault"))
 }
+
+// maxPath is what Linux takes. The path goes into a leaf, whose length must fit
+// the two bytes that an entry bundle has for it.
+const maxPath = 4096
 
 // writeSynced writes a file that is whole and durable, or not there.
 func writeSynced(path string, write func(io.Writer) error) (err error) {
@@ -146,5 +150,16 @@ func writeSynced(path string, write func(io.Writer) error) (err error) {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path)) // or the name is lost in a crash
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -127,9 +127,9 @@ func (x *Exchange) PutAgency(ctx context.Context, by Caller, a Agency) (Agency, 
 	if err := checkAgency(&a); err != nil {
 		return Agency{}, err
 	}
-	err := x.register(ctx, by, "put-agency", a.Code, a, func(c *Change) { c.Agencies = []Agency{a} })
-	a.Version++
-	return a, err
+	kept := a
+	kept.Version++
+	return kept, x.register(ctx, by, "put-agency", a.Code, kept, func(c *Change) { c.Agencies = []Agency{a} })
 }
 
 // checkAgency holds an entry to its rules and completes what follows from it.
@@ -203,9 +203,9 @@ func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, 
 		return System{}, err
 	}
 	s.Secrets = before.Secrets
-	err = x.register(ctx, by, "put-system", s.ID, s, func(c *Change) { c.Systems = []System{s} })
-	s.Version++
-	return s, err
+	kept := s
+	kept.Version++
+	return kept, x.register(ctx, by, "put-system", s.ID, kept, func(c *Change) { c.Systems = []System{s} })
 }
 
 // IssueSystemSecret makes a new secret for a system. It is shown this once.
@@ -222,7 +222,9 @@ func (x *Exchange) IssueSystemSecret(ctx context.Context, by Caller, id string) 
 		return "", err
 	}
 	s.Secrets = rotate(s.Secrets, secret, x.now())
-	return text, x.register(ctx, by, "issue-system-secret", id, s, func(c *Change) { c.Systems = []System{s} })
+	kept := s
+	kept.Version++
+	return text, x.register(ctx, by, "issue-system-secret", id, kept, func(c *Change) { c.Systems = []System{s} })
 }
 
 // Users lists the people who operate, administer or audit the hub.
@@ -247,9 +249,9 @@ func (x *Exchange) PutUser(ctx context.Context, by Caller, u User) (User, error)
 		return User{}, err
 	}
 	u.Secrets = before.Secrets
-	err = x.register(ctx, by, "put-user", u.ID, u, func(c *Change) { c.Users = []User{u} })
-	u.Version++
-	return u, err
+	kept := u
+	kept.Version++
+	return kept, x.register(ctx, by, "put-user", u.ID, kept, func(c *Change) { c.Users = []User{u} })
 }
 
 // IssueUserSecret makes a new secret for a person. It is shown this once.
@@ -266,7 +268,9 @@ func (x *Exchange) IssueUserSecret(ctx context.Context, by Caller, id string) (s
 		return "", err
 	}
 	u.Secrets = rotate(u.Secrets, secret, x.now())
-	return text, x.register(ctx, by, "issue-user-secret", id, u, func(c *Change) { c.Users = []User{u} })
+	kept := u
+	kept.Version++
+	return text, x.register(ctx, by, "issue-user-secret", id, kept, func(c *Change) { c.Users = []User{u} })
 }
 
 var identifierShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -278,7 +282,8 @@ func checkIdentifier(id string) error {
 	return nil
 }
 
-// register keeps a change of the registry with the leaf that records it.
+// register keeps a change of the registry with the leaf that records it: entry is
+// the one that changes, as it becomes.
 func (x *Exchange) register(ctx context.Context, by Caller, verb, object string, entry any, fill func(*Change)) error {
 	if !by.Administers() {
 		return notPermitted.With(by, verb)

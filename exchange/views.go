@@ -85,7 +85,12 @@ func (x *Exchange) Deliveries(ctx context.Context, by Caller, q DeliveryQuery) (
 		return nil, "", InvalidError("there is no state " + string(q.State))
 	}
 	q.Limit = limited(q.Limit)
-	return x.c.Ledger.Deliveries(ctx, q)
+	list, cursor, err := x.c.Ledger.Deliveries(ctx, q)
+	if by.Watches() || by.Speaks(q.Sender) {
+		return list, cursor, err
+	}
+	onTheWay := func(d Delivery) bool { return d.ConsignedAt.IsZero() } // not the recipient's to see yet
+	return slices.DeleteFunc(list, onTheWay), cursor, err
 }
 
 func orAll(code string) string {

@@ -1,0 +1,317 @@
+package exchange_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tram/adapters/bolt"
+	"tram/adapters/disk"
+	"tram/exchange"
+)
+
+type operation func(context.Context, exchange.Caller, exchange.DeliveryID, string) (exchange.Delivery, error)
+
+func (p *province) operations() map[string]operation {
+	return map[string]operation{"hold": p.x.Hold, "release": p.x.Release, "retry": p.x.Retry, "cancel": p.x.Cancel}
+}
+
+func TestWhoOperates(t *testing.T) {
+	p := newProvince(t)
+	id := exchange.NewDeliveryID(p.sent("1250", health), 1)
+	size := must(p.ledger.LogSize(t.Context()))
+	for verb, do := range p.operations() {
+		for _, by := range []exchange.Caller{{}, auditor, system(finance), system(health)} {
+			_, err := do(t.Context(), by, id, "theo yêu cầu")
+			refused(t, err, exchange.NotPermitted, "not-permitted")
+		}
+		for _, reason := range []string{"", " \n"} {
+			_, err := do(t.Context(), operator, id, reason)
+			refused(t, err, exchange.Malformed, "invalid-entry")
+		}
+		_, err := do(t.Context(), operator, "0197a1b2-0000-7000-8000-000000000000.1", "theo yêu cầu")
+		refused(t, err, exchange.NotFound, "not-found")
+		if verb == "release" || verb == "retry" {
+			_, err := do(t.Context(), operator, id, "theo yêu cầu")
+			refused(t, err, exchange.Conflict, "wrong-state")
+		}
+	}
+	if now := must(p.ledger.LogSize(t.Context())); now != size {
+		t.Errorf("what was refused left %d leaves", now-size)
+	}
+	p.inState(exchange.DeliveryID.Package(id), 1, exchange.Consigned)
+}
+
+// lastLeaf is the last leaf of the log.
+func (p *province) lastLeaf() exchange.LogEntry {
+	p.Helper()
+	size := must(p.ledger.LogSize(p.Context()))
+	var e exchange.LogEntry
+	if err := json.Unmarshal(must(p.ledger.LogEntries(p.Context(), size-1, size))[0], &e); err != nil {
+		p.Fatal(err)
+	}
+	return e
+}
+
+// TestEveryOperationIsALeaf follows one delivery through an operator's hands.
+func TestEveryOperationIsALeaf(t *testing.T) {
+	p := newProvince(t)
+	id := p.submit(finance, signed(t, document("1250", health))).Package
+	d := p.delivery(id, 1)
+	for _, c := range []struct {
+		verb string
+		do   operation
+		then exchange.State
+	}{
+		{"retry", p.x.Retry, exchange.Queued}, {"hold", p.x.Hold, exchange.Held}, {"release", p.x.Release, exchange.Queued},
+		{"hold", p.x.Hold, exchange.Held}, {"cancel", p.x.Cancel, exchange.Failed},
+	} {
+		p.clock.advance(time.Second)
+		got, err := c.do(t.Context(), operator, d.ID, "lý do riêng")
+		if err != nil || got.State != c.then {
+			t.Fatalf("%s: %s, %v", c.verb, got.State, err)
+		}
+		if kept := p.inState(id, 1, c.then); kept.Version != got.Version {
+			t.Errorf("%s returns version %d, kept is %d", c.verb, got.Version, kept.Version)
+		}
+		e := p.lastLeaf()
+		if e.Type != "action" || e.Event != c.verb || e.Actor != "user:binh" || e.Object != string(d.ID) || !e.Time.Equal(p.clock.Now()) || e.SHA256.IsZero() {
+			t.Errorf("%s is the leaf %+v", c.verb, e)
+		}
+		if strings.Contains(string(e.Bytes()), "riêng") {
+			t.Error("the log, which anyone may read, tells the reason")
+		}
+	}
+	e := p.evidence(id, d.ID, exchange.ContentConsignmentFailure)
+	if e.Reason != exchange.Cancelled || e.Detail != "lý do riêng" {
+		t.Errorf("the receipt says %+v", e)
+	}
+	_, err := p.x.Hold(t.Context(), operator, d.ID, "lý do")
+	refused(t, err, exchange.Conflict, "final-state")
+}
+
+// TestWordsThatXMLCannotHold must not keep a delivery from ending.
+func TestWordsThatXMLCannotHold(t *testing.T) {
+	p := newProvince(t)
+	id := p.sent("1250", health)
+	d, err := p.x.Cancel(t.Context(), operator, exchange.NewDeliveryID(id, 1), "\x00 \xff <nhầm>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := p.evidence(id, d.ID, exchange.ContentHandoverFailure); e.Detail != "\ufffd \ufffd <nhầm>" {
+		t.Errorf("the receipt says %q", e.Detail)
+	}
+}
+
+// TestHeldIsOutOfSight until it is released to where it was.
+func TestHeldIsOutOfSight(t *testing.T) {
+	p := newProvince(t)
+	id := p.sent("1250", health)
+	d := p.operate(p.x.Hold, p.delivery(id, 1))
+	if page, err := p.x.Inbox(t.Context(), system(health), "", "", 0, 0); err != nil || len(page.Items) != 0 {
+		t.Errorf("held, and in the inbox: %v, %v", page.Items, err)
+	}
+	_, _, err := p.x.DeliveryContent(t.Context(), system(health), d.ID)
+	refused(t, err, exchange.Conflict, "held")
+	_, _, err = p.x.Acknowledge(t.Context(), system(health), d.ID, bytes.NewReader(p.answer(d, exchange.AnswerAccepted, "")))
+	refused(t, err, exchange.Conflict, "held")
+	p.work()
+	p.inState(id, 1, exchange.Held)
+	p.operate(p.x.Release, d)
+	p.inState(id, 1, exchange.Consigned)
+	p.acknowledge(d, p.answer(d, exchange.AnswerAccepted, ""))
+}
+
+func TestARetryIsDueAtOnce(t *testing.T) {
+	p := newProvince(t)
+	p.courier.answers(silent)
+	id := p.submit(finance, signed(t, document("1250", commune))).Package
+	p.work()
+	p.courier.answers(nil)
+	p.work()
+	p.inState(id, 1, exchange.Queued)
+	p.operate(p.x.Retry, p.delivery(id, 1))
+	p.work()
+	p.inState(id, 1, exchange.Consigned)
+}
+
+func TestWhoSeesWhat(t *testing.T) {
+	p := newProvince(t)
+	id := p.sent("1250", health, ward)
+	queued := p.submit(finance, signed(t, document("1251", health))).Package
+	first, second := exchange.NewDeliveryID(id, 1), exchange.NewDeliveryID(id, 2)
+	for _, c := range []struct {
+		name       string
+		by         exchange.Caller
+		deliveries int // of the package that it sees
+		receipts   int
+		content    bool // of the package, as its sender
+		fetches    bool // the first delivery
+		sees       []exchange.DeliveryID
+		waiting    bool // sees the package that is not consigned yet
+	}{
+		{"the sender", system(finance), 2, 3, true, false, []exchange.DeliveryID{first, second}, true},
+		{"a recipient", system(health), 1, 1, false, true, []exchange.DeliveryID{first}, false},
+		{"another recipient", system(ward), 1, 1, false, false, []exchange.DeliveryID{second}, false},
+		{"an agency that has nothing to do with it", system(commune), 0, 0, false, false, nil, false},
+		{"an operator", operator, 2, 3, false, false, []exchange.DeliveryID{first, second}, true},
+		{"an auditor", auditor, 2, 3, false, false, []exchange.DeliveryID{first, second}, true},
+		{"the public", exchange.Caller{}, 0, 0, false, false, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			view, err := p.x.Package(t.Context(), c.by, id)
+			if len(view.Deliveries) != c.deliveries || (c.deliveries == 0) != (exchange.CodeOf(err) == exchange.NotFound) {
+				t.Errorf("sees %d deliveries, %v", len(view.Deliveries), err)
+			}
+			receipts, err := p.x.Receipts(t.Context(), c.by, id)
+			if len(receipts) != c.receipts || (c.receipts == 0) != (exchange.CodeOf(err) == exchange.NotFound) {
+				t.Errorf("reads %d receipts, %v", len(receipts), err)
+			}
+			for _, r := range must(p.ledger.Receipts(t.Context(), id)) {
+				_, err := p.x.Receipt(t.Context(), c.by, r.ID)
+				mine := slices.ContainsFunc(receipts, func(o exchange.Receipt) bool { return o.ID == r.ID })
+				if mine != (err == nil) || !mine && exchange.CodeOf(err) != exchange.NotFound {
+					t.Errorf("receipt %s: %v", r.Event, err)
+				}
+			}
+			_, content, err := p.x.PackageContent(t.Context(), c.by, id)
+			seen(t, "the package's content", c.content, content, err)
+			_, content, err = p.x.DeliveryContent(t.Context(), c.by, first)
+			seen(t, "the delivery's content", c.fetches, content, err)
+			for _, d := range []exchange.DeliveryID{first, second} {
+				item, err := p.x.Delivery(t.Context(), c.by, d)
+				if slices.Contains(c.sees, d) != (err == nil) || err == nil && item.Delivery.ID != d {
+					t.Errorf("delivery %s: %v", d, err)
+				}
+			}
+			if _, err := p.x.Package(t.Context(), c.by, queued); c.waiting != (err == nil) {
+				t.Errorf("a package that is not consigned yet: %v", err)
+			}
+			if _, err := p.x.Delivery(t.Context(), c.by, exchange.NewDeliveryID(queued, 1)); c.waiting != (err == nil) {
+				t.Errorf("a delivery that is not consigned yet: %v", err)
+			}
+		})
+	}
+}
+
+func seen(t *testing.T, what string, want bool, content exchange.Content, err error) {
+	t.Helper()
+	if err == nil {
+		_ = content.Close()
+	}
+	if want != (err == nil) || !want && exchange.CodeOf(err) != exchange.NotFound {
+		t.Errorf("%s: %v", what, err)
+	}
+}
+
+func TestLists(t *testing.T) {
+	p := newProvince(t)
+	id := p.sent("1250", health, ward)
+	queued := p.submit(finance, signed(t, document("1251", health))).Package
+	for _, c := range []struct {
+		name string
+		by   exchange.Caller
+		q    exchange.DeliveryQuery
+		want []exchange.DeliveryID // nil: not permitted
+	}{
+		{"all, for people", auditor, exchange.DeliveryQuery{}, []exchange.DeliveryID{exchange.NewDeliveryID(queued, 1), exchange.NewDeliveryID(id, 2), exchange.NewDeliveryID(id, 1)}},
+		{"all, for a system", system(finance), exchange.DeliveryQuery{}, nil},
+		{"what it sent", system(finance), exchange.DeliveryQuery{Sender: "000.00.07.H12"}, []exchange.DeliveryID{exchange.NewDeliveryID(queued, 1), exchange.NewDeliveryID(id, 2), exchange.NewDeliveryID(id, 1)}},
+		{"what it sent to one", system(finance), exchange.DeliveryQuery{Sender: finance, Recipient: ward}, []exchange.DeliveryID{exchange.NewDeliveryID(id, 2)}},
+		{"what it got, and not what is on the way", system(health), exchange.DeliveryQuery{Recipient: health}, []exchange.DeliveryID{exchange.NewDeliveryID(id, 1)}},
+		{"what another got", system(health), exchange.DeliveryQuery{Recipient: ward}, nil},
+		{"what another sent", system(health), exchange.DeliveryQuery{Sender: finance}, nil},
+		{"by state", operator, exchange.DeliveryQuery{State: exchange.Queued}, []exchange.DeliveryID{exchange.NewDeliveryID(queued, 1)}},
+		{"the public", exchange.Caller{}, exchange.DeliveryQuery{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			list, _, err := p.x.Deliveries(t.Context(), c.by, c.q)
+			if c.want == nil {
+				refused(t, err, exchange.NotPermitted, "not-permitted")
+				return
+			}
+			var got []exchange.DeliveryID
+			for _, d := range list {
+				got = append(got, d.ID)
+			}
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%v, %v; want %v", got, err, c.want)
+			}
+		})
+	}
+	_, _, err := p.x.Deliveries(t.Context(), operator, exchange.DeliveryQuery{State: "lost"})
+	refused(t, err, exchange.Malformed, "invalid-entry")
+
+	list, _, err := p.x.Packages(t.Context(), system(finance), exchange.PackageQuery{DocumentID: documentID("1250")})
+	if err != nil || len(list) != 1 || list[0].ID != id {
+		t.Errorf("packages %v, %v", list, err)
+	}
+	_, _, err = p.x.Packages(t.Context(), system(health), exchange.PackageQuery{Sender: finance})
+	refused(t, err, exchange.NotPermitted, "not-permitted")
+	_, _, err = p.x.Packages(t.Context(), operator, exchange.PackageQuery{DocumentID: documentID("1250")})
+	refused(t, err, exchange.Malformed, "invalid-entry")
+	if list, _, err = p.x.Packages(t.Context(), operator, exchange.PackageQuery{}); err != nil || len(list) != 2 || list[0].ID != queued {
+		t.Errorf("packages %v, %v", list, err)
+	}
+	counts, err := p.x.Counts(t.Context())
+	if err != nil || counts[exchange.Consigned] != 2 || counts[exchange.Queued] != 1 {
+		t.Errorf("counts %v, %v", counts, err)
+	}
+	if err := p.x.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBackup(t *testing.T) {
+	p := newProvince(t)
+	body := signed(t, document("1250", health))
+	id := p.submit(finance, body).Package
+	dir := filepath.Join(t.TempDir(), "backup")
+	refusedBackup := func(by exchange.Caller, dir string, code exchange.Code, rule string) {
+		t.Helper()
+		size := must(p.ledger.LogSize(t.Context()))
+		refused(t, p.x.Backup(t.Context(), by, dir), code, rule)
+		if must(p.ledger.LogSize(t.Context())) != size {
+			t.Error("a backup that was refused is on record")
+		}
+	}
+	refusedBackup(operator, dir, exchange.NotPermitted, "not-permitted")
+	refusedBackup(administrator, "backup", exchange.Malformed, "invalid-entry")
+	refusedBackup(administrator, "/"+strings.Repeat("x", 5000), exchange.Malformed, "invalid-entry")
+	for range 2 { // the second time into the same place
+		if err := p.x.Backup(t.Context(), administrator, dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := p.lastLeaf(); e.Event != "backup" || e.Object != dir || e.Actor != "user:an" {
+		t.Errorf("the backup is the leaf %+v", e)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 2 {
+		t.Errorf("the directory has %v, %v", files, err)
+	}
+	ledger, err := bolt.Open(filepath.Join(dir, "ledger.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	vault, err := disk.Open(filepath.Join(dir, "vault"), disk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vault.Close()
+	audit(t, ledger, vault)
+	pkg := must(ledger.Package(t.Context(), id))
+	content := must(vault.Open(t.Context(), pkg.Digest))
+	defer content.Close()
+	if !bytes.Equal(must(io.ReadAll(content)), body) {
+		t.Error("other bytes")
+	}
+}
