@@ -341,3 +341,48 @@ func (w *world) fetching() (conn net.Conn, length int64) {
 	}
 	return conn, int64(len(body))
 }
+
+func TestBodiesOverHTTP2(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{Package: 1 << 20, MiB: 500 * time.Millisecond})
+	client := &http.Client{Transport: w.tlsClient().Transport.(*contract).next, Timeout: 10 * time.Second} // the contract would read bodies first
+	head, _, found := bytes.Cut(w.document(withAttachment(600)), []byte("QUFBQUFB"))
+	if !found {
+		t.Fatal("the attachment's content was not found")
+	}
+	stuck, _ := io.Pipe() // the transport closes it
+	for _, tt := range []struct {
+		name   string
+		body   io.Reader
+		status int
+		rule   string
+	}{
+		{"without end", io.MultiReader(bytes.NewReader(head), letters{}), 413, "body-too-large"},
+		{"that stops", io.MultiReader(bytes.NewReader(head), stuck), 408, "slow-body"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.tlsURL+"/v1/packages", struct {
+				io.Reader
+				io.Closer
+			}{tt.body, stuck})
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.SetBasicAuth("he-thong-01", w.secrets["he-thong-01"])
+			req.Header.Set("Content-Type", "application/xml")
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close() // read whole
+			if err != nil || resp.ProtoMajor != 2 {
+				t.Fatalf("over %s: %v", resp.Proto, err)
+			}
+			if p := (answer{resp, body}).problem(t); resp.StatusCode != tt.status || p.Rule != tt.rule {
+				t.Errorf("%d, %+v", resp.StatusCode, p)
+			}
+		})
+	}
+	w.nothingStored()
+}
