@@ -33,6 +33,7 @@
 //	documents               sender, document, "c", kind, content digest  receipt of the acceptance
 //	                        sender, document, "p", package               -
 //	                        sender, document, "x"                        package that has the identifier to itself
+//	contents                digest of the bytes, package                 -
 //	deliveries              delivery                                     exchange.Delivery, JSON
 //	delivery-states         state, delivery                              -
 //	delivery-senders        sender, delivery                             -
@@ -58,5 +59,5 @@
 // A "c" entry recognises a resubmission, an "x" entry keeps a new or replacing
 // document's identifier for one package, "p" entries find a document's packages;
 // they share a prefix so that one page serves all three. Digests in keys are
-// their 32 bytes.
+// their 32 bytes; what follows one needs no zero byte before it.
 package bolt

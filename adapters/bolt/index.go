@@ -23,6 +23,7 @@ func packageIndex(p exchange.Package, acceptance exchange.ReceiptID) []entry {
 	index := []entry{
 		{senders, join(p.Sender, string(p.ID)), nil},
 		{documents, contentKey(p), []byte(acceptance)},
+		{contents, append(p.Digest[:], p.ID...), nil},
 	}
 	if p.DocumentID == "" {
 		return index

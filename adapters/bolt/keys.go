@@ -16,6 +16,7 @@ const (
 	packages           = "packages"
 	senders            = "senders"
 	documents          = "documents"
+	contents           = "contents"
 	deliveries         = "deliveries"
 	deliveryStates     = "delivery-states"
 	deliverySenders    = "delivery-senders"
@@ -41,7 +42,7 @@ const (
 
 // buckets are all of them, as Create makes and Check reads them.
 func buckets() []string {
-	return []string{meta, packages, senders, documents, deliveries, deliveryStates, deliverySenders,
+	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, acknowledgements,
 		acknowledgementRaw, agencies, agencyCodes, agencyCertificates, systems, systemCertificates, users,
 		actions, leaves, hashes}

@@ -63,6 +63,16 @@ func (l *Ledger) Package(ctx context.Context, id exchange.PackageID) (exchange.P
 	return find[exchange.Package](ctx, l, packages, []byte(id), "package", string(id))
 }
 
+// HoldsContent implements exchange.Ledger.
+func (l *Ledger) HoldsContent(ctx context.Context, d exchange.Digest) (held bool, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		key, _ := tx.Bucket([]byte(contents)).Cursor().Seek(d[:])
+		held = bytes.HasPrefix(key, d[:])
+		return nil
+	})
+	return held, err
+}
+
 // Packages implements exchange.Ledger.
 func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []exchange.Package, cursor string, err error) {
 	if q.DocumentID != "" && q.Sender == "" {

@@ -92,6 +92,9 @@ func (d *draft) create() (err error) {
 	return err
 }
 
+// Digest implements exchange.Draft.
+func (d *draft) Digest() exchange.Digest { return exchange.Digest(d.hash.Sum(nil)) }
+
 // Keep implements exchange.Draft. After an error the draft can only be discarded.
 func (d *draft) Keep() (exchange.Digest, error) {
 	if !d.kept.IsZero() {
@@ -103,7 +106,7 @@ func (d *draft) Keep() (exchange.Digest, error) {
 	if d.err != nil {
 		return exchange.Digest{}, d.err
 	}
-	digest := exchange.Digest(d.hash.Sum(nil))
+	digest := d.Digest()
 	if d.err = d.keep(digest); d.err != nil {
 		d.err = fmt.Errorf("keeping content %s: %w", digest, d.err)
 		return exchange.Digest{}, d.err
