@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 // sweepEvery is how often the ledger is asked what is due.
 const sweepEvery = time.Second
+
+// vaultSweepEvery is how often leftovers are looked for in the vault, and how
+// old they must be: younger ones may be on their way into the ledger.
+const vaultSweepEvery = time.Hour
 
 // sweepLimit is how many deliveries one sweep tells the queue of.
 const sweepLimit = 10_000
@@ -21,14 +26,12 @@ var errNotReached = errors.New("the agency was not reached")
 func (x *Exchange) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	swept := make(chan struct{})
-	go func() {
-		defer close(swept)
-		x.sweepUntil(ctx)
-	}()
+	var sweeps sync.WaitGroup
+	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep", x.Sweep) })
+	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
 	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()
-	<-swept
+	sweeps.Wait()
 	return err
 }
 
@@ -42,12 +45,13 @@ func (x *Exchange) attempt(ctx context.Context, id DeliveryID) error {
 	return err
 }
 
-func (x *Exchange) sweepUntil(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
+// every does something at once and then again and again, until ctx ends.
+func (x *Exchange) every(ctx context.Context, wait time.Duration, what string, do func(context.Context) error) {
+	tick := time.NewTicker(wait)
 	defer tick.Stop()
 	for {
-		if err := x.Sweep(ctx); err != nil && ctx.Err() == nil {
-			x.c.Log.ErrorContext(ctx, "sweep", "err", err)
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			x.c.Log.ErrorContext(ctx, what, "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -69,6 +73,12 @@ func (x *Exchange) Sweep(ctx context.Context) error {
 		jobs[i] = jobOf(d)
 	}
 	return x.c.Queue.Publish(ctx, jobs...)
+}
+
+// SweepVault removes what a crash or a refusal left behind in the vault: drafts,
+// and bytes that no package has.
+func (x *Exchange) SweepVault(ctx context.Context) error {
+	return x.c.Vault.Sweep(ctx, vaultSweepEvery, func(d Digest) (bool, error) { return x.c.Ledger.HoldsContent(ctx, d) })
 }
 
 // Deliver attends to one delivery: it is failed if its deadline has passed, and

@@ -39,6 +39,8 @@ type Ledger interface {
 	// a resubmission of; a NotFoundError if there is none.
 	FirstReceipt(ctx context.Context, p Package) (Receipt, error)
 	Package(ctx context.Context, id PackageID) (Package, error)
+	// HoldsContent reports whether a package has the bytes with this digest.
+	HoldsContent(ctx context.Context, d Digest) (bool, error)
 	// Packages lists from the newest to the oldest.
 	Packages(ctx context.Context, q PackageQuery) (list []Package, cursor string, err error)
 	Delivery(ctx context.Context, id DeliveryID) (Delivery, error)
@@ -128,6 +130,8 @@ type Vault interface {
 // A Draft is a package on its way into the vault.
 type Draft interface {
 	io.Writer
+	// Digest is that of the bytes written so far.
+	Digest() Digest
 	// Keep makes the bytes durable under their digest. Keeping what is there
 	// already is no error.
 	Keep() (Digest, error)

@@ -41,10 +41,13 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	defer draft.Discard() // no effect once kept
 
 	decoder := x.c.Format.Decoder()
-	doc, err := signing.Read(io.TeeReader(body, draft), decoder.Options())
+	options := decoder.Options()
+	options.NoDigest = true // the draft takes it
+	doc, err := signing.Read(io.TeeReader(body, draft), options)
 	if err != nil {
 		return Submission{}, refusal(err)
 	}
+	doc.Digest = draft.Digest()
 	if *pkg, err = decoder.Decode(doc); err != nil {
 		return Submission{}, err
 	}

@@ -50,6 +50,10 @@ func (l *faultyLedger) Package(ctx context.Context, id exchange.PackageID) (exch
 	return call1(l.f, "Ledger.Package", func() (exchange.Package, error) { return l.l.Package(ctx, id) })
 }
 
+func (l *faultyLedger) HoldsContent(ctx context.Context, d exchange.Digest) (bool, error) {
+	return call1(l.f, "Ledger.HoldsContent", func() (bool, error) { return l.l.HoldsContent(ctx, d) })
+}
+
 func (l *faultyLedger) Packages(ctx context.Context, q exchange.PackageQuery) ([]exchange.Package, string, error) {
 	return call2(l.f, "Ledger.Packages", func() ([]exchange.Package, string, error) { return l.l.Packages(ctx, q) })
 }

@@ -65,6 +65,8 @@ func (d *faultyDraft) Write(p []byte) (int, error) {
 	return call1(d.f, "Draft.Write", func() (int, error) { return d.d.Write(p) })
 }
 
+func (d *faultyDraft) Digest() exchange.Digest { return d.d.Digest() }
+
 func (d *faultyDraft) Keep() (exchange.Digest, error) {
 	return call1(d.f, "Draft.Keep", d.d.Keep)
 }

@@ -84,6 +84,11 @@ func (t *ledgerTest) notFound() {
 			t.Errorf("receipts of %.10q: %d, %v", id, len(list), err)
 		}
 	}
+	for digest, want := range map[exchange.Digest]bool{p.Digest: true, {}: false, {1}: false} {
+		if held, err := t.HoldsContent(ctx, digest); held != want || err != nil {
+			t.Errorf("holds content %s: %v, %v", digest, held, err)
+		}
+	}
 	_, err := t.AgencyOfCertificate(ctx, exchange.Digest{1})
 	t.code(err, exchange.NotFound)
 	_, err = t.SystemOfCertificate(ctx, exchange.Digest{1})

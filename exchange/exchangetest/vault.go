@@ -125,6 +125,9 @@ func (t *vaultTest) notBefore() {
 	for seed, n := range sizes {
 		b := content(seed, n)
 		d := t.draft(b)
+		if got := d.Digest(); got != exchange.DigestOf(b) {
+			t.Errorf("a draft of %d bytes has the digest %s", n, got)
+		}
 		t.lacks(b)
 		_, err := d.Keep()
 		must(t, d, err)
