@@ -1,0 +1,130 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"tram/exchange"
+	"tram/exchange/exchangetest"
+)
+
+func TestCheckNoticesDamage(t *testing.T) {
+	l, path := newLedger(t, Options{})
+	s := exchangetest.NewSamples()
+	for n := range 3 {
+		p := s.Submission("H12.01", fmt.Sprint(n), "H12.02", "H12.03")
+		if err := accept(t.Context(), l, s, p); err != nil {
+			t.Fatal(err)
+		}
+		d, err := l.Delivery(t.Context(), exchange.NewDeliveryID(p.ID, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, move := range []func(exchange.Delivery) (exchange.Change, error){s.Consign,
+			func(d exchange.Delivery) (exchange.Change, error) { return s.Answer(d, exchange.AnswerAccepted) }}[:n%3] {
+			c, err := move(d)
+			if err := errors.Join(err, l.Update(t.Context(), c)); err != nil {
+				t.Fatal(err)
+			}
+			if d, err = l.Delivery(t.Context(), d.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	err := l.Update(t.Context(), exchange.Change{Actions: []exchange.Action{s.Action("put", "x")},
+		Agencies: []exchange.Agency{{Code: "H12.01", Aliases: []exchange.Alias{{Code: "old"}}, Certificates: []exchange.Certificate{{SHA256: exchange.Digest{1}}}}},
+		Systems:  []exchange.System{{ID: "s", Certificates: []exchange.Digest{{2}}}}, Users: []exchange.User{{ID: "u"}}})
+	if err := errors.Join(err, l.Check(t.Context()), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range buckets() {
+		if name == meta {
+			continue
+		}
+		for damage, do := range map[string]func(*bbolt.Bucket, []byte, []byte) error{
+			"an entry is lost": func(b *bbolt.Bucket, key, _ []byte) error { return b.Delete(key) },
+			"an entry is invented": func(b *bbolt.Bucket, key, value []byte) error {
+				return b.Put(append([]byte("~"), key...), value)
+			},
+			"a value is changed": func(b *bbolt.Bucket, key, value []byte) error {
+				return b.Put(key, append([]byte("1"), value...))
+			},
+		} {
+			if name == users && damage == "an entry is lost" || name == counts && damage == "an entry is invented" {
+				continue // nothing else speaks of a user, and a count of no state says nothing
+			}
+			if err := damaged(t, path, name, do); err == nil {
+				t.Errorf("%s: %s and Check says nothing", name, damage)
+			}
+		}
+	}
+}
+
+// damaged is what Check says of a copy of the ledger with its first entry in a
+// bucket damaged.
+func damaged(t *testing.T, path, bucket string, do func(b *bbolt.Bucket, key, value []byte) error) error {
+	t.Helper()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.WriteFile(copied, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alter(t, copied, func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		key, value := b.Cursor().First()
+		if key == nil {
+			t.Fatalf("%s is empty: the test lacks something", bucket)
+		}
+		return do(b, append([]byte{}, key...), append([]byte{}, value...))
+	})
+	l, err := Open(copied, Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Check(t.Context()), l.Close())
+}
+
+func TestALongSearchComesInPieces(t *testing.T) {
+	l, _ := newLedger(t, Options{})
+	s := exchangetest.NewSamples()
+	for n := range 40 { // A to B and C to D in turn: A to D is never true
+		p := s.Submission([]string{"A", "C"}[n%2], fmt.Sprint(n), []string{"B", "D"}[n%2])
+		if n == 7 {
+			p.Recipients[0].Code = "B" // but C to B is, once
+		}
+		if err := accept(t.Context(), l, s, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, pieces := 0, 0
+	var bound []byte
+	for cursor := "first"; cursor != ""; pieces++ {
+		err := l.view(t.Context(), func(tx *bbolt.Tx) error {
+			streams, steps := deliveryStreams(tx, exchange.DeliveryQuery{Sender: "C", Recipient: "B"}), 3
+			key, ok := streams.before(bound, &steps)
+			cursor = ""
+			if key != nil {
+				cursor = string(deliveryID(key))
+			}
+			if ok && key != nil {
+				found++
+			}
+			bound = append([]byte{}, key...)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found != 1 || pieces < 5 {
+		t.Errorf("found %d in %d pieces, want 1 in several", found, pieces)
+	}
+}
