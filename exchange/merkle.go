@@ -48,15 +48,24 @@ func ParseCheckpoint(signed []byte, origin string, v note.Verifier) (tlog.Tree, 
 	if len(lines) < 4 || lines[0] != origin {
 		return tlog.Tree{}, fmt.Errorf("the checkpoint is not of the log %q", origin)
 	}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 0 || lines[1] != strconv.FormatInt(size, 10) {
-		return tlog.Tree{}, fmt.Errorf("the checkpoint's size %q is not a number", lines[1])
+	size, err := decimal(lines[1])
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("the checkpoint's size: %w", err)
 	}
 	root, err := tlog.ParseHash(lines[2])
 	if err != nil {
 		return tlog.Tree{}, fmt.Errorf("the checkpoint's root: %w", err)
 	}
 	return tlog.Tree{N: size, Hash: root}, nil
+}
+
+// decimal reads a number that has one form only: no sign, no zero in front.
+func decimal(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || s != strconv.FormatInt(n, 10) {
+		return 0, fmt.Errorf("%q is not a number", s)
+	}
+	return n, nil
 }
 
 // Tile is a hash tile (C2SP tlog-tiles): width hashes of 32 bytes.
@@ -145,9 +154,10 @@ func VerifyProof(proof []byte, entry LogEntry, origin string, v note.Verifier) (
 	if err != nil {
 		return tlog.Tree{}, 0, err
 	}
-	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
-	if err != nil {
-		return tlog.Tree{}, 0, fmt.Errorf("the proof's index: %w", err)
+	number, found := strings.CutPrefix(lines[1], "index ")
+	index, err := decimal(number)
+	if !found || err != nil {
+		return tlog.Tree{}, 0, fmt.Errorf("the proof has no index of a leaf in its second line %q", lines[1])
 	}
 	var path tlog.RecordProof
 	for _, line := range lines[2:] {
