@@ -50,32 +50,36 @@ func decode(c *gin.Context, v any) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	err = d.Decode(v)
-	if err == nil && d.More() {
-		err = errors.New("something follows the value")
+	if err := d.Decode(v); err != nil {
+		return misread(body, d.InputOffset(), err)
 	}
-	if err == nil {
-		return nil
+	if d.More() {
+		return longJSON.With().At("", lineOf(body, d.InputOffset()))
 	}
-	return misread(body, d.InputOffset(), err)
+	return nil
 }
 
-// misread says where the body stops being what it should be.
+// misread says how and where the body is not what it should be.
 func misread(body []byte, offset int64, err error) error {
-	path := ""
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return shortJSON.With().At("", lineOf(body, int64(len(body))))
+	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		offset = syntax.Offset
+		return badJSON.With(excerpt(syntax.Error())).At("", lineOf(body, syntax.Offset))
+	}
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return typeJSON.With(kind.Value).At("/"+strings.ReplaceAll(kind.Field, ".", "/"), lineOf(body, kind.Offset))
 	}
 	words := strings.TrimPrefix(err.Error(), "json: ")
-	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		offset, path = kind.Offset, "/"+strings.ReplaceAll(kind.Field, ".", "/")
-		words = "a " + kind.Value + " where another type belongs"
+	if name, ok := strings.CutPrefix(words, "unknown field "); ok {
+		return unknownMember.With(excerpt(name)).At("", lineOf(body, offset))
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		offset, words = int64(len(body)), "it ends too early"
-	}
+	return valueJSON.With(excerpt(words)).At("", lineOf(body, offset))
+}
+
+func lineOf(body []byte, offset int64) int {
 	offset = min(max(offset, 0), int64(len(body)))
-	return badJSON.With(excerpt(words)).At(path, 1+bytes.Count(body[:offset], []byte("\n")))
+	return 1 + bytes.Count(body[:offset], []byte("\n"))
 }
 
 // query reads the parameters, of which there are only the named ones, each at
@@ -83,14 +87,14 @@ func misread(body []byte, offset int64, err error) error {
 func query(c *gin.Context, names ...string) (url.Values, error) {
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return nil, badParameter.With("string", excerpt(c.Request.URL.RawQuery), "percent-encoded")
+		return nil, badQuery.With(excerpt(c.Request.URL.RawQuery))
 	}
 	for name, given := range values {
 		if !slices.Contains(names, name) {
 			return nil, unknownParameter.With(excerpt(name), strings.Join(names, ", "))
 		}
 		if len(given) > 1 {
-			return nil, badParameter.With(name, excerpt(strings.Join(given, ", ")), "given once")
+			return nil, repeated.With(name)
 		}
 	}
 	return values, nil
@@ -104,7 +108,7 @@ func limitOf(q url.Values) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, badParameter.With("limit", excerpt(text), "a whole number from 1")
+		return 0, badLimit.With(excerpt(text))
 	}
 	return n, nil
 }

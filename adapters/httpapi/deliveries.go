@@ -3,9 +3,11 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -57,7 +59,7 @@ func (s *Server) waitOf(text string) (time.Duration, error) {
 		wait, err = time.Duration(seconds)*time.Second, nil
 	}
 	if err != nil || wait < 0 || wait > time.Hour {
-		return 0, badParameter.With("wait", excerpt(text), "a time such as 30s")
+		return 0, badWait.With(excerpt(text))
 	}
 	return min(wait, s.limits.Wait), nil
 }
@@ -73,7 +75,7 @@ func (s *Server) deliveries(c *gin.Context, by exchange.Caller) error {
 	}
 	state := exchange.State(q.Get("state"))
 	if state != "" && !slices.Contains(exchange.States, state) {
-		return badParameter.With("state", excerpt(string(state)), "a state of deliveries")
+		return badState.With(excerpt(string(state)), strings.Trim(fmt.Sprint(exchange.States), "[]"))
 	}
 	list, cursor, err := s.x.Deliveries(c.Request.Context(), by, exchange.DeliveryQuery{State: state,
 		Recipient: q.Get("recipient"), Sender: q.Get("sender"), Cursor: q.Get("cursor"), Limit: limit})

@@ -236,8 +236,11 @@ func TestRequestsRefused(t *testing.T) {
 			if a.StatusCode != tt.status || p.Code != tt.code || p.Rule != tt.rule || p.Line != tt.line {
 				t.Errorf("%d, %+v", a.StatusCode, p)
 			}
-			if strings.Contains(p.Detail, "%!") {
-				t.Errorf("the words are %q", p.Detail)
+			asked := request{method: tt.method, as: tt.as, path: tt.path, body: strings.NewReader(tt.body),
+				header: map[string]string{"Content-Type": "application/json", "Accept-Language": "vi"}}
+			vi := w.do(asked).problem(t)
+			if strings.Contains(p.Detail+vi.Detail, "%!") || vietnamese.MatchString(p.Detail) || !vietnamese.MatchString(vi.Detail) {
+				t.Errorf("in English %q, in Vietnamese %q", p.Detail, vi.Detail)
 			}
 			if tt.status == 405 && a.Header.Get("Allow") == "" {
 				t.Error("the answer does not say what is allowed")

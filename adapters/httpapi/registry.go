@@ -79,10 +79,10 @@ func (s *Server) putAgency(c *gin.Context, by exchange.Caller) error {
 func certificateOf(text string) (exchange.Certificate, *exchange.Error) {
 	block, rest := pem.Decode([]byte(text))
 	if block == nil || block.Type != "CERTIFICATE" {
-		return exchange.Certificate{}, exchange.InvalidError(`a certificate in PEM begins with "-----BEGIN CERTIFICATE-----"`)
+		return exchange.Certificate{}, noPEM.With()
 	}
 	if next, _ := pem.Decode(rest); next != nil {
-		return exchange.Certificate{}, exchange.InvalidError("one text holds several certificates; give each its own")
+		return exchange.Certificate{}, manyPEM.With()
 	}
 	return exchange.Certificate{DER: block.Bytes}, nil
 }
@@ -93,7 +93,7 @@ func named(own *string, what, path string) error {
 		*own = path
 	}
 	if *own != path {
-		return exchange.InvalidError(fmt.Sprintf("its %s is %q, the path's is %q", what, excerpt(*own), excerpt(path)))
+		return otherName.With(what, excerpt(*own), excerpt(path))
 	}
 	return nil
 }

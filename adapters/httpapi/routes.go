@@ -22,9 +22,15 @@ const (
 	administrators                   // administrators
 )
 
-// String says for whom it is, in the words of a refusal.
-func (p permission) String() string {
-	return [...]string{"nobody", "anyone", "systems and users", "systems", "users", "operators", "administrators"}[p]
+// permissions says for whom each is, in the words of a refusal.
+var permissions = map[permission]struct{ en, vi string }{
+	nobody:         {"nobody", "không ai"},
+	public:         {"anyone", "mọi người"},
+	anyone:         {"systems and users", "hệ thống và người dùng"},
+	systems:        {"systems", "hệ thống"},
+	people:         {"users", "người dùng"},
+	operators:      {"operators", "người vận hành"},
+	administrators: {"administrators", "quản trị viên"},
 }
 
 func (p permission) admits(by exchange.Caller) bool {
@@ -135,7 +141,7 @@ func (s *Server) admit(c *gin.Context, r route) (exchange.Caller, error) {
 	}
 	record.caller = by.String()
 	if !r.who.admits(by) {
-		return by, otherCaller.With(by, r.who)
+		return by, otherCaller(r.who).With(by)
 	}
 	name := by.String()
 	if r.who == public {

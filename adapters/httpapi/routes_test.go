@@ -38,7 +38,7 @@ func TestEveryRouteIsDescribedAndNamesWhoMayCome(t *testing.T) {
 			t.Errorf("%s names nobody who may come", name)
 		}
 		if got, want := security(doc, operation), schemes[r.who]; got != want {
-			t.Errorf("%s is for %s: its security is %q, not %q", name, r.who, got, want)
+			t.Errorf("%s is for %s: its security is %q, not %q", name, permissions[r.who].en, got, want)
 		}
 		if takes := operation.RequestBody != nil; takes != (r.takes != noBody) {
 			t.Errorf("%s: described as taking a body is %v", name, takes)
@@ -87,7 +87,7 @@ func TestPermissions(t *testing.T) {
 			var admitted []string
 			for p := nobody; p <= administrators; p++ {
 				if p.admits(tt.by) {
-					admitted = append(admitted, p.String())
+					admitted = append(admitted, permissions[p].en)
 				}
 			}
 			if got := strings.Join(admitted, ", "); got != tt.admitted {
