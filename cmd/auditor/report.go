@@ -16,7 +16,7 @@ func (p *program) printCheck(r checkResult, h *held) error {
 	line(&b, "Log", "%s, %d leaves, root %s", r.Origin, r.Leaves, r.Root)
 	line(&b, "Keys", "%s", r.KeysFrom)
 	line(&b, "Receipts", "%d in the log, %d of them fetched and checked", r.Receipts, r.ReceiptsChecked)
-	if r.ReceiptsChecked == 0 && r.Receipts > 0 {
+	if r.ReceiptsChecked == 0 && r.Receipts > 0 && !h.behind {
 		line(&b, "", "name an auditor with --user to have every receipt checked")
 	}
 	if len(h.receipts)+len(h.trees) > 0 {

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tram/adapters/edxml"
+	"tram/adapters/httpapi"
+	"tram/adapters/httpclient"
+	"tram/exchange"
+	"tram/signing"
+)
+
+// dial connects to the hub as somebody.
+func (h *testHub) dial(t *testing.T, id, secret string) *httpclient.Client {
+	t.Helper()
+	c, err := httpclient.New(httpclient.Config{URL: h.url, ID: id, Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// signedPackage is a package from one agency to another.
+func signedPackage(t *testing.T, by *authorityKey, from, to, number string) []byte {
+	t.Helper()
+	var plain, signed bytes.Buffer
+	err := edxml.Write(&plain, edxml.Document{From: edxml.Organ{Code: from}, To: []edxml.Organ{{Code: to}}, Number: number,
+		Date: time.Now(), TypeName: "Công văn", Subject: "s", Sent: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.key, []*x509.Certificate{by.cert}, signaturePlace()); err != nil {
+		t.Fatal(err)
+	}
+	return signed.Bytes()
+}
+
+// The client and the hub's server agree on every call that administrators and
+// operators make.
+func TestClientAgreesWithTheHub(t *testing.T) {
+	hub := newHub(t)
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	admin := hub.dial(t, "user:root", hub.person(t, "root", exchange.Administrator))
+
+	a, b := newKeyFor(t, "A", hub.roots), newKeyFor(t, "B", hub.roots)
+	put, err := admin.PutAgency(ctx, exchange.Agency{Code: "H12.60", Name: "A"}, a.pem())
+	must(err)
+	if put.Version != 1 || !put.Holds(exchange.DigestOf(a.cert.Raw), time.Now()) {
+		t.Errorf("kept %+v", put)
+	}
+	_, err = admin.PutAgency(ctx, exchange.Agency{Code: "H12.61", Name: "B"}, b.pem())
+	must(err)
+	if _, err = admin.PutAgency(ctx, exchange.Agency{Code: "H12.60", Name: "late"}); !errors.Is(err, &httpclient.Problem{Code: exchange.Conflict}) {
+		t.Errorf("a stale entry was kept: %v", err)
+	}
+	one, err := admin.Agency(ctx, "H12.60")
+	must(err)
+	all, err := admin.Agencies(ctx, "", 1)
+	must(err)
+	if one.Name != "A" || len(all.Agencies) != 1 || all.Cursor == "" {
+		t.Errorf("found %+v and %+v", one, all)
+	}
+	_, err = admin.PutSystem(ctx, exchange.System{ID: "s60", Name: "s", Agencies: []string{"H12.60"}})
+	must(err)
+	_, err = admin.PutSystem(ctx, exchange.System{ID: "s61", Name: "s", Agencies: []string{"H12.61"}})
+	must(err)
+	systems, err := admin.Systems(ctx)
+	must(err)
+	system, err := admin.System(ctx, "s60")
+	must(err)
+	if len(systems) != 2 || system.Name != "s" {
+		t.Errorf("found %+v and %+v", systems, system)
+	}
+	fromSecret, err := admin.IssueSystemSecret(ctx, "s60")
+	must(err)
+	toSecret, err := admin.IssueSystemSecret(ctx, "s61")
+	must(err)
+	_, err = admin.PutUser(ctx, exchange.User{ID: "op", Name: "Op", Role: exchange.Operator})
+	must(err)
+	opSecret, err := admin.IssueUserSecret(ctx, "op")
+	must(err)
+	users, err := admin.Users(ctx)
+	must(err)
+	if len(users) != 2 {
+		t.Errorf("found %+v", users)
+	}
+	must(admin.Backup(ctx, filepath.Join(t.TempDir(), "backup")))
+
+	// A pipe cannot be wound back; its size is not known either.
+	from, to, operator := hub.dial(t, "s60", fromSecret), hub.dial(t, "s61", toSecret), hub.dial(t, "user:op", opSecret)
+	s, err := from.Submit(ctx, io.MultiReader(bytes.NewReader(signedPackage(t, a, "H12.60", "H12.61", "1"))), -1)
+	must(err)
+	page, err := to.Inbox(ctx, "H12.61", "", 0, 10*time.Second)
+	must(err)
+	if len(page.Items) != 1 || page.Items[0].Package.ID != s.Package {
+		t.Fatalf("the inbox holds %+v", page)
+	}
+	id := page.Items[0].Delivery.ID
+	held, err := operator.Hold(ctx, id, "looking into it")
+	must(err)
+	if _, err := operator.Retry(ctx, id, "now"); !errors.Is(err, &httpclient.Problem{Code: exchange.Conflict}) {
+		t.Errorf("a held delivery was retried: %v", err)
+	}
+	released, err := operator.Release(ctx, id, "all right")
+	must(err)
+	cancelled, err := operator.Cancel(ctx, id, "sent by mistake")
+	must(err)
+	if held.State != exchange.Held || released.State != exchange.Consigned || cancelled.State != exchange.Failed {
+		t.Errorf("went through %s, %s, %s", held.State, released.State, cancelled.State)
+	}
+	failed, err := operator.Deliveries(ctx, exchange.DeliveryQuery{State: exchange.Failed, Sender: "H12.60", Recipient: "H12.61"})
+	must(err)
+	packages, err := operator.Packages(ctx, exchange.PackageQuery{Sender: "H12.60"})
+	must(err)
+	if len(failed.Deliveries) != 1 || len(packages.Packages) != 1 {
+		t.Errorf("found %+v and %+v", failed, packages)
+	}
+	if _, err := from.Hold(ctx, id, "x"); !errors.Is(err, &httpclient.Problem{Code: exchange.NotPermitted}) {
+		t.Errorf("a system held a delivery: %v", err)
+	}
+	if _, err := from.Package(ctx, "nothing"); !httpclient.IsNotFound(err) {
+		t.Errorf("got %v", err)
+	}
+	// An inbox that stays empty is waited for.
+	began := time.Now()
+	empty, err := to.Inbox(ctx, "", "", 0, 300*time.Millisecond)
+	must(err)
+	if len(empty.Items) > 0 || time.Since(began) < 300*time.Millisecond {
+		t.Errorf("answered after %v with %+v", time.Since(began), empty)
+	}
+}
+
+// A system proves itself by its TLS certificate, and the program believes the
+// hub's certificate only from the authority it was told of.
+func TestClientCertificate(t *testing.T) {
+	hub := newHub(t)
+	client := newKeyFor(t, "System", hub.roots)
+	hub.agency(t, "H12.70", "A", "")
+	system, err := hub.x.System(t.Context(), hub.admin, "sys-H12.70")
+	if err != nil {
+		t.Fatal(err)
+	}
+	system.Certificates = []exchange.Digest{exchange.DigestOf(client.cert.Raw)}
+	if _, err := hub.x.PutSystem(t.Context(), hub.admin, system); err != nil {
+		t.Fatal(err)
+	}
+	api, err := httpapi.New(httpapi.Config{Exchange: hub.x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(api.Handler())
+	server.TLS = httpapi.TLSConfig(tls.Certificate{})
+	server.TLS.Certificates = nil                                                    // net/http gives it its test certificate
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of the handshake that fails
+	server.StartTLS()
+	defer server.Close()
+
+	dir := t.TempDir()
+	key, err := x509.MarshalPKCS8PrivateKey(client.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"inbox", "--url", server.URL,
+		"--client-certificate", writeFile(t, filepath.Join(dir, "c.crt"), []byte(client.pem())),
+		"--client-key", writeFile(t, filepath.Join(dir, "c.key"), inPEM("PRIVATE KEY", key))}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 1 || !strings.Contains(errs.String(), "certificate") {
+		t.Errorf("a hub of an unknown authority: exits with %d: %s%s", code, out.String(), errs.String())
+	}
+	roots := writeFile(t, filepath.Join(dir, "roots.pem"), inPEM("CERTIFICATE", server.Certificate().Raw))
+	out.Reset()
+	errs.Reset()
+	if code := run(t.Context(), append(args, "--roots", roots), strings.NewReader(""), &out, &errs); code != 0 || !strings.Contains(out.String(), "the inbox is empty") {
+		t.Errorf("exits with %d: %s%s", code, out.String(), errs.String())
+	}
+}
