@@ -34,16 +34,18 @@ func (p *program) note(format string, args ...any) {
 	}
 }
 
-// oneLine keeps what a document says from drawing on the terminal or leaving
-// its column.
-func oneLine(s string) string {
+// printable keeps what others wrote from drawing on the terminal.
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || (r >= 0x7f && r < 0xa0) {
+		if r != '\n' && (r < ' ' || (r >= 0x7f && r < 0xa0)) {
 			return ' '
 		}
 		return r
 	}, s)
 }
+
+// oneLine does so too, and keeps it in its column.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", " ") }
 
 // moment is a time as people here count it.
 func moment(t time.Time) string {

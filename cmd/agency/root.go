@@ -80,7 +80,7 @@ type failure struct {
 func (p *program) complain(err error) {
 	f := p.failure(err)
 	if !p.json {
-		fmt.Fprintln(p.stderr, "agency: "+f.Error)
+		fmt.Fprintln(p.stderr, "agency: "+printable(f.Error))
 		return
 	}
 	_ = json.NewEncoder(p.stderr).Encode(f) // nowhere left to say it

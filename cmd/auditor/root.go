@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func (p *program) complain(err error) {
 	if !p.json {
-		fmt.Fprintln(p.stderr, "auditor: "+err.Error())
+		fmt.Fprintln(p.stderr, "auditor: "+oneLine(err.Error()))
 		return
 	}
 	_ = json.NewEncoder(p.stderr).Encode(map[string]string{"error": err.Error()}) // nowhere left to say it
