@@ -50,7 +50,7 @@ func (s *Server) observe(c *gin.Context) {
 	}
 	line := []slog.Attr{slog.String("request", r.id), slog.String("caller", r.caller), slog.String("address", addressOf(c.Request)),
 		slog.String("method", c.Request.Method), slog.String("route", r.route), slog.Int("status", status),
-		slog.Int64("received", r.received), slog.Int("sent", max(c.Writer.Size(), 0)), slog.Duration("took", took)}
+		slog.Int64("received", r.received), slog.Int("sent", max(c.Writer.Size(), 0)), slog.Float64("seconds", took.Seconds())}
 	if r.code != "" {
 		line = append(line, slog.String("code", string(r.code)), slog.String("rule", r.rule))
 	}
