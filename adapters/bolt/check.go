@@ -35,7 +35,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 		}
 	}()
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
-		c := &checker{ctx: ctx, tx: tx, expected: map[string]int{}, counts: map[exchange.State]int64{}}
+		c := newChecker(ctx, tx)
 		c.structure()
 		structure = false
 		l.writer.transaction.Unlock()
@@ -54,6 +54,10 @@ type checker struct {
 	expected map[string]int // entries by bucket
 	counts   map[exchange.State]int64
 	problems []error
+}
+
+func newChecker(ctx context.Context, tx *bbolt.Tx) *checker {
+	return &checker{ctx: ctx, tx: tx, expected: map[string]int{}, counts: map[exchange.State]int64{}}
 }
 
 func (c *checker) problem(format string, args ...any) {

@@ -43,7 +43,7 @@ func modest(t *testing.T) {
 	}
 	before := f.Value.String()
 	t.Cleanup(func() { _ = f.Value.Set(before) }) // it was taken before
-	if err := f.Value.Set("15"); err != nil {
+	if err := f.Value.Set("10"); err != nil {
 		t.Fatal(err)
 	}
 }
