@@ -163,9 +163,12 @@ func (x *Exchange) Counts(ctx context.Context) (map[State]int64, error) {
 	return x.c.Ledger.Counts(ctx)
 }
 
+// LogSize is the number of leaves of the log.
+func (x *Exchange) LogSize(ctx context.Context) (int64, error) { return x.c.Ledger.LogSize(ctx) }
+
 // Ready reports why packages could not be taken in now, or nil.
 func (x *Exchange) Ready(ctx context.Context) error {
-	if _, err := x.c.Ledger.LogSize(ctx); err != nil {
+	if _, err := x.c.Ledger.Counts(ctx); err != nil {
 		return err
 	}
 	free, err := x.c.Vault.Free(ctx)

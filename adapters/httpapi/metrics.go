@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strconv"
@@ -91,30 +90,17 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(deliveriesGauge, prometheus.GaugeValue, float64(counts[state]), string(state))
 		}
 	}
-	if leaves, ok := g.leaves(ctx); ok {
-		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, leaves)
+	leaves, err := g.x.LogSize(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "reading the log's size for the metrics", "err", err)
+	} else {
+		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, float64(leaves))
 	}
 	ready := 1.0
 	if err := g.x.Ready(ctx); err != nil {
 		ready = 0
 	}
 	to <- prometheus.MustNewConstMetric(readyGauge, prometheus.GaugeValue, ready)
-}
-
-// leaves is the size that the checkpoint commits to: its second line (C2SP
-// tlog-checkpoint).
-func (g *ledgerGauges) leaves(ctx context.Context) (float64, bool) {
-	checkpoint, err := g.x.Checkpoint(ctx)
-	if err != nil {
-		g.log.ErrorContext(ctx, "reading the log's size for the metrics", "err", err)
-		return 0, false
-	}
-	lines := bytes.SplitN(checkpoint, []byte("\n"), 3)
-	if len(lines) < 3 {
-		return 0, false
-	}
-	size, err := strconv.ParseInt(string(lines[1]), 10, 64)
-	return float64(size), err == nil
 }
 
 // scrape serves the registry.
