@@ -23,15 +23,16 @@ import (
 // again. Its clients believe nothing but what was acknowledged to them, write
 // that down, and hold the hub to it.
 func TestKilledAgainAndAgain(t *testing.T) {
-	kills, letters := 20, 400
+	t.Parallel()
+	kills, letters, deadline := 20, 400, "15s"
 	if testing.Short() {
-		kills, letters = 5, 100
+		kills, letters, deadline = 5, 100, "5s"
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
 
-	s := newSite(t, setting("deadline: 168h", "deadline: 15s")).start()
+	s := newSite(t, setting("deadline: 168h", "deadline: "+deadline)).start()
 	l := newLoad(t, s, letters)
 	l.begin(seed)
 	for range kills {

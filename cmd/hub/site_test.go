@@ -55,6 +55,7 @@ func newSite(t *testing.T, changes ...func(yaml string) string) *site {
 	s.roots.AddCert(list[0])
 	secret, err := readSecret(s.path("admin.secret"))
 	must(t, err)
+	t.Cleanup(func() { s.log.clean(t) })
 	s.admin = s.client("user:admin", secret)
 	return s
 }
@@ -267,19 +268,39 @@ func (s *site) drafts() []string {
 	return files
 }
 
-// hubLog keeps the end of what the hub writes to its log.
+// hubLog keeps the end of what the hub writes to its log, and what must never be
+// in it.
 type hubLog struct {
-	mu   sync.Mutex
-	text []byte
+	mu    sync.Mutex
+	text  []byte
+	wrong []string
 }
+
+// shameful is what no hub may ever say.
+var shameful = regexp.MustCompile(`WARNING: DATA RACE|panic: |fatal error: |"level":"ERROR"[^\n]*`)
 
 func (l *hubLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, found := range shameful.FindAll(p, -1) {
+		l.wrong = append(l.wrong, string(found))
+	}
 	if l.text = append(l.text, p...); len(l.text) > 1<<20 {
 		l.text = append([]byte{}, l.text[len(l.text)-1<<19:]...)
 	}
 	return len(p), nil
+}
+
+func (l *hubLog) clean(t *testing.T) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, wrong := range l.wrong {
+		t.Errorf("the hub's log has: %s", wrong)
+	}
+	if len(l.wrong) > 0 {
+		t.Logf("it ends with:\n%s", l.text[max(0, len(l.text)-8000):])
+	}
 }
 
 func (l *hubLog) String() string {
