@@ -64,12 +64,20 @@ func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, d Delivery)
 	if err != nil {
 		return err
 	}
+	sender, err := x.canonical(ctx, ack.Sender)
+	if err != nil {
+		return err
+	}
+	recipient, err := x.canonical(ctx, ack.Recipient)
+	if err != nil {
+		return err
+	}
 	for _, about := range []struct{ what, said, is string }{
 		{"package", string(ack.Package), string(pkg.ID)},
 		{"document", ack.DocumentID, pkg.DocumentID},
 		{"digest", ack.Digest.String(), pkg.Digest.String()},
-		{"sender", x.canonical(ctx, ack.Sender), d.Sender},
-		{"recipient", x.canonical(ctx, ack.Recipient), d.Recipient},
+		{"sender", sender, d.Sender},
+		{"recipient", recipient, d.Recipient},
 	} {
 		if about.said != about.is {
 			return ackMismatch.With(about.what, about.said, about.is)
@@ -94,11 +102,12 @@ func (x *Exchange) answerSigned(ctx context.Context, s *signing.Signature, d Del
 }
 
 // canonical is the code an agency is kept under, or the code itself.
-func (x *Exchange) canonical(ctx context.Context, code string) string {
-	if a, err := x.c.Ledger.Agency(ctx, code); err == nil {
-		return a.Code
+func (x *Exchange) canonical(ctx context.Context, code string) (string, error) {
+	a, err := x.c.Ledger.Agency(ctx, code)
+	if CodeOf(err) == NotFound {
+		return code, nil
 	}
-	return code
+	return a.Code, err
 }
 
 func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s *signing.Signature, d Delivery) (Receipt, bool, error) {

@@ -251,6 +251,7 @@ func TestWhoReadsAnInbox(t *testing.T) {
 
 // TestRun lets the real queue and the sweep do the work, in a bubble's time.
 func TestRun(t *testing.T) {
+	template() // not in the bubble
 	synctest.Test(t, func(t *testing.T) {
 		p, stop := runningProvince(t, nil)
 		defer stop()
@@ -287,8 +288,6 @@ const shortDeadline = 10 * time.Minute
 // runningProvince works in the bubble's time.
 func runningProvince(t *testing.T, log *slog.Logger) (*province, func()) {
 	t.Helper()
-	holders() // not in the bubble's time
-	verifier()
 	p := newProvince(t)
 	config := p.config()
 	config.Now, config.Log, config.Deadline = time.Now, log, shortDeadline
@@ -307,6 +306,7 @@ func runningProvince(t *testing.T, log *slog.Logger) (*province, func()) {
 // TestADeadAgencyDelaysNoOther: its webhook hangs, everyone else's deliveries are
 // in their inboxes at once.
 func TestADeadAgencyDelaysNoOther(t *testing.T) {
+	template() // not in the bubble
 	synctest.Test(t, func(t *testing.T) {
 		p, stop := runningProvince(t, nil)
 		defer stop()
@@ -347,8 +347,8 @@ func (brokenLedger) Package(context.Context, exchange.PackageID) (exchange.Packa
 
 // TestWhatGoesWrongInsideIsLogged: a queue tells nobody.
 func TestWhatGoesWrongInsideIsLogged(t *testing.T) {
+	template() // not in the bubble
 	synctest.Test(t, func(t *testing.T) {
-		holders()
 		p := newProvince(t)
 		s := p.submit(finance, signed(t, document("1250", health)))
 		var log bytes.Buffer
@@ -373,6 +373,7 @@ type deafQueue struct{ exchange.Queue }
 func (deafQueue) Publish(context.Context, ...exchange.Job) error { return io.ErrClosedPipe }
 
 func TestTheSweepRepairsWhatTheQueueDidNotHear(t *testing.T) {
+	template() // not in the bubble
 	synctest.Test(t, func(t *testing.T) {
 		p, stop := runningProvince(t, nil)
 		defer stop()

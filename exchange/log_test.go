@@ -34,7 +34,6 @@ func (p *province) actions(n int) {
 
 func TestCheckpointsAreReadByOthers(t *testing.T) {
 	p := emptyProvince(t)
-	p.x = must(exchange.New(p.config()))
 	for _, more := range []int{0, 1, 1, 254, 1, 100} {
 		p.actions(more)
 		size := must(p.ledger.LogSize(t.Context()))
@@ -215,7 +214,6 @@ func TestVerifyProofRefuses(t *testing.T) {
 // TestTilesAndBundlesLeadToTheRoot reads the log as an auditor does.
 func TestTilesAndBundlesLeadToTheRoot(t *testing.T) {
 	p := emptyProvince(t)
-	p.x = must(exchange.New(p.config()))
 	for _, more := range []int{1, 255, 1, 400} {
 		p.actions(more)
 		size := must(p.ledger.LogSize(t.Context()))
@@ -272,7 +270,6 @@ func (tileReader) SaveTiles([]tlog.Tile, [][]byte) {}
 
 func TestTilesThatAreNotThere(t *testing.T) {
 	p := emptyProvince(t)
-	p.x = must(exchange.New(p.config()))
 	_, err := p.x.Tile(t.Context(), 0, 0, 1)
 	refused(t, err, exchange.NotFound, "not-found")
 	p.actions(300)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -160,14 +161,20 @@ type province struct {
 	courier *courier
 	clock   *clock
 	dir     string
+	vaultAt string
 }
 
 // newProvince opens a hub. When the test is over, everything it left is audited.
 func newProvince(t testing.TB) *province {
 	t.Helper()
-	p := emptyProvince(t)
-	p.x = must(exchange.New(p.config()))
-	p.register()
+	return provinceOn(t, newVault(t))
+}
+
+// provinceOn keeps its packages in a vault that others may use too: making one is
+// most of the work for a small test.
+func provinceOn(t testing.TB, vault string) *province {
+	t.Helper()
+	p := provinceOf(t, vault, template())
 	t.Cleanup(func() {
 		if !t.Failed() {
 			audit(t, p.ledger, p.vault)
@@ -177,19 +184,53 @@ func newProvince(t testing.TB) *province {
 }
 
 // emptyProvince has its stores and nothing in them.
-func emptyProvince(t testing.TB) *province {
+func emptyProvince(t testing.TB) *province { return provinceOf(t, newVault(t), nil) }
+
+func newVault(t testing.TB) string {
 	t.Helper()
-	p := &province{TB: t, dir: t.TempDir(), queue: memory.New(memory.Options{}), courier: &courier{}, clock: &clock{now: start}}
-	if err := bolt.Create(filepath.Join(p.dir, "ledger.db")); err != nil {
+	dir := filepath.Join(t.TempDir(), "vault")
+	if err := disk.Create(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := disk.Create(filepath.Join(p.dir, "vault")); err != nil {
+	return dir
+}
+
+// provinceOf begins with a copy of a ledger, or with an empty one.
+func provinceOf(t testing.TB, vault string, ledger []byte) *province {
+	t.Helper()
+	p := &province{TB: t, dir: t.TempDir(), vaultAt: vault, queue: memory.New(memory.Options{}), courier: &courier{}, clock: &clock{now: start}}
+	path := filepath.Join(p.dir, "ledger.db")
+	err := error(nil)
+	if ledger != nil {
+		err = os.WriteFile(path, ledger, 0o600)
+	} else {
+		err = bolt.Create(path)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	p.open()
 	t.Cleanup(p.close)
+	p.x = must(exchange.New(p.config()))
 	return p
 }
+
+// template is a ledger with the province's agencies in it, made once.
+var template = sync.OnceValue(func() []byte {
+	dir := must(os.MkdirTemp("", "province"))
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ledger.db")
+	if err := bolt.Create(path); err != nil {
+		panic(err)
+	}
+	p := &province{ledger: must(bolt.Open(path, bolt.Options{})), vault: &disk.Vault{}, queue: memory.New(memory.Options{}), courier: &courier{}, clock: &clock{now: start}}
+	p.x = must(exchange.New(p.config()))
+	p.register()
+	if err := p.ledger.Close(); err != nil {
+		panic(err)
+	}
+	return must(os.ReadFile(path))
+})
 
 func (p *province) open() {
 	p.Helper()
@@ -197,7 +238,7 @@ func (p *province) open() {
 	if p.ledger, err = bolt.Open(filepath.Join(p.dir, "ledger.db"), bolt.Options{}); err != nil {
 		p.Fatal(err)
 	}
-	if p.vault, err = disk.Open(filepath.Join(p.dir, "vault"), disk.Options{}); err != nil {
+	if p.vault, err = disk.Open(p.vaultAt, disk.Options{}); err != nil {
 		p.Fatal(err)
 	}
 }
@@ -234,8 +275,8 @@ func system(codes ...string) exchange.Caller {
 	return exchange.Caller{System: &exchange.System{ID: "sys-" + codes[0], Name: codes[0], Agencies: codes}}
 }
 
+// register is for the template, which belongs to no test.
 func (p *province) register() {
-	p.Helper()
 	for _, a := range []exchange.Agency{
 		{Code: finance, Name: "Sở Tài chính", Aliases: []exchange.Alias{{Code: "000.00.07.H12"},
 			{Code: "000.00.77.H12", Until: start.AddDate(0, -1, 0)}, {Code: "000.00.78.H12", From: start.AddDate(1, 0, 0)}}},
@@ -251,12 +292,8 @@ func (p *province) register() {
 		if a.Code == finance {
 			a.Certificates = append(a.Certificates, exchange.Certificate{DER: holders()["short"].chain[0].Raw})
 		}
-		if _, err := p.x.PutAgency(p.Context(), administrator, a); err != nil {
-			p.Fatal(err)
-		}
-		if _, err := p.x.PutSystem(p.Context(), administrator, *system(a.Code).System); err != nil {
-			p.Fatal(err)
-		}
+		must(p.x.PutAgency(context.Background(), administrator, a))
+		must(p.x.PutSystem(context.Background(), administrator, *system(a.Code).System))
 	}
 }
 

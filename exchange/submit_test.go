@@ -134,7 +134,7 @@ func TestNewContentUnderAUsedIdentifierIsADuplicate(t *testing.T) {
 func (p *province) contents() int {
 	p.Helper()
 	n := 0
-	err := filepath.WalkDir(filepath.Join(p.dir, "vault"), func(_ string, f os.DirEntry, err error) error {
+	err := filepath.WalkDir(p.vaultAt, func(_ string, f os.DirEntry, err error) error {
 		if err == nil && !f.IsDir() {
 			n++
 		}

@@ -35,8 +35,8 @@ func (x *Exchange) Package(ctx context.Context, by Caller, id PackageID) (Packag
 // Packages lists packages, newest first: any for people, their senders' for
 // systems.
 func (x *Exchange) Packages(ctx context.Context, by Caller, q PackageQuery) ([]Package, string, error) {
-	if q.Sender != "" {
-		q.Sender = x.canonical(ctx, q.Sender)
+	if err := x.makeCanonical(ctx, &q.Sender); err != nil {
+		return nil, "", err
 	}
 	if q.Sender == "" && by.System != nil && len(by.System.Agencies) == 1 {
 		q.Sender = by.System.Agencies[0]
@@ -73,10 +73,8 @@ func (x *Exchange) Delivery(ctx context.Context, by Caller, id DeliveryID) (Inbo
 // Deliveries lists deliveries, newest first: any for people; for systems those
 // to or from one of their agencies.
 func (x *Exchange) Deliveries(ctx context.Context, by Caller, q DeliveryQuery) ([]Delivery, string, error) {
-	for _, code := range []*string{&q.Sender, &q.Recipient} {
-		if *code != "" {
-			*code = x.canonical(ctx, *code)
-		}
+	if err := x.makeCanonical(ctx, &q.Sender, &q.Recipient); err != nil {
+		return nil, "", err
 	}
 	if !by.Watches() && !by.Speaks(q.Sender) && !by.Speaks(q.Recipient) {
 		return nil, "", notPermitted.With(by, "list deliveries of "+orAll(q.Sender+q.Recipient))
@@ -91,6 +89,21 @@ func (x *Exchange) Deliveries(ctx context.Context, by Caller, q DeliveryQuery) (
 	}
 	onTheWay := func(d Delivery) bool { return d.ConsignedAt.IsZero() } // not the recipient's to see yet
 	return slices.DeleteFunc(list, onTheWay), cursor, err
+}
+
+// makeCanonical replaces the codes that are given.
+func (x *Exchange) makeCanonical(ctx context.Context, codes ...*string) error {
+	for _, code := range codes {
+		if *code == "" {
+			continue
+		}
+		canonical, err := x.canonical(ctx, *code)
+		if err != nil {
+			return err
+		}
+		*code = canonical
+	}
+	return nil
 }
 
 func orAll(code string) string {
