@@ -90,7 +90,8 @@ func (s *stage) startHub(ctx context.Context) (stop func() error, err error) {
 // farewell tells what can be done with what is left.
 func (s *stage) farewell() error {
 	text := fmt.Sprintf(`
-Everything is in %[1]s. Start the hub again:
+Everything is in %[1]s. With the three commands in your PATH
+(go build -tags nomsgpack -o bin/ ./cmd/... makes them), start the hub again:
 
   hub serve --config %[1]s/hub/hub.yaml
 
@@ -98,7 +99,7 @@ and look around from another terminal:
 
   hub deliveries --config %[1]s/hub/hub.yaml
   agency inbox --config %[1]s/agencies/H12.41/agency.yaml
-  auditor follow https://%[2]s --roots %[1]s/hub/keys/tls-root.pem --dir %[1]s/auditor
+  auditor follow https://%[2]s --once --roots %[1]s/hub/keys/tls-root.pem --dir %[1]s/auditor
 `, s.dir, s.address)
 	if receipt := s.lastReceipt; receipt != "" {
 		text += fmt.Sprintf(`

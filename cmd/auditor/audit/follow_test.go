@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"bytes"
@@ -164,7 +164,7 @@ func TestFollowGoesOnUntilItIsStopped(t *testing.T) {
 	var out, errs lines
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, []string{"follow", hub.url, "--dir", t.TempDir(), "--interval", "10ms"}, &out, &errs)
+		done <- Run(ctx, []string{"follow", hub.url, "--dir", t.TempDir(), "--interval", "10ms"}, &out, &errs)
 	}()
 	wait := func(s string) {
 		t.Helper()

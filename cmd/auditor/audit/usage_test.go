@@ -1,7 +1,9 @@
-package main
+package audit
 
 import (
+	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -10,7 +12,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"auditor": main})
+	testscript.Main(m, map[string]func(){"auditor": func() {
+		os.Exit(Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}})
 }
 
 // TestScripts runs the program as people do.

@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ import (
 func audit(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), args, &out, &errs)
+	code = Run(t.Context(), args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 

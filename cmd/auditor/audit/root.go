@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"context"
@@ -36,8 +36,8 @@ type program struct {
 	started        bool // the arguments were understood
 }
 
-// run carries out one command line and returns its exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// Run carries out one command line and returns its exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr}
 	root := p.root()
 	root.SetArgs(args)
