@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 
 func printError(w io.Writer, err error) {
 	fmt.Fprintln(w, "hub:", err)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		fmt.Fprintln(w, "hub: no hub answers there; start it with \"hub serve\", or correct client.url in the configuration")
+	}
 	var p *httpclient.Problem
 	if errors.As(err, &p) && p.Receipt != "" {
 		fmt.Fprintln(w, "hub: the refusal is on record as receipt", p.Receipt)
@@ -87,7 +91,7 @@ Exit codes: 0 done; 1 failed or refused; 2 wrong usage or configuration;
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a hub:"}, &cobra.Group{ID: "watch", Title: "Watch and steer deliveries:"},
 		&cobra.Group{ID: "registry", Title: "Keep the registry:"})
 	root.AddCommand(initCommand(o), serveCommand(o), checkCommand(o), demoCommand(o),
-		deliveriesCommand(o), packagesCommand(o), backupCommand(o), agencyCommand(o), systemCommand(o), userCommand(o))
+		deliveriesCommand(o), packagesCommand(o), backupCommand(o), keysCommand(o), agencyCommand(o), systemCommand(o), userCommand(o))
 	root.AddCommand(steering(o)...)
 	strict(root)
 	return root
