@@ -292,3 +292,30 @@ func TestStopsForUpdates(t *testing.T) {
 		t.Errorf("%d deliveries came", len(page.Items))
 	}
 }
+
+// TestStopsInTheMiddle stops a hub that somebody sends a package to, and does
+// not come to the end of it.
+func TestStopsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it waits as long as a hub does")
+	}
+	s := newSite(t).start()
+	sender := s.join("H12.07")
+	given := make(chan error)
+	go func() {
+		_, err := sender.hub.Submit(t.Context(), &dripping{text: "<edXML>"}, -1)
+		given <- err
+	}()
+	time.Sleep(300 * time.Millisecond)
+	began := time.Now()
+	s.stop()
+	if took := time.Since(began); took < drainTime {
+		t.Errorf("it was given %s to come to an end", took)
+	}
+	if err := <-given; err == nil {
+		t.Error("half a package was accepted")
+	}
+	s.start()
+	nothingKept(t, s)
+}

@@ -110,11 +110,13 @@ func runAll(ctx context.Context, x *exchange.Exchange, api *httpapi.Server, l li
 	group, failed := errgroup.WithContext(ctx)
 	group.Go(func() error { return x.Run(working) })
 
-	servers := []*http.Server{api.HTTPServer(l.agencies.Addr().String())}
-	group.Go(func() error { return served(servers[0].Serve(l.agencies)) })
+	agencies := api.HTTPServer(l.agencies.Addr().String())
+	servers := []*http.Server{agencies}
+	group.Go(func() error { return served(agencies.Serve(l.agencies)) })
 	if l.operators != nil {
-		servers = append(servers, api.OperatorsServer(l.operators.Addr().String()))
-		group.Go(func() error { return served(servers[1].Serve(l.operators)) })
+		operators := api.OperatorsServer(l.operators.Addr().String())
+		servers = append(servers, operators)
+		group.Go(func() error { return served(operators.Serve(l.operators)) })
 	}
 	group.Go(func() error {
 		<-failed.Done()
@@ -124,12 +126,22 @@ func runAll(ctx context.Context, x *exchange.Exchange, api *httpapi.Server, l li
 		defer cancel()
 		var errs []error
 		for _, s := range servers {
-			errs = append(errs, s.Shutdown(patience))
+			errs = append(errs, shutDown(patience, s))
 		}
 		stopWorking()
 		return errors.Join(errs...)
 	})
 	return group.Wait()
+}
+
+// shutDown lets requests end while ctx lasts. Who has not come to an end by then
+// is cut off: it was promised nothing, and may come again.
+func shutDown(ctx context.Context, s *http.Server) error {
+	err := s.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.Close()
+	}
+	return err
 }
 
 func served(err error) error {
