@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"io"
 	"math/big"
@@ -61,6 +62,8 @@ func TestBombs(t *testing.T) {
 	signed := sign(t, pkg(pdf), form{})
 	signature := func(inside string) string { return replace(t, signed, "<ds:KeyInfo>", inside+"<ds:KeyInfo>") }
 	wide := numbered(` xmlns:n%d="urn:n"`, 30)
+	beforeInfo, afterInfo, _ := strings.Cut(signed, "<ds:CanonicalizationMethod")
+	afterInfo = "<ds:CanonicalizationMethod" + afterInfo
 	for _, c := range []struct {
 		name   string
 		r      io.Reader
@@ -90,6 +93,9 @@ func TestBombs(t *testing.T) {
 		{"endless references", around("<a>", repeated("&#65;", 4*mB), "</a>"), "too-much-text", 11 * mB, 16 * mB},
 		{"endless reference", around("<a>&#", repeated("0", 64*mB), "65;</a>"), "invalid-reference", 64 * kB, mB},
 		{"endless cdata", around("<a><![CDATA[", repeated("]]", 32*mB), "]]></a>"), "too-much-text", 3 * mB, 16 * mB},
+		{"cdata of odd characters", around("<a><![CDATA[", repeated("]<", 4*mB), "]]></a>"), "too-much-text", 3 * mB, 16 * mB},
+		{"carriage returns in signed info", around(beforeInfo, repeated("\r", 4*mB), afterInfo), "too-much-text", 3 * mB, 16 * mB},
+		{"a million carriage returns in signed info", around(beforeInfo, repeated("\r", mB-64*kB), afterInfo), "signature-mismatch", 2 * mB, 40 * mB},
 		{"endless white space first", repeated(" ", 100*mB), "document-too-large", 17 * mB, mB},
 		{"endless white space last", around("<a/>", repeated("\n", 100*mB), ""), "document-too-large", 17 * mB, mB},
 		{"a thousand references", strings.NewReader(sign(t, pkg(pdf), form{refs: strings.Repeat(referenceText("", "x"), 1000)})), "too-many-references", 256 * kB, mB},
@@ -142,7 +148,8 @@ func hugeKey(t *testing.T) *x509.Certificate {
 	n[0] |= 0x80
 	n[len(n)-1] |= 1
 	ca := signer(t, "ca")
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: judgedAt.AddDate(1, 0, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "huge"}, NotAfter: judgedAt.AddDate(1, 0, 0)}
+	authority(template)
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 65537}, ca.key)
 	if err != nil {
 		t.Fatal(err)

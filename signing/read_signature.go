@@ -19,6 +19,7 @@ type signatureScan struct {
 	info *Element       // its SignedInfo
 	tree *etree.Element // the SignedInfo, for canonicalisation
 	open *etree.Element // the innermost open element of tree
+	text []byte         // of it, not yet in tree
 
 	props  *Element // its SignedProperties
 	digest [32]byte // of their canonical form
@@ -104,6 +105,7 @@ func isSignedProperties(el, signature *Element) bool {
 // prefix that it uses where it first does, so that it stands alone.
 func (s *scanner) copyTag(el *Element) {
 	g := &s.sig
+	g.copyText()
 	e := etree.NewElement(s.tag.name.raw)
 	s.copyScope(e, s.tag.name.prefix)
 	for i := range s.tag.attrs {
@@ -146,7 +148,16 @@ func (s *scanner) copyScope(e *etree.Element, prefix string) {
 
 func (s *scanner) textInSignature(b []byte) {
 	if s.sig.open != nil {
-		s.sig.open.CreateText(string(b))
+		s.sig.text = append(s.sig.text, b...)
+	}
+}
+
+// copyText adds the text since the last tag to the copy of SignedInfo: as one,
+// since it may have come in pieces of a byte each.
+func (g *signatureScan) copyText() {
+	if len(g.text) > 0 {
+		g.open.CreateText(string(g.text))
+		g.text = g.text[:0]
 	}
 }
 
@@ -161,6 +172,7 @@ func (s *scanner) finishInSignature(el *Element) {
 		g.digest = s.props.sum()
 		s.out = nil
 	case g.open != nil:
+		g.copyText()
 		g.open = g.open.Parent()
 	}
 }

@@ -242,27 +242,22 @@ func isChar(r rune) bool {
 }
 
 // cdata takes a CDATA section, whose "<![CDATA[" is at the window's position.
-// Its text counts like any other (Canonical XML 1.0, 2.3).
+// Its text counts like any other (Canonical XML 1.0, 2.3). The end is looked for
+// once in what has come: a section may be all odd characters, each a piece.
 func (s *scanner) cdata() error {
 	s.pos += len(cdataStart)
 	for {
-		section := s.buf[s.pos:s.end]
-		end := bytes.Index(section, cdataEnd)
-		if end >= 0 {
-			section = section[:end]
-		} else {
-			section = section[:max(len(section)-2, 0)] // "]]" may be the beginning of the end
+		end := bytes.Index(s.buf[s.pos:s.end], cdataEnd)
+		n := end
+		if end < 0 {
+			n = max(s.end-s.pos-2, 0) // "]]" may be the beginning of the end
 		}
-		n, err := s.cdataPiece(section)
-		if err != nil {
+		if err := s.cdataText(n); err != nil {
 			return err
 		}
-		if end >= 0 && n == end {
+		if end >= 0 {
 			s.pos += len(cdataEnd)
 			return nil
-		}
-		if n > 0 {
-			continue
 		}
 		ok, err := s.more()
 		if err != nil {
@@ -272,6 +267,17 @@ func (s *scanner) cdata() error {
 			return s.refuse(Truncated, "in a CDATA section")
 		}
 	}
+}
+
+// cdataText takes n bytes of a section, but for a character that they cut.
+func (s *scanner) cdataText(n int) error {
+	for stop := s.pos + n; s.pos < stop; {
+		taken, err := s.cdataPiece(s.buf[s.pos:stop])
+		if err != nil || taken == 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 var (

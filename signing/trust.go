@@ -60,10 +60,14 @@ func (t *Trust) Check(leaf *x509.Certificate, hints []*x509.Certificate, at time
 	return strongest(chains)
 }
 
+// withHints leaves out hints whose keys no chain may have anyway: to try one as
+// an issuer takes a time that grows with its key, which is a stranger's choice.
 func (t *Trust) withHints(hints []*x509.Certificate) *x509.CertPool {
 	pool := t.intermediates.Clone()
 	for _, c := range hints[:min(len(hints), maxHints)] {
-		pool.AddCert(c)
+		if checkKey(c.PublicKey) == nil {
+			pool.AddCert(c)
+		}
 	}
 	return pool
 }

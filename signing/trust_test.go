@@ -120,3 +120,25 @@ func TestNewTrustRefuses(t *testing.T) {
 		t.Error("a leaf is taken for an intermediate")
 	}
 }
+
+// TestTrustHugeHints: the authorities that a stranger brings cost nothing to
+// refuse, however large their keys are.
+func TestTrustHugeHints(t *testing.T) {
+	huge := hugeKey(t)
+	stranger := certify(t, "stranger", nil, nil).cert
+	stranger.RawIssuer = huge.RawSubject
+	stranger.SignatureAlgorithm = x509.SHA256WithRSA
+	stranger.Signature = make([]byte, 300_000/8)
+	stranger.Signature[1] = 1
+	trust, err := NewTrust(only(signer(t, "ca").cert), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if got := outcome(trust.Check(stranger, only(huge), judgedAt)); got != "untrusted-chain" {
+		t.Errorf("is %s, want untrusted-chain", got)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("took %v", took)
+	}
+}
