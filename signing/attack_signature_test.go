@@ -205,6 +205,8 @@ func keyVectors(t *testing.T) []vector {
 	instead := func(with string) string { return replace(t, signed, keyInfo, with) }
 	by := func(file string) string { return sign(t, base, form{by: signer(t, file)}) }
 	der := base64.StdEncoding.EncodeToString(rsa.cert.Raw)
+	naming := func(with string) string { return replace(t, signed, "<ds:X509Data>", "<ds:X509Data>"+with) }
+	const sender = `<From xmlns="` + nsQCVN + `"><OrganId>H99.99</OrganId></From>`
 	return []vector{
 		{"no key info", instead(""), "key-info-missing"},
 		{"empty key info", instead("<ds:KeyInfo/>"), "key-info-missing"},
@@ -223,6 +225,11 @@ func keyVectors(t *testing.T) []vector {
 		{"certificate with bytes after it", instead(strings.Replace(keyInfo, der, base64.StdEncoding.EncodeToString(append(rsa.cert.Raw[:len(rsa.cert.Raw):len(rsa.cert.Raw)], 0)), 1)), "certificate-malformed"},
 		{"certificate in pem", instead(strings.Replace(keyInfo, der, "-----BEGIN CERTIFICATE-----\n"+der, 1)), "signature-base64"},
 		{"element in the certificate", instead(strings.Replace(keyInfo, der, der+"<x/>", 1)), "signature-structure"},
+		{"element in the subject name", naming("<ds:X509SubjectName>CN=x" + sender + "</ds:X509SubjectName>"), "signature-structure"},
+		{"element in the key identifier", naming("<ds:X509SKI>AAAA" + sender + "</ds:X509SKI>"), "signature-structure"},
+		{"element instead of the issuer and serial", naming("<ds:X509IssuerSerial>" + sender + "</ds:X509IssuerSerial>"), "signature-structure"},
+		{"element in the issuers name", naming("<ds:X509IssuerSerial><ds:X509IssuerName>CN=y" + sender + "</ds:X509IssuerName><ds:X509SerialNumber>1</ds:X509SerialNumber></ds:X509IssuerSerial>"), "signature-structure"},
+		{"attribute of the subject name", naming(`<ds:X509SubjectName role="x">CN=x</ds:X509SubjectName>`), "signature-structure"},
 		{"rsa of 1024 bits", by("weak-rsa"), "weak-key"},
 		{"p224", by("weak-p224"), "weak-key"},
 		{"signed by a stranger", by("stranger"), "untrusted-chain"},

@@ -71,6 +71,9 @@ func (v *verification) x509Data(e *Element) ([]*x509.Certificate, error) {
 		}
 		switch c.Local {
 		case "X509SubjectName", "X509IssuerSerial", "X509SKI": // they name what the certificate says better
+			if err := v.checkNaming(c); err != nil {
+				return nil, err
+			}
 		case "X509Certificate":
 			cert, err := v.certificate(c)
 			if err != nil {
@@ -82,6 +85,26 @@ func (v *verification) x509Data(e *Element) ([]*x509.Certificate, error) {
 		}
 	}
 	return certs, nil
+}
+
+// checkNaming holds what names a certificate to text: KeyInfo is not signed, and
+// an element in it could be taken for the document's own.
+func (v *verification) checkNaming(e *Element) error {
+	if e.Local != "X509IssuerSerial" {
+		return v.leaf(e)
+	}
+	if err := v.shape(e); err != nil {
+		return err
+	}
+	for i, local := range []string{"X509IssuerName", "X509SerialNumber"} {
+		if len(e.Children) != 2 || e.Children[i].Name != (Name{nsDS, local}) {
+			return v.refuse(e, SignatureStructure, "it needs X509IssuerName and X509SerialNumber, in this order")
+		}
+		if err := v.leaf(e.Children[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (v *verification) certificate(e *Element) (*x509.Certificate, error) {
