@@ -178,7 +178,10 @@ func (x *Exchange) unused(ctx context.Context, pkg Package) error {
 	if err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(earlier, Package.Exclusive); i >= 0 {
+	other := func(p Package) bool {
+		return p.Exclusive() && (p.Kind != pkg.Kind || p.Content != pkg.Content) // the same may have come at this moment
+	}
+	if i := slices.IndexFunc(earlier, other); i >= 0 {
 		return DuplicateError(pkg.Sender, pkg.DocumentID, earlier[i].ID)
 	}
 	return nil

@@ -238,7 +238,7 @@ func (p *province) open() {
 	if p.ledger, err = bolt.Open(filepath.Join(p.dir, "ledger.db"), bolt.Options{}); err != nil {
 		p.Fatal(err)
 	}
-	if p.vault, err = disk.Open(p.vaultAt, disk.Options{}); err != nil {
+	if p.vault, err = disk.Open(p.vaultAt, disk.Options{Now: p.clock.Now}); err != nil {
 		p.Fatal(err)
 	}
 }
