@@ -15,8 +15,8 @@ const sweepEvery = time.Second
 // old they must be: younger ones may be on their way into the ledger.
 const vaultSweepEvery = time.Hour
 
-// sweepLimit is how many deliveries one sweep tells the queue of.
-const sweepLimit = 10_000
+// sweepLimit is how many deliveries of one recipient a sweep tells the queue of.
+const sweepLimit = 200
 
 // errNotReached says that an attempt was made and the agency took no notice.
 var errNotReached = errors.New("the agency was not reached")

@@ -51,7 +51,9 @@ type Ledger interface {
 	// Inbox lists the agency's consigned deliveries: urgent ones first, and
 	// the oldest first among equals.
 	Inbox(ctx context.Context, agency, cursor string, limit int) (list []Delivery, next string, err error)
-	// Due lists deliveries whose DueAt is not after at, the longest due first.
+	// Due lists deliveries whose DueAt is not after at: at most limit of each
+	// recipient, and those the longest due first. Recipients do not wait for one
+	// another: however much is due of one, it does not keep back the others'.
 	Due(ctx context.Context, at time.Time, limit int) ([]Delivery, error)
 	Receipt(ctx context.Context, id ReceiptID) (Receipt, error)
 	// Receipts are a package's receipts in the order of the log.

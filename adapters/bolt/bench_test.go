@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tram/exchange"
 	"tram/exchange/exchangetest"
@@ -52,6 +53,28 @@ func BenchmarkBroadcast(b *testing.B) {
 		recipients = append(recipients, fmt.Sprintf("H12.%03d", n))
 	}
 	benchmarkAccept(b, 1, recipients...)
+}
+
+// BenchmarkDue is what each sweep costs while one agency of a province cannot be
+// reached: it has thousands due, and 440 others one delivery each.
+func BenchmarkDue(b *testing.B) {
+	l, _ := newLedger(b, Options{})
+	s := exchangetest.NewSamples()
+	var all, one []string
+	for n := range 440 {
+		all, one = append(all, fmt.Sprintf("H12.%03d", n)), append(one, "H12.100")
+	}
+	for n, recipients := range [][]string{all, one, one, one, one, one, one, one, one, one, one} {
+		if err := accept(b.Context(), l, s, s.Submission("H12.01", fmt.Sprint(n), recipients...)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	at := time.Now().AddDate(10, 0, 0)
+	for b.Loop() {
+		if list, err := l.Due(b.Context(), at, 200); err != nil || len(list) != 639 {
+			b.Fatal(len(list), err)
+		}
+	}
 }
 
 // BenchmarkCycle writes what one package's whole way writes: accepted, attempt

@@ -149,23 +149,38 @@ func inboxStart(cursor string) ([]byte, error) {
 	return append([]byte{cursor[0], 0}, key...), nil
 }
 
-// Due implements exchange.Ledger.
-func (l *Ledger) Due(ctx context.Context, at time.Time, limit int) ([]exchange.Delivery, error) {
-	var list []exchange.Delivery
-	limit, end := limitOf(limit), after(timeKey(at))
-	err := l.view(ctx, func(tx *bbolt.Tx) error {
+// Due implements exchange.Ledger. It seeks past what it does not take of a
+// recipient, so that it costs as much as what it finds and the recipients that
+// have something open.
+func (l *Ledger) Due(ctx context.Context, at time.Time, limit int) (list []exchange.Delivery, err error) {
+	limit = limitOf(limit)
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		c := tx.Bucket([]byte(due)).Cursor()
-		for key, _ := c.First(); key != nil && bytes.Compare(key, end) < 0 && len(list) < limit; key, _ = c.Next() {
-			d, err := delivery(tx, key[timeSize:])
-			if err != nil {
+		for key, _ := c.First(); key != nil; {
+			recipient, _, _ := bytes.Cut(key, []byte{0})
+			if list, err = appendDue(list, tx, c, key, after(dueKey(string(recipient), at)), limit); err != nil {
 				return err
 			}
-			list = append(list, d)
+			key, _ = c.Seek(after(under(string(recipient))))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading what is due: %w", err)
+	}
+	return list, nil
+}
+
+// appendDue adds one recipient's deliveries from key, where the cursor stands, up
+// to end.
+func appendDue(list []exchange.Delivery, tx *bbolt.Tx, c *bbolt.Cursor, key, end []byte, limit int) ([]exchange.Delivery, error) {
+	for ; limit > 0 && key != nil && bytes.Compare(key, end) < 0; limit-- {
+		d, err := delivery(tx, key[bytes.IndexByte(key, 0)+1+timeSize:])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+		key, _ = c.Next()
 	}
 	return list, nil
 }

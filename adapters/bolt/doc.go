@@ -39,7 +39,7 @@
 //	delivery-senders        sender, delivery                             -
 //	delivery-recipients     recipient, delivery                          -
 //	inbox                   recipient, "0" if urgent else "1", delivery  -       consigned ones only
-//	due                     time, delivery                               -       open ones only
+//	due                     recipient, time, delivery                    -       open ones only
 //	counts                  state                                        number of deliveries, decimal
 //	receipts                receipt                                      exchange.Receipt, JSON
 //	receipt-raw             receipt                                      the sealed document

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"time"
 
 	"tram/exchange"
 )
@@ -54,7 +55,7 @@ func deliveryIndex(d exchange.Delivery) []entry {
 		index = append(index, entry{inbox, append(inboxPrefix(d), key...), nil})
 	}
 	if at := d.DueAt(); !at.IsZero() {
-		index = append(index, entry{due, append(timeKey(at), key...), nil})
+		index = append(index, entry{due, append(dueKey(d.Recipient, at), key...), nil})
 	}
 	return index
 }
@@ -65,6 +66,10 @@ func inboxPrefix(d exchange.Delivery) []byte {
 	}
 	return under(d.Recipient, "1")
 }
+
+// dueKey is what stands before the delivery: all of one recipient are together,
+// in the order of their time.
+func dueKey(recipient string, at time.Time) []byte { return append(under(recipient), timeKey(at)...) }
 
 func receiptIndex(r exchange.Receipt) []entry {
 	if r.Package == "" {

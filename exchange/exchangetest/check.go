@@ -291,5 +291,12 @@ func (c *check) due() error {
 	if !slices.Equal(got, want) {
 		c.problem("by %v, %v are listed as due, open are %v", last, got, want)
 	}
+	few, err := c.ledger.Due(c.ctx, last, 1)
+	if err != nil {
+		return err
+	}
+	if each := len(byRecipient(list)); len(few) != each || len(byRecipient(few)) != each {
+		c.problem("something is due to %d recipients, and of each the first is listed as due: %v", each, ids(few, deliveryID))
+	}
 	return nil
 }

@@ -269,6 +269,12 @@ func TestCheckNoticesWhatIsWrong(t *testing.T) {
 		t.Fatalf("with nothing wrong, and %d receipts verified: %v", sealed, err)
 	}
 	drop := func(list []exchange.Delivery) []exchange.Delivery { return list[:max(0, len(list)-1)] }
+	oldest := func(list []exchange.Delivery) []exchange.Delivery { // as if the limit were of all recipients together
+		if len(list) == 2 {
+			list = list[:1]
+		}
+		return list
+	}
 	for word, a := range map[string]altered{
 		"receipts of its acceptance":                                 {receipts: without(exchange.SubmissionAcceptance)},
 		"2 receipts of its acceptance":                               {receipts: twice(exchange.SubmissionAcceptance)},
@@ -279,7 +285,8 @@ func TestCheckNoticesWhatIsWrong(t *testing.T) {
 		"leaves and says":                                            {entries: func(l [][]byte) [][]byte { return l[1:] }},
 		"are counted as consigned":                                   {counts: func(m map[exchange.State]int64) { m[exchange.Consigned]++ }},
 		"the inbox of":                                               {inbox: drop},
-		"listed as due":                                              {due: drop},
+		"are listed as due":                                          {due: drop},
+		"the first is listed as due":                                 {due: oldest},
 		"the bytes of package":                                       {packages: func(l []exchange.Package) { l[0].Digest[3]++ }},
 		"bytes with digest":                                          {packages: func(l []exchange.Package) { l[0].Size++ }},
 		"recipients and":                                             {of: drop},

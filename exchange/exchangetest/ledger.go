@@ -34,6 +34,7 @@ func TestLedger(t *testing.T, create CreateLedger) {
 		"deliveries are listed by every question":                 (*ledgerTest).deliveries,
 		"an inbox shows urgent ones first, then the oldest":       (*ledgerTest).inbox,
 		"what is due is listed by its time":                       (*ledgerTest).due,
+		"a recipient with thousands due does not hide another":    (*ledgerTest).dueOfMany,
 		"states are counted":                                      (*ledgerTest).counts,
 		"agencies are found by code, alias and certificate":       (*ledgerTest).agencies,
 		"codes and certificates belong to one agency":             (*ledgerTest).taken,

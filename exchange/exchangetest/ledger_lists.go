@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"tram/exchange"
 )
@@ -219,35 +218,6 @@ func (t *ledgerTest) inbox() {
 	}
 	if _, _, err := t.Inbox(t.Context(), "H12.1", "no cursor", 5); err == nil {
 		t.Errorf("a cursor that is none was taken")
-	}
-}
-
-func (t *ledgerTest) due() {
-	all := t.someDeliveries()
-	far := t.start.Add(1000 * time.Hour)
-	for _, at := range []time.Time{t.start, all[20].DueAt(), all[20].DueAt().Add(-1), all[30].Deadline, far} {
-		want := slices.DeleteFunc(slices.Clone(all), func(d exchange.Delivery) bool {
-			return d.DueAt().IsZero() || d.DueAt().After(at)
-		})
-		got, err := t.Due(t.Context(), at, 1000)
-		if !slices.IsSortedFunc(must(t, got, err), func(a, b exchange.Delivery) int { return a.DueAt().Compare(b.DueAt()) }) {
-			t.Errorf("due at %v: not the longest due first: %v", at, ids(got, deliveryID))
-		}
-		if few := must2(t.Due(t.Context(), at, 2)); len(few) > 2 || len(got) > 0 && (len(few) == 0 || few[0].ID != got[0].ID) {
-			t.Errorf("due at %v, at most 2: %v", at, ids(few, deliveryID))
-		}
-		slices.SortFunc(got, byID)
-		slices.SortFunc(want, byID)
-		t.equal(fmt.Sprintf("due at %v", at), got, want)
-	}
-	all = must2(t.Due(t.Context(), far, 1000))
-	all[0].Deadline = far.Add(time.Hour)
-	if all[0].State == exchange.Queued {
-		all[0].Next = all[0].Deadline
-	}
-	t.mustUpdate(exchange.Change{Deliveries: all[:1]}, nil)
-	if got := must2(t.Due(t.Context(), far, 1000)); len(got) != len(all)-1 {
-		t.Errorf("%d due after one was put off, want %d", len(got), len(all)-1)
 	}
 }
 
