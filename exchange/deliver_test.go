@@ -255,22 +255,42 @@ func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, stop := runningProvince(t, nil)
 		defer stop()
+		// The sweep comes at whole seconds; what is submitted or released in between
+		// is in the inbox, and waited for no longer, at that moment.
+		const pause = 10*time.Second + 500*time.Millisecond
 		waiting := make(chan exchange.InboxPage)
-		began := time.Now()
-		go func() {
+		wait := func() {
 			page, err := p.x.Inbox(t.Context(), system(health), "", "", 0, time.Minute)
 			if err != nil {
 				t.Error(err)
 			}
 			waiting <- page
-		}()
-		time.Sleep(10 * time.Second)
+		}
+		began := time.Now()
+		go wait()
+		time.Sleep(pause)
 		s := p.submit(finance, signed(t, document("1250", health, ward)))
-		if page := <-waiting; len(page.Items) != 1 || time.Since(began) > 11*time.Second {
+		if page := <-waiting; len(page.Items) != 1 || time.Since(began) != pause {
 			t.Errorf("%d in the inbox after %v", len(page.Items), time.Since(began))
 		}
-		time.Sleep(time.Second)
+		synctest.Wait()
 		p.inState(s.Package, 2, exchange.Consigned)
+
+		d := p.operate(p.x.Hold, p.delivery(s.Package, 1))
+		began = time.Now()
+		go wait()
+		time.Sleep(pause)
+		p.operate(p.x.Release, d)
+		if page := <-waiting; len(page.Items) != 1 || time.Since(began) != pause {
+			t.Errorf("%d in the inbox after %v", len(page.Items), time.Since(began))
+		}
+
+		d = p.delivery(p.submit(finance, signed(t, document("1251", commune))).Package, 1)
+		synctest.Wait()
+		if p.courier.attempts() != 1 || p.delivery(d.Package, 1).State != exchange.Consigned {
+			t.Errorf("%d announcements", p.courier.attempts())
+		}
+		p.acknowledge(d, p.answer(p.delivery(d.Package, 1), exchange.AnswerAccepted, ""))
 
 		began = time.Now()
 		page, err := p.x.Inbox(t.Context(), system(commune), "", "", 0, time.Minute)

@@ -158,6 +158,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		waiting    bool // sees the package that is not consigned yet
 	}{
 		{"the sender", system(finance), 2, 3, true, false, []exchange.DeliveryID{first, second}, true},
+		{"another system of the sender", exchange.Caller{System: &exchange.System{ID: "x", Agencies: []string{finance}}}, 2, 3, true, false, []exchange.DeliveryID{first, second}, true},
 		{"a recipient", system(health), 1, 1, false, true, []exchange.DeliveryID{first}, false},
 		{"another recipient", system(ward), 1, 1, false, false, []exchange.DeliveryID{second}, false},
 		{"an agency that has nothing to do with it", system(commune), 0, 0, false, false, nil, false},
