@@ -39,7 +39,7 @@ func (r *reading) attachments(d *decoder, root, body *signing.Element) []exchang
 // attachment reads one attachment.
 func (r *reading) attachment(d *decoder, e *signing.Element, m manifest) exchange.Attachment {
 	a := exchange.Attachment{ContentID: contentID(r.text(e, "ContentId")), ContentType: r.text(e, "ContentType")}
-	a.Name = r.attachmentName(e, a.ContentID, m)
+	a.Name = r.attachmentName(e, a, m)
 	at := r.need(e, "JVBERi0xLjQK", "ContentTransferEncoded")
 	c := d.contents[at]
 	if at == nil || c == nil {
@@ -72,10 +72,10 @@ func (c *content) file(kind, name string) (file, *exchange.Error) {
 
 // attachmentName is the attachment's own name or else the manifest's. Receivers
 // save files under either.
-func (r *reading) attachmentName(e *signing.Element, id string, m manifest) string {
+func (r *reading) attachmentName(e *signing.Element, a exchange.Attachment, m manifest) string {
 	at := r.one(e, "AttachmentName")
 	name := r.value(at)
-	ref := m.find(id, name)
+	ref := m.find(a.ContentID, name)
 	if ref == nil {
 		r.warn(warnUnlisted)
 		ref = &reference{}
@@ -93,6 +93,9 @@ func (r *reading) attachmentName(e *signing.Element, id string, m manifest) stri
 	}
 	if ref.name != "" && ref.name != name {
 		r.warn(warnNames)
+		if wrapped(a.ContentType, ref.name) != wrapped(a.ContentType, name) {
+			r.refuse(ruleWrapping.With(excerpt(ref.name), excerpt(name)), at)
+		}
 	}
 	return name
 }

@@ -6,10 +6,10 @@
 // standard's spelling (Bussiness) and the correct one; agency codes may have the
 // old form or the new; unknown elements are passed over, empty ones count as
 // absent. What two readers could take differently is refused: a field that
-// stands twice, text with elements in it, attachments in another place than
-// beside the envelope. Every refusal is a named rule with the element's path and
-// line, in Vietnamese and English; departures that were let pass are warnings
-// with a rule's name.
+// stands twice, or once more in another namespace, text with elements in it,
+// attachments in another place than beside the envelope. Every refusal is a named
+// rule with the element's path and line, in Vietnamese and English; departures
+// that were let pass are warnings with a rule's name.
 //
 // Attachments are decoded while they stream by, in memory that does not grow
 // with them. A file that receivers will unwrap from a ZIP must be one they can

@@ -107,6 +107,7 @@ func (r *reading) envelope(root *signing.Element) *signing.Element {
 		r.noReport(body)
 	}
 	r.misplaced(root)
+	r.disguised(root)
 	return e
 }
 
@@ -144,6 +145,19 @@ func (r *reading) misplaced(e *signing.Element) {
 			r.refuse(ruleAttachmentPlace.With(), c)
 		}
 		r.misplaced(c)
+	}
+}
+
+// disguised refuses elements of other namespaces that a reader which goes by
+// prefixes, or by local names alone, would take for the format's own: it would
+// find another sender or another status than the exchange.
+func (r *reading) disguised(e *signing.Element) {
+	for _, c := range e.Children {
+		if c.Space != Namespace && (c.Prefix+":" == prefix || e.Child(Namespace, c.Local) != nil) {
+			r.refuse(ruleNamespace.With(c.Local, excerpt(c.Space)), c)
+			return
+		}
+		r.disguised(c)
 	}
 }
 

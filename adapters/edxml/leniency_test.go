@@ -57,7 +57,7 @@ func TestFormsThatMeanTheSame(t *testing.T) {
 			return strings.ReplaceAll(strings.ReplaceAll(s, "edXML:", "e:"), "xmlns:edXML", "xmlns:e")
 		}},
 		{"unknown elements", "update", func(s string) string {
-			return strings.Replace(s, "<edXML:Subject>", `<edXML:New><edXML:DocumentId>x</edXML:DocumentId></edXML:New><Subject xmlns="urn:x">x</Subject><edXML:Subject>`, 1)
+			return strings.Replace(s, "<edXML:Subject>", `<edXML:New><edXML:DocumentId>x</edXML:DocumentId></edXML:New><Remark xmlns="urn:x">x</Remark><edXML:Subject>`, 1)
 		}},
 		{"unknown content elsewhere", "update", func(s string) string {
 			return strings.Replace(s, "<edXML:Subject>", `<ContentTransferEncoded xmlns="urn:x">?</ContentTransferEncoded><edXML:Subject>`, 1)

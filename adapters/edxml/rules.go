@@ -101,6 +101,9 @@ var (
 // Rules of a file wrapped in a ZIP. Receivers fail on the whole package, again
 // and again, when they cannot unwrap one, or are hurt when they can.
 var (
+	ruleWrapping = exchange.Rule{Name: "attachment-names-zip", Code: exchange.Harmful,
+		En: "the manifest names the attachment %q and the attachment itself %q: by one name receivers unwrap the ZIP, by the other they do not; write the same name in both",
+		Vi: "edXMLManifest ghi tên tệp là %q còn chính tệp đính kèm ghi %q: theo tên này phần mềm nhận sẽ giải nén ZIP, theo tên kia thì không; hãy ghi cùng một tên ở cả hai nơi"}
 	ruleZipNot = exchange.Rule{Name: "zip-not", Code: exchange.Harmful,
 		En: "%q is declared as application/zip and is no ZIP, expected the file wrapped in a ZIP; wrap it, or declare its real ContentType",
 		Vi: "%q khai báo là application/zip nhưng nội dung không phải ZIP, tệp phải được nén trong một ZIP; hãy nén tệp, hoặc khai báo đúng ContentType"}
@@ -179,7 +182,7 @@ func Rules() []exchange.Rule {
 		ruleReceiverTwice, ruleStatusCode,
 		ruleBase64Character, ruleBase64Padding, ruleBase64Length, ruleBase64Bits, ruleContentID, ruleTooMany,
 		ruleTooLarge, ruleName,
-		ruleZipNot, ruleZipBroken, ruleZipEntries, ruleZipName, ruleZipKind, ruleZipEncrypted, ruleZipMethod,
+		ruleWrapping, ruleZipNot, ruleZipBroken, ruleZipEntries, ruleZipName, ruleZipKind, ruleZipEncrypted, ruleZipMethod,
 		ruleZip64, ruleZipMismatch, ruleZipTrailing, ruleZipTooLarge,
 		warnNotSignature, warnStatus14, warnStatusDigits, warnReason, warnTimestamp, warnResponseDate,
 		warnReference, warnUnlisted, warnNames, warnSameName,
