@@ -31,6 +31,7 @@ func acknowledgements() map[string]Acknowledgement {
 }
 
 func TestAcknowledgementsReadAsWritten(t *testing.T) {
+	t.Parallel()
 	sealer, valid, xmllint := hubSealer(t), validates(t, "acknowledgement.xsd"), program(t, "xmllint")
 	for name, want := range acknowledgements() {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +66,7 @@ func TestAcknowledgementsReadAsWritten(t *testing.T) {
 // TestAnyAcknowledgementReadsAsWritten also writes again what was read, whatever
 // zone its time was given in.
 func TestAnyAcknowledgementReadsAsWritten(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		p := acknowledged
 		p.DocumentID = plain(text(r, "document"))
@@ -82,6 +84,7 @@ func TestAnyAcknowledgementReadsAsWritten(t *testing.T) {
 }
 
 func TestParseAcknowledgementRefuses(t *testing.T) {
+	t.Parallel()
 	doc := string(NewAcknowledgement(acknowledged, "H12.12", AnswerRefused, "sai", answeredAt).Canonical())
 	doc = strings.ReplaceAll(doc, "><", ">\n<") // one element a line
 	edit := func(from, to string) string {

@@ -29,6 +29,7 @@ type submitted struct {
 }
 
 func TestOnePackageSubmittedByManyAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	body := signed(t, document("1250", health))
 	fresh := 0
@@ -53,6 +54,7 @@ func TestOnePackageSubmittedByManyAtOnce(t *testing.T) {
 // TestOneIdentifierForManyContentsAtOnce: one is accepted, and only its bytes
 // stay.
 func TestOneIdentifierForManyContentsAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	accepted := 0
 	all := together(6, func(i int) submitted {
@@ -84,6 +86,7 @@ func TestOneIdentifierForManyContentsAtOnce(t *testing.T) {
 }
 
 func TestWhatMayStillBecomeAPackageIsNotSwept(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	draft := must(p.vault.Create(t.Context()))
 	if _, err := draft.Write([]byte("a package on its way")); err != nil {
@@ -107,6 +110,7 @@ func TestWhatMayStillBecomeAPackageIsNotSwept(t *testing.T) {
 
 // TestOneJobGivenToManyAtOnce: a queue may repeat it.
 func TestOneJobGivenToManyAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.submit(finance, signed(t, document("1250", commune, health))).Package
 	together(12, func(i int) error { return p.x.Deliver(t.Context(), exchange.NewDeliveryID(id, i%2+1)) })
@@ -118,6 +122,7 @@ func TestOneJobGivenToManyAtOnce(t *testing.T) {
 }
 
 func TestManyAnswersAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	d := p.delivery(id, 1)
@@ -151,6 +156,7 @@ func TestManyAnswersAtOnce(t *testing.T) {
 
 // TestAnAnswerAndTheDeadlineAtTheSameMoment: one of them ends the delivery.
 func TestAnAnswerAndTheDeadlineAtTheSameMoment(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	for i := range 6 {
 		id := p.sent(fmt.Sprint(i), health)
@@ -178,6 +184,7 @@ func TestAnAnswerAndTheDeadlineAtTheSameMoment(t *testing.T) {
 
 // TestACertificateThatTheRegistryEnded counts to the moment it says.
 func TestACertificateThatTheRegistryEnded(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	a := must(p.ledger.Agency(t.Context(), finance))
 	for i := range a.Certificates {

@@ -10,6 +10,7 @@ import (
 
 // TestTheWayOfOnePackage submits, consigns, fetches and acknowledges.
 func TestTheWayOfOnePackage(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	body := signed(t, document("1250", health, ward))
 	s := p.submit(finance, body)
@@ -77,6 +78,7 @@ func TestTheWayOfOnePackage(t *testing.T) {
 }
 
 func TestRefusedByTheRecipient(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	d := p.delivery(id, 1)
@@ -98,6 +100,7 @@ func TestRefusedByTheRecipient(t *testing.T) {
 // TestTheSameAnswerCountsAfterTheCertificateHasExpired: the first receipt is
 // returned whatever has changed since.
 func TestTheSameAnswerCountsAfterTheCertificateHasExpired(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	h := holders()["short"]
 	pkg := document("7", finance)
@@ -118,6 +121,7 @@ func TestTheSameAnswerCountsAfterTheCertificateHasExpired(t *testing.T) {
 }
 
 func TestAcknowledgementsRefused(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	d := p.delivery(id, 1)
@@ -163,6 +167,7 @@ func TestAcknowledgementsRefused(t *testing.T) {
 
 // TestStatusPackagesAreAcknowledged: they have no DocumentId.
 func TestStatusPackagesAreAcknowledged(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	p.sent("1250", health)
 	s := p.submit(health, signed(t, status(health, "03", "1250")))

@@ -26,6 +26,7 @@ func silent(context.Context, exchange.Agency, exchange.Delivery, exchange.Packag
 // TestAttemptsAreCountedBeforeTheyAreMade looks into the ledger while the courier
 // is on its way.
 func TestAttemptsAreCountedBeforeTheyAreMade(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	s := p.submit(finance, signed(t, document("1250", commune)))
 	p.courier.answers(func(_ context.Context, to exchange.Agency, d exchange.Delivery, pkg exchange.Package) error {
@@ -51,6 +52,7 @@ func TestAttemptsAreCountedBeforeTheyAreMade(t *testing.T) {
 }
 
 func TestAnAgencyThatDoesNotAnswerIsTriedLessAndLessOften(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	p.courier.answers(silent)
 	s := p.submit(finance, signed(t, document("1250", commune)))
@@ -83,6 +85,7 @@ func TestAnAgencyThatDoesNotAnswerIsTriedLessAndLessOften(t *testing.T) {
 // TestAnAgencyComesBeforeItsAnswerIsIn: it fetches and answers a delivery while it
 // is still being told of it.
 func TestAnAgencyComesBeforeItsAnswerIsIn(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		answers  bool
@@ -120,6 +123,7 @@ func TestAnAgencyComesBeforeItsAnswerIsIn(t *testing.T) {
 
 // TestADeliveryChangesWhileItIsAnnounced: what an operator does meanwhile stands.
 func TestADeliveryChangesWhileItIsAnnounced(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		do   func(p *province, d exchange.Delivery)
@@ -160,6 +164,7 @@ func (p *province) operate(do func(context.Context, exchange.Caller, exchange.De
 }
 
 func TestDeadlines(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	p.courier.answers(silent)
 	id := p.submit(finance, signed(t, document("1250", health, ward, commune, school))).Package
@@ -205,6 +210,7 @@ func TestDeadlines(t *testing.T) {
 }
 
 func TestUrgentPackagesComeFirst(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	var want []string
 	for i, priority := range []int{0, 0, 1, 4} {
@@ -237,6 +243,7 @@ func TestUrgentPackagesComeFirst(t *testing.T) {
 }
 
 func TestWhoReadsAnInbox(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	p.sent("1250", health)
 	for _, by := range []exchange.Caller{system(ward), operator, administrator, {}} {

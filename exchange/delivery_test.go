@@ -37,6 +37,7 @@ func tried(d *Delivery)           { d.Attempts = 3 }
 
 // TestTransitions tries every function that changes a state, in every state.
 func TestTransitions(t *testing.T) {
+	t.Parallel()
 	later := noon.Add(time.Hour)
 	cancel := func(d Delivery) (Delivery, Event, error) { return d.Cancel("sai", later) }
 	accept := func(d Delivery) (Delivery, Event, error) { return d.Answer(AnswerAccepted, "", later) }
@@ -137,6 +138,7 @@ func refusedUnchanged(t rapid.TB, from, got Delivery, event Event, err error) {
 }
 
 func TestWhatATransitionKeeps(t *testing.T) {
+	t.Parallel()
 	later := noon.Add(time.Hour)
 	begun, _ := in(Queued, tried).BeginAttempt(later, retries, 0)
 	if begun.Attempts != 4 || !begun.Next.Equal(later.Add(8*time.Minute)) {
@@ -170,6 +172,7 @@ func TestWhatATransitionKeeps(t *testing.T) {
 }
 
 func TestTheFirstFetchCounts(t *testing.T) {
+	t.Parallel()
 	d := in(Consigned).Fetch(noon).Fetch(noon.Add(time.Hour))
 	if !d.FetchedAt.Equal(noon) {
 		t.Errorf("fetched at %v, want the first time, %v", d.FetchedAt, noon)
@@ -177,6 +180,7 @@ func TestTheFirstFetchCounts(t *testing.T) {
 }
 
 func TestAStatusIsNotedOnceForEachCode(t *testing.T) {
+	t.Parallel()
 	first := BusinessStatus{Code: "01", Package: "a", At: noon}
 	one := in(Consigned).Note(first)
 	two := one.Note(BusinessStatus{Code: "03", Package: "b", At: noon})
@@ -191,6 +195,7 @@ func TestAStatusIsNotedOnceForEachCode(t *testing.T) {
 }
 
 func TestDueAt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		d    Delivery
@@ -214,6 +219,7 @@ func TestDueAt(t *testing.T) {
 }
 
 func TestRetriesDoubleUpToTheMost(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		n      int
@@ -237,6 +243,7 @@ func TestRetriesDoubleUpToTheMost(t *testing.T) {
 }
 
 func TestDeliveryIDs(t *testing.T) {
+	t.Parallel()
 	id := NewDeliveryID("0197a1b2-0000-7000-8000-000000000000", 12)
 	if id != "0197a1b2-0000-7000-8000-000000000000.12" || id.Package() != "0197a1b2-0000-7000-8000-000000000000" {
 		t.Errorf("%s of package %s", id, id.Package())
@@ -246,6 +253,7 @@ func TestDeliveryIDs(t *testing.T) {
 // TestAnyCourseOfEvents lets anything happen in any order: a delivery ends once,
 // with an event, and can always end.
 func TestAnyCourseOfEvents(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		d, now, ends := in(Queued), noon, 0
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {

@@ -83,6 +83,7 @@ func seal(t testing.TB, s *signing.Sealer, e Evidence) []byte {
 
 // TestGoldenReceipts changes when what a receipt says or how it says it changes.
 func TestGoldenReceipts(t *testing.T) {
+	t.Parallel()
 	sealer := hubSealer(t)
 	for name, e := range evidences() {
 		t.Run(name, func(t *testing.T) {
@@ -104,6 +105,7 @@ func TestGoldenReceipts(t *testing.T) {
 }
 
 func TestEveryReceiptFitsTheSchemaAndVerifies(t *testing.T) {
+	t.Parallel()
 	valid, xmlsec1 := validates(t, "evidence.xsd"), program(t, "xmlsec1")
 	sealer, dir := hubSealer(t), t.TempDir()
 	root := filepath.Join(dir, "root.pem")
@@ -121,6 +123,7 @@ func TestEveryReceiptFitsTheSchemaAndVerifies(t *testing.T) {
 }
 
 func TestReceiptsReadAsWritten(t *testing.T) {
+	t.Parallel()
 	sealer := hubSealer(t)
 	for name, want := range evidences() {
 		t.Run(name, func(t *testing.T) {
@@ -148,6 +151,7 @@ func TestReceiptsReadAsWritten(t *testing.T) {
 
 // TestAnyEvidenceIsCanonicalAndReadsAsWritten lets people write anything.
 func TestAnyEvidenceIsCanonicalAndReadsAsWritten(t *testing.T) {
+	t.Parallel()
 	xmllint := program(t, "xmllint")
 	rapid.Check(t, func(r *rapid.T) {
 		e := anyEvidence(r)
@@ -214,6 +218,7 @@ func asRead(e Evidence) Evidence {
 }
 
 func TestTextsThatXMLCannotHold(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing to do", "Sở Y tế, số 5", "Sở Y tế, số 5"},
 		{"white space inside stays", "a\r\n\tb  c", "a\r\n\tb  c"},
@@ -233,6 +238,7 @@ func TestTextsThatXMLCannotHold(t *testing.T) {
 }
 
 func TestParseReceiptRefuses(t *testing.T) {
+	t.Parallel()
 	sealer := hubSealer(t)
 	e := evidences()["handover"]
 	raw := string(seal(t, sealer, e))

@@ -68,6 +68,7 @@ func (p *province) deliverAll(id exchange.PackageID) {
 
 // TestFaultsOfASubmission: the sender submits again, and there is one package.
 func TestFaultsOfASubmission(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(p *province, faults *exchange.Exchange, repair func()) {
 		body := signed(p, document("1250", health, ward))
 		first, err := faults.Submit(p.Context(), system(finance), bytes.NewReader(body))
@@ -89,6 +90,7 @@ func TestFaultsOfASubmission(t *testing.T) {
 
 // TestFaultsOfAResubmission: nothing is added by it.
 func TestFaultsOfAResubmission(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(p *province, faults *exchange.Exchange, repair func()) {
 		body := signed(p, document("1250", health))
 		first := p.submit(finance, body)
@@ -105,6 +107,7 @@ func TestFaultsOfAResubmission(t *testing.T) {
 
 // TestFaultsOfARefusal: it is refused again, and nothing of it is kept.
 func TestFaultsOfARefusal(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(p *province, faults *exchange.Exchange, repair func()) {
 		body := signed(p, document("1250", health), ward)
 		_, err := faults.Submit(p.Context(), system(finance), bytes.NewReader(body))
@@ -122,6 +125,7 @@ func TestFaultsOfARefusal(t *testing.T) {
 // TestFaultsOfADelivery: to one agency that pulls and one that is told. It is not
 // told of a delivery twice within the time that the attempt reserved.
 func TestFaultsOfADelivery(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(p *province, faults *exchange.Exchange, repair func()) {
 		s := p.submit(finance, signed(p, document("1250", health, commune)))
 		injected(p, faults.Sweep(p.Context()))
@@ -146,6 +150,7 @@ func TestFaultsOfADelivery(t *testing.T) {
 // TestFaultsOfAnAnswer: the recipient fetches and answers again, by another of its
 // codes.
 func TestFaultsOfAnAnswer(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(p *province, faults *exchange.Exchange, repair func()) {
 		id := p.sent("1250", health)
 		d := p.delivery(id, 1)
@@ -171,6 +176,7 @@ func TestFaultsOfAnAnswer(t *testing.T) {
 
 // TestFaultsOfARecall: the sender recalls again, and all is withdrawn once.
 func TestFaultsOfARecall(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(p *province, faults *exchange.Exchange, repair func()) {
 		id := p.sent("1250", health, ward)
 		p.fetch(p.delivery(id, 2))
@@ -186,6 +192,7 @@ func TestFaultsOfARecall(t *testing.T) {
 
 // TestFaultsOfADeadline and of an operator's word: the negative receipt comes once.
 func TestFaultsOfADeadline(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(p *province, faults *exchange.Exchange, repair func()) {
 		id := p.sent("1250", health, ward)
 		_, err := faults.Cancel(p.Context(), operator, exchange.NewDeliveryID(id, 2), "theo yêu cầu")

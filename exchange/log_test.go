@@ -33,6 +33,7 @@ func (p *province) actions(n int) {
 }
 
 func TestCheckpointsAreReadByOthers(t *testing.T) {
+	t.Parallel()
 	p := emptyProvince(t)
 	for _, more := range []int{0, 1, 1, 254, 1, 100} {
 		p.actions(more)
@@ -65,6 +66,7 @@ func rootOf(t *testing.T, p *province) []byte {
 }
 
 func TestParseCheckpointRefuses(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	good := string(must(p.x.Checkpoint(t.Context())))
 	skey, _ := logKeys()
@@ -110,6 +112,7 @@ type rand0 struct{}
 func (rand0) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestEveryLeafIsProved(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	p.actions(300)
@@ -160,6 +163,7 @@ func TestEveryLeafIsProved(t *testing.T) {
 }
 
 func TestVerifyProofRefuses(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	receipt := must(p.ledger.Receipts(t.Context(), id))[0]
@@ -213,6 +217,7 @@ func TestVerifyProofRefuses(t *testing.T) {
 
 // TestTilesAndBundlesLeadToTheRoot reads the log as an auditor does.
 func TestTilesAndBundlesLeadToTheRoot(t *testing.T) {
+	t.Parallel()
 	p := emptyProvince(t)
 	for _, more := range []int{1, 255, 1, 400} {
 		p.actions(more)
@@ -269,6 +274,7 @@ func (r tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 func (tileReader) SaveTiles([]tlog.Tile, [][]byte) {}
 
 func TestTilesThatAreNotThere(t *testing.T) {
+	t.Parallel()
 	p := emptyProvince(t)
 	_, err := p.x.Tile(t.Context(), 0, 0, 1)
 	refused(t, err, exchange.NotFound, "not-found")

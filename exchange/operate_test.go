@@ -24,6 +24,7 @@ func (p *province) operations() map[string]operation {
 }
 
 func TestWhoOperates(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := exchange.NewDeliveryID(p.sent("1250", health), 1)
 	size := must(p.ledger.LogSize(t.Context()))
@@ -62,6 +63,7 @@ func (p *province) lastLeaf() exchange.LogEntry {
 
 // TestEveryOperationIsALeaf follows one delivery through an operator's hands.
 func TestEveryOperationIsALeaf(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.submit(finance, signed(t, document("1250", health))).Package
 	d := p.delivery(id, 1)
@@ -99,6 +101,7 @@ func TestEveryOperationIsALeaf(t *testing.T) {
 
 // TestWordsThatXMLCannotHold must not keep a delivery from ending.
 func TestWordsThatXMLCannotHold(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	d, err := p.x.Cancel(t.Context(), operator, exchange.NewDeliveryID(id, 1), "\x00 \xff <nhầm>")
@@ -112,6 +115,7 @@ func TestWordsThatXMLCannotHold(t *testing.T) {
 
 // TestHeldIsOutOfSight until it is released to where it was.
 func TestHeldIsOutOfSight(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	d := p.operate(p.x.Hold, p.delivery(id, 1))
@@ -130,6 +134,7 @@ func TestHeldIsOutOfSight(t *testing.T) {
 }
 
 func TestARetryIsDueAtOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	p.courier.answers(silent)
 	id := p.submit(finance, signed(t, document("1250", commune))).Package
@@ -143,6 +148,7 @@ func TestARetryIsDueAtOnce(t *testing.T) {
 }
 
 func TestWhoSeesWhat(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	queued := p.submit(finance, signed(t, document("1251", health))).Package
@@ -213,6 +219,7 @@ func seen(t *testing.T, what string, want bool, content exchange.Content, err er
 }
 
 func TestLists(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	queued := p.submit(finance, signed(t, document("1251", health))).Package
@@ -271,6 +278,7 @@ func TestLists(t *testing.T) {
 }
 
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	body := signed(t, document("1250", health))
 	id := p.submit(finance, body).Package

@@ -25,6 +25,7 @@ func (p *province) withdrawn(id exchange.PackageID, n int, by exchange.PackageID
 }
 
 func TestARecallWithdrawsWhatNobodyFetched(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	p.fetch(p.delivery(id, 1))
@@ -48,6 +49,7 @@ func TestARecallWithdrawsWhatNobodyFetched(t *testing.T) {
 }
 
 func TestOnlyTheSenderRecalls(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	theirs := about(exchange.KindRecall, "1250", health)
@@ -63,6 +65,7 @@ func TestOnlyTheSenderRecalls(t *testing.T) {
 
 // TestARecallByStatus goes to all who got the document and did not give it back.
 func TestARecallByStatus(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward, commune, school)
 	p.fetch(p.delivery(id, 1))
@@ -87,6 +90,7 @@ func TestARecallByStatus(t *testing.T) {
 // TestARecallByStatusFromOneRecipient: where ResponseFor names the recipient, the
 // recall is meant for it alone.
 func TestARecallByStatusFromOneRecipient(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	recall := status(finance, "13", "1250")
@@ -106,6 +110,7 @@ func updateOf(number string, to ...string) edxml.Document {
 }
 
 func TestAnUpdateWithdrawsFromThoseItRemoves(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	update := updateOf("1250", health, commune)
@@ -124,6 +129,7 @@ func TestAnUpdateWithdrawsFromThoseItRemoves(t *testing.T) {
 }
 
 func TestAnUpdateThatRemovesNobodyKnownWithdrawsNothing(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	update := updateOf("1250", health, ward)
@@ -137,6 +143,7 @@ func TestAnUpdateThatRemovesNobodyKnownWithdrawsNothing(t *testing.T) {
 }
 
 func TestAReplacementIsADocumentOfItsOwn(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	d := document("1268", health, ward)
@@ -155,6 +162,7 @@ func TestAReplacementIsADocumentOfItsOwn(t *testing.T) {
 }
 
 func TestADocumentRecalledTwiceIsWithdrawnOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	s := p.submit(finance, signed(t, about(exchange.KindRecall, "1250", health)))
@@ -167,6 +175,7 @@ func TestADocumentRecalledTwiceIsWithdrawnOnce(t *testing.T) {
 }
 
 func TestStatusesAreNotedAndRoutedBack(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health, ward)
 	first := p.submit(health, signed(t, status(health, "01", "1250")))
@@ -195,6 +204,7 @@ func TestStatusesAreNotedAndRoutedBack(t *testing.T) {
 // TestAStatusReachesAnAgencyThatWasClosedSince: a closed code still takes answers
 // to what was sent from it.
 func TestAStatusReachesAnAgencyThatWasClosedSince(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	d := status(health, "03", "1250")
 	d.Status.To = gone
@@ -205,6 +215,7 @@ func TestAStatusReachesAnAgencyThatWasClosedSince(t *testing.T) {
 
 // TestANoteOnASettledDelivery keeps its state.
 func TestANoteOnASettledDelivery(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	d := p.delivery(id, 1)
@@ -227,6 +238,7 @@ func (m meddler) Accept(ctx context.Context, p exchange.Package, c exchange.Chan
 }
 
 func TestARecallMeetsOtherChanges(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	id := p.sent("1250", health)
 	times, enough := 0, 3
@@ -258,6 +270,7 @@ func TestARecallMeetsOtherChanges(t *testing.T) {
 }
 
 func TestAFetchAndARecallAtTheSameMoment(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	for i := range 8 {
 		number := fmt.Sprint(i)

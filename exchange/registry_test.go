@@ -12,6 +12,7 @@ import (
 
 // TestNewNamesWhatIsMissing leaves out one field after the other.
 func TestNewNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	for _, name := range []string{"Hub.Code", "Hub.Name", "Hub.Policy", "Origin", "Ledger", "Vault", "Queue", "Courier", "Format", "Trust", "Sealer", "LogKey"} {
 		c := p.config()
@@ -32,6 +33,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestAgenciesRefused(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	good := exchange.Agency{Code: "H12.70", Name: "Sở Nội vụ"}
 	for _, c := range []struct {
@@ -75,6 +77,7 @@ func TestAgenciesRefused(t *testing.T) {
 
 // TestARegistryChangeIsALeaf whose digest is of the entry as it became.
 func TestARegistryChangeIsALeaf(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	a, err := p.x.PutAgency(t.Context(), administrator, exchange.Agency{Code: "H12.70", Name: "Sở Nội vụ"})
 	if err != nil || a.Version != 1 {
@@ -100,6 +103,7 @@ func TestARegistryChangeIsALeaf(t *testing.T) {
 }
 
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	if _, err := p.x.PutUser(t.Context(), administrator, exchange.User{ID: "binh", Name: "Bình", Role: exchange.Operator}); err != nil {
 		t.Fatal(err)
@@ -162,6 +166,7 @@ func TestSecrets(t *testing.T) {
 }
 
 func TestSystemsAreKnownByTheirCertificates(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	sys := must(p.ledger.System(t.Context(), "sys-H12.12"))
 	digest := exchange.DigestOf([]byte("client certificate"))
@@ -182,6 +187,7 @@ func TestSystemsAreKnownByTheirCertificates(t *testing.T) {
 }
 
 func TestSystemsAndUsersRefused(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	for name, s := range map[string]exchange.System{
 		"no identifier":             {ID: "", Agencies: []string{health}},

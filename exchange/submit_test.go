@@ -37,6 +37,7 @@ func otherBytes(t testing.TB, body []byte) []byte {
 }
 
 func TestResubmission(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	body := signed(t, document("1250", health, ward))
 	first := p.submit(finance, body)
@@ -69,6 +70,7 @@ func TestResubmission(t *testing.T) {
 }
 
 func TestResubmissionAfterTheCertificateHasExpired(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	body := signed(t, document("1250", health), "short")
 	first := p.submit(finance, body)
@@ -81,6 +83,7 @@ func TestResubmissionAfterTheCertificateHasExpired(t *testing.T) {
 // TestResubmissionOfEveryKind uses an alias, a status without DocumentId, and
 // what is not signed.
 func TestResubmissionOfEveryKind(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	p.sent("1250", health)
 	alias := document("1", health)
@@ -111,6 +114,7 @@ func TestResubmissionOfEveryKind(t *testing.T) {
 }
 
 func TestNewContentUnderAUsedIdentifierIsADuplicate(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	first := p.submit(finance, signed(t, document("1250", health)))
 	other := document("1250", health, ward)
@@ -178,6 +182,7 @@ func lineOf(body []byte, passage string) int {
 }
 
 func TestSubmissionsRefused(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	from := func(code string) edxml.Document { d := document("1", health); d.From.Code = code; return d }
 	broken := bytes.Replace(signed(t, document("1", health)), []byte("kinh phí"), []byte("kinh phi"), 1)
@@ -238,6 +243,7 @@ func TestSubmissionsRefused(t *testing.T) {
 }
 
 func TestWhoMaySubmit(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	for _, by := range []exchange.Caller{{}, administrator, operator, auditor} {
 		_, err := p.x.Submit(t.Context(), by, bytes.NewReader(signed(t, document("1", health))))
@@ -249,6 +255,7 @@ func TestWhoMaySubmit(t *testing.T) {
 
 // TestWhatIsNoRefusalGetsNoReceipt: it says nothing about the package.
 func TestWhatIsNoRefusalGetsNoReceipt(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	body := signed(t, document("1", health))
 	size := must(p.ledger.LogSize(t.Context()))
@@ -286,6 +293,7 @@ func (e *endsWith) Read(b []byte) (int, error) {
 }
 
 func TestSignaturesIfPresent(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	d := document("1", health)
 	d.From = p.organ(school)
@@ -308,6 +316,7 @@ func TestSignaturesIfPresent(t *testing.T) {
 }
 
 func TestRecipientsAreResolvedOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvince(t)
 	s := p.submit(finance, signed(t, document("1", "000.00.12.H12", ward, health)))
 	pkg := must(p.ledger.Package(t.Context(), s.Package))
