@@ -134,7 +134,7 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	change := Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt}, Acknowledgements: []Acknowledgement{ack}}
+	change := Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt}}
 	if err := x.c.Ledger.Update(ctx, change); err != nil {
 		return Receipt{}, false, err
 	}

@@ -88,13 +88,12 @@ type Ledger interface {
 // Change is what one event writes: all of it, in one transaction. Each receipt
 // and each action becomes a leaf of the log, receipts first, in this order.
 type Change struct {
-	Deliveries       []Delivery
-	Receipts         []Receipt
-	Acknowledgements []Acknowledgement
-	Agencies         []Agency
-	Systems          []System
-	Users            []User
-	Actions          []Action
+	Deliveries []Delivery
+	Receipts   []Receipt
+	Agencies   []Agency
+	Systems    []System
+	Users      []User
+	Actions    []Action
 }
 
 // PackageQuery selects packages; empty fields select all.

@@ -101,7 +101,6 @@ func prepare(c exchange.Change) (change, error) {
 	err := errors.Join(
 		each(c.Deliveries, ready.delivery),
 		each(c.Receipts, ready.keepReceipt),
-		each(c.Acknowledgements, ready.acknowledgement),
 		each(c.Agencies, ready.agency),
 		each(c.Systems, ready.system),
 		each(c.Users, ready.user),
@@ -203,19 +202,5 @@ func (c *change) keepReceipt(r exchange.Receipt) error {
 	r.Raw = bytes.Clone(r.Raw)
 	r.Agencies = append([]string(nil), r.Agencies...)
 	c.receipts = append(c.receipts, r)
-	return nil
-}
-
-func (c *change) acknowledgement(a exchange.Acknowledgement) error {
-	if err := checkAcknowledgement(a); err != nil {
-		return err
-	}
-	value, err := json.Marshal(a)
-	if err != nil {
-		return fmt.Errorf("writing the acknowledgement of package %s: %w", a.Package, err)
-	}
-	digest := exchange.DigestOf(a.Raw)
-	key := append(under(string(a.Package), a.Recipient), digest[:]...)
-	c.plain = append(c.plain, entry{acknowledgements, key, value}, entry{acknowledgementRaw, key, bytes.Clone(a.Raw)})
 	return nil
 }

@@ -73,8 +73,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.packages, c.deliveries, c.receipts, c.actions, c.acknowledgements,
-		c.registry, c.log, c.totals} {
+	for _, step := range []func(){c.packages, c.deliveries, c.receipts, c.actions, c.registry, c.log, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}
@@ -168,14 +167,6 @@ func (c *checker) leaf(name string, n int64, e exchange.LogEntry) {
 	if leaf := get(c.tx, leaves, number(n)); !bytes.Equal(leaf, e.Bytes()) {
 		c.problem("%s is recorded in the log as %q, and is %q", name, leaf, e.Bytes())
 	}
-}
-
-func (c *checker) acknowledgements() {
-	every(c, acknowledgements, func(key []byte, a exchange.Acknowledgement) {
-		digest := exchange.DigestOf(get(c.tx, acknowledgementRaw, key))
-		c.agree(acknowledgements, key, append(under(string(a.Package), a.Recipient), digest[:]...), nil)
-		c.expected[acknowledgementRaw]++
-	})
 }
 
 func (c *checker) registry() {

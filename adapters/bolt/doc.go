@@ -44,8 +44,6 @@
 //	receipts                receipt                                      exchange.Receipt, JSON
 //	receipt-raw             receipt                                      the sealed document
 //	package-receipts        package, leaf                                receipt
-//	acknowledgements        package, recipient, digest of the document   exchange.Acknowledgement, JSON
-//	acknowledgement-raw     the same                                     the document as it came
 //	agencies                code                                         exchange.Agency, JSON
 //	agency-codes            code or alias                                code
 //	agency-certificates     digest                                       code

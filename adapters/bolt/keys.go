@@ -27,8 +27,6 @@ const (
 	receipts           = "receipts"
 	receiptRaw         = "receipt-raw"
 	packageReceipts    = "package-receipts"
-	acknowledgements   = "acknowledgements"
-	acknowledgementRaw = "acknowledgement-raw"
 	agencies           = "agencies"
 	agencyCodes        = "agency-codes"
 	agencyCertificates = "agency-certificates"
@@ -43,9 +41,8 @@ const (
 // buckets are all of them, as Create makes and Check reads them.
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
-		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, acknowledgements,
-		acknowledgementRaw, agencies, agencyCodes, agencyCertificates, systems, systemCertificates, users,
-		actions, leaves, hashes}
+		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
+		agencyCertificates, systems, systemCertificates, users, actions, leaves, hashes}
 }
 
 // growing are the buckets whose keys come nearly in order: their pages can be

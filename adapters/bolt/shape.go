@@ -38,12 +38,6 @@ func checkReceipt(r exchange.Receipt) error {
 		checkPart("the receipt's package", string(r.Package)))
 }
 
-func checkAcknowledgement(a exchange.Acknowledgement) error {
-	return errors.Join(
-		checkName("the acknowledgement's package", string(a.Package)),
-		checkName("the acknowledgement's recipient", a.Recipient))
-}
-
 func checkAgency(a exchange.Agency) error {
 	errs := []error{checkName("the agency's code", a.Code)}
 	for _, alias := range a.Aliases {

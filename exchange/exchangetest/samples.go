@@ -90,8 +90,6 @@ func (s *Samples) Consign(d exchange.Delivery) (exchange.Change, error) {
 func (s *Samples) Answer(d exchange.Delivery, o exchange.Outcome) (exchange.Change, error) {
 	_, at := s.id()
 	d, event, err := d.Answer(o, "sai thẩm quyền", at)
-	ack := exchange.Acknowledgement{Package: d.Package, Sender: d.Sender, Recipient: d.Recipient, Outcome: o, Time: at,
-		Raw: fmt.Appendf(nil, "<Acknowledgement At=%q/>", at)}
-	return exchange.Change{Deliveries: []exchange.Delivery{d}, Acknowledgements: []exchange.Acknowledgement{ack},
+	return exchange.Change{Deliveries: []exchange.Delivery{d},
 		Receipts: []exchange.Receipt{s.Evidence(event, d.Package, d.ID)}}, err
 }
