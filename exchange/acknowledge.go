@@ -80,7 +80,7 @@ func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, d Delivery)
 		{"recipient", recipient, d.Recipient},
 	} {
 		if about.said != about.is {
-			return ackMismatch.With(about.what, about.said, about.is)
+			return ackMismatch.With(noun(about.what), about.said, about.is)
 		}
 	}
 	return nil

@@ -68,10 +68,12 @@ func ParseAcknowledgement(r io.Reader) (Acknowledgement, *signing.Document, erro
 
 func parseAcknowledgement(root *signing.Element) (Acknowledgement, error) {
 	if root.Name != (signing.Name{Space: NamespaceAcknowledgement, Local: "Acknowledgement"}) {
-		return Acknowledgement{}, ackShape.With("the root is not Acknowledgement of "+NamespaceAcknowledgement).At(root.Path(), root.Line)
+		return Acknowledgement{}, ackShape.With(Words{
+			"the root element is not Acknowledgement in the namespace " + NamespaceAcknowledgement,
+			"phần tử gốc không phải Acknowledgement trong không gian tên " + NamespaceAcknowledgement}).At(root.Path(), root.Line)
 	}
 	if v, _ := root.Attr("", "version"); v != "1" {
-		return Acknowledgement{}, ackShape.With("version is not 1").At(root.Path(), root.Line)
+		return Acknowledgement{}, ackShape.With(Words{"its version is not 1", "thuộc tính version phải là 1"}).At(root.Path(), root.Line)
 	}
 	if err := ackSequence(root); err != nil {
 		return Acknowledgement{}, err
@@ -83,20 +85,23 @@ func parseAcknowledgement(root *signing.Element) (Acknowledgement, error) {
 	digest := root.Child(NamespaceAcknowledgement, "PackageDigest")
 	d, err := base64.StdEncoding.DecodeString(digest.Value())
 	if m, _ := digest.Attr("", "Algorithm"); err != nil || len(d) != len(a.Digest) || m != uriSHA256 {
-		return Acknowledgement{}, ackShape.With("PackageDigest is not a SHA-256 digest in base64").At(digest.Path(), digest.Line)
+		return Acknowledgement{}, ackShape.With(Words{
+			"PackageDigest is not a SHA-256 digest in base64", "PackageDigest không phải mã băm SHA-256 dạng base64"}).At(digest.Path(), digest.Line)
 	}
 	copy(a.Digest[:], d)
 
 	at := root.Child(NamespaceAcknowledgement, "Time")
 	if a.Time, err = time.Parse(time.RFC3339Nano, at.Value()); err != nil {
-		return Acknowledgement{}, ackShape.With("Time is not a date and time with a zone, such as 2026-11-23T08:00:00Z").At(at.Path(), at.Line)
+		return Acknowledgement{}, ackShape.With(Words{
+			"Time is not a date and time with a zone, such as 2026-11-23T08:00:00Z",
+			"Time phải gồm ngày, giờ và múi giờ, ví dụ 2026-11-23T08:00:00Z"}).At(at.Path(), at.Line)
 	}
 	outcome := root.Child(NamespaceAcknowledgement, "Outcome")
 	if a.Outcome != AnswerAccepted && a.Outcome != AnswerRefused {
-		return Acknowledgement{}, ackShape.With("Outcome is neither accepted nor refused").At(outcome.Path(), outcome.Line)
+		return Acknowledgement{}, ackShape.With(Words{"Outcome is neither accepted nor refused", "Outcome phải là accepted hoặc refused"}).At(outcome.Path(), outcome.Line)
 	}
 	if a.Outcome == AnswerRefused && a.Reason == "" {
-		return Acknowledgement{}, ackShape.With("a refusal gives its Reason").At(outcome.Path(), outcome.Line)
+		return Acknowledgement{}, ackShape.With(Words{"a refusal must give its Reason", "khi từ chối phải ghi lý do trong Reason"}).At(outcome.Path(), outcome.Line)
 	}
 	return a, nil
 }
@@ -112,7 +117,7 @@ func ackSequence(root *signing.Element) error {
 			i++
 		}
 		if i == len(want) || el.Space != NamespaceAcknowledgement || el.Local != want[i] {
-			return ackShape.With("unexpected element "+el.Local).At(el.Path(), el.Line)
+			return ackShape.With(Words{"the element " + el.Local + " does not belong here", "phần tử " + el.Local + " không được đặt ở đây"}).At(el.Path(), el.Line)
 		}
 		i++
 	}
@@ -120,7 +125,7 @@ func ackSequence(root *signing.Element) error {
 		i++
 	}
 	if i < len(want) {
-		return ackShape.With("no element "+want[i]).At(root.Path(), root.Line)
+		return ackShape.With(Words{"the element " + want[i] + " is missing", "thiếu phần tử " + want[i]}).At(root.Path(), root.Line)
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (d Delivery) Expire(now time.Time) (Delivery, Event, error) {
 		return d, "", err
 	}
 	if now.Before(d.Deadline) {
-		return d, "", wrongState.With(d.ID, d.State, "past its deadline")
+		return d, "", wrongState.With(d.ID, d.State, Words{"past its deadline", "quá thời hạn"})
 	}
 	event := AcceptanceRejectionExpiry
 	reason := Expired
@@ -228,7 +228,7 @@ func (d Delivery) Withdraw(now time.Time) (Delivery, Event, error) {
 		return d, "", err
 	}
 	if !d.FetchedAt.IsZero() {
-		return d, "", wrongState.With(d.ID, "fetched", "not yet fetched")
+		return d, "", wrongState.With(d.ID, Words{"fetched", "đã được cơ quan nhận tải về"}, Words{"not yet fetched", "chưa được tải về"})
 	}
 	event := d.failure()
 	d.State, d.Reason, d.SettledAt = Withdrawn, WithdrawnBySender, now
@@ -273,9 +273,14 @@ func (d Delivery) in(states ...State) error {
 	if d.State.Final() {
 		return finalState.With(d.ID, d.State)
 	}
+	return wrongState.With(d.ID, d.State, listed(states))
+}
+
+// listed are the states as they are written in a request.
+func listed(states []State) string {
 	words := make([]string, len(states))
 	for i, s := range states {
 		words[i] = string(s)
 	}
-	return wrongState.With(d.ID, d.State, strings.Join(words, ", "))
+	return strings.Join(words, ", ")
 }

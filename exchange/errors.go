@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"tram/signing"
 )
@@ -12,8 +13,7 @@ import (
 // metric's label and what the command line prints.
 type Code string
 
-// The codes, DESIGN of the hub's answers. HTTP statuses are mapped in one table
-// of adapters/httpapi.
+// The codes. HTTP statuses are mapped in one table of adapters/httpapi.
 const (
 	Malformed              Code = "malformed"
 	InvalidSignature       Code = "invalid-signature"
@@ -50,7 +50,8 @@ type Rule struct {
 	En, Vi string
 }
 
-// With returns the refusal by this rule; args fill its words.
+// With returns the refusal by this rule; args fill its words. An argument that
+// is not mere data is Words.
 func (r Rule) With(args ...any) *Error { return &Error{Rule: r, Args: args} }
 
 // Error is a refusal that may be shown to whoever caused it. An error that is
@@ -79,14 +80,17 @@ func (e *Error) Code() Code { return e.Rule.Code }
 // Text is what is wrong and what to do next, in "vi" or, for any other
 // language, English.
 func (e *Error) Text(lang string) string {
-	format := e.Rule.En
-	if lang == "vi" {
-		format = e.Rule.Vi
-	}
+	format := Words{e.Rule.En, e.Rule.Vi}.In(lang)
 	if len(e.Args) == 0 {
 		return format
 	}
-	return fmt.Sprintf(format, e.Args...)
+	args := slices.Clone(e.Args)
+	for i, arg := range args {
+		if words, ok := arg.(Words); ok {
+			args[i] = words.In(lang)
+		}
+	}
+	return fmt.Sprintf(format, args...)
 }
 
 func (e *Error) Error() string {

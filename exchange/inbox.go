@@ -36,14 +36,15 @@ func (x *Exchange) Inbox(ctx context.Context, by Caller, agency, cursor string, 
 		agency = by.System.Agencies[0]
 	}
 	if agency == "" {
-		return InboxPage{}, InvalidError("say whose inbox: agency=H12.07")
+		return InboxPage{}, InvalidError("this system speaks for several agencies; say whose inbox, for example agency=H12.07",
+			"hệ thống này đại diện cho nhiều cơ quan; hãy ghi rõ hộp thư đến của cơ quan nào, ví dụ agency=H12.07")
 	}
 	a, err := x.c.Ledger.Agency(ctx, agency)
 	if err != nil {
 		return InboxPage{}, err
 	}
 	if !by.Speaks(a.Code) {
-		return InboxPage{}, notPermitted.With(by, "read the inbox of "+a.Code)
+		return InboxPage{}, notPermitted.With(by, ofAgency("read the inbox", "xem hộp thư đến", a.Code))
 	}
 	patience := time.NewTimer(wait)
 	defer patience.Stop()

@@ -45,10 +45,10 @@ func (x *Exchange) Cancel(ctx context.Context, by Caller, id DeliveryID, reason 
 func (x *Exchange) operate(ctx context.Context, by Caller, verb string, id DeliveryID, reason string,
 	change func(Delivery) (Delivery, Event, error)) (Delivery, error) {
 	if !by.Operates() {
-		return Delivery{}, notPermitted.With(by, verb+" deliveries")
+		return Delivery{}, notPermitted.With(by, deeds[verb])
 	}
 	if strings.TrimSpace(reason) == "" {
-		return Delivery{}, InvalidError("say why: the reason stays on record")
+		return Delivery{}, InvalidError("give a reason: it stays on record", "hãy ghi lý do (reason); lý do được lưu vào hồ sơ")
 	}
 	d, err := x.c.Ledger.Delivery(ctx, id)
 	if err != nil {
@@ -108,10 +108,11 @@ func (x *Exchange) action(by Caller, verb, object, reason string, entry any) (Ac
 // the vault by then.
 func (x *Exchange) Backup(ctx context.Context, by Caller, dir string) error {
 	if !by.Administers() {
-		return notPermitted.With(by, "make backups")
+		return notPermitted.With(by, deeds["backup"])
 	}
 	if !filepath.IsAbs(dir) || len(dir) > maxPath {
-		return InvalidError("the directory's path must be absolute, and of at most 4096 bytes")
+		return InvalidError("the directory is %q; give an absolute path of at most 4096 bytes, such as /srv/backup",
+			"thư mục sao lưu là %q; hãy ghi đường dẫn tuyệt đối dài tối đa 4096 byte, ví dụ /srv/backup", shortened(dir))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

@@ -116,7 +116,8 @@ var codeShape = regexp.MustCompile(`^[0-9A-Z]+(\.[0-9A-Z]+)*$`)
 
 func checkCode(code string) error {
 	if len(code) > 35 || !codeShape.MatchString(code) {
-		return InvalidError("an agency's code has at most 35 characters, groups of 0-9 and A-Z parted by dots, such as H12.07; this is " + code)
+		return InvalidError("%q is not an agency code; give at most 35 characters, groups of 0-9 and A-Z with dots between them, such as H12.07",
+			"%q không phải mã định danh cơ quan; hãy ghi mã dài tối đa 35 ký tự, gồm các nhóm 0-9 và A-Z cách nhau bằng dấu chấm, ví dụ H12.07", shortened(code))
 	}
 	return nil
 }
@@ -135,7 +136,7 @@ func (x *Exchange) PutAgency(ctx context.Context, by Caller, a Agency) (Agency, 
 // checkAgency holds an entry to its rules and completes what follows from it.
 func checkAgency(a *Agency) error {
 	if a.Name == "" {
-		return InvalidError("an agency has a name")
+		return InvalidError("the agency has no name; give one", "cơ quan chưa có tên; hãy ghi tên cơ quan (name)")
 	}
 	if err := checkCode(a.Code); err != nil {
 		return err
@@ -146,13 +147,14 @@ func checkAgency(a *Agency) error {
 		}
 	}
 	if !slices.Contains([]SignaturePolicy{"", Required, IfPresent}, a.Policy) {
-		return InvalidError("policy is required or if-present")
+		return InvalidError("policy is %q; give required or if-present", "policy là %q; hãy ghi required hoặc if-present", shortened(string(a.Policy)))
 	}
 	if !slices.Contains([]DeliveryMode{"", Pull, Push}, a.Mode) {
-		return InvalidError("mode is pull or push")
+		return InvalidError("mode is %q; give pull or push", "mode là %q; hãy ghi pull hoặc push", shortened(string(a.Mode)))
 	}
 	if u, err := url.Parse(a.Webhook); a.Mode == Push && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
-		return InvalidError("mode push needs the URL of a webhook")
+		return InvalidError("mode is push, which needs an http or https URL to announce to; give one in webhook, or set mode to pull",
+			"mode là push thì phải có URL http hoặc https để gửi thông báo; hãy ghi URL vào webhook, hoặc đặt mode là pull")
 	}
 	for i := range a.Certificates {
 		if err := completeCertificate(&a.Certificates[i]); err != nil {
@@ -165,16 +167,23 @@ func checkAgency(a *Agency) error {
 func completeCertificate(c *Certificate) error {
 	parsed, err := x509.ParseCertificate(c.DER)
 	if err != nil {
-		return InvalidError("a certificate cannot be read: " + err.Error())
+		return unreadable(err)
 	}
 	c.SHA256, c.Subject = DigestOf(c.DER), parsed.Subject.String()
 	return nil
 }
 
+func unreadable(err error) error {
+	refused := InvalidError("a certificate cannot be read (%q); give it whole, as its issuer delivered it",
+		"không đọc được chứng thư số (%q); hãy gửi nguyên vẹn chứng thư số như tổ chức chứng thực đã cấp", shortened(err.Error()))
+	refused.Err = err
+	return refused
+}
+
 // Systems lists the systems that connect.
 func (x *Exchange) Systems(ctx context.Context, by Caller) ([]System, error) {
 	if !by.Watches() {
-		return nil, notPermitted.With(by, "list systems")
+		return nil, notPermitted.With(by, Words{"list systems", "xem danh sách hệ thống"})
 	}
 	return x.c.Ledger.Systems(ctx)
 }
@@ -182,7 +191,7 @@ func (x *Exchange) Systems(ctx context.Context, by Caller) ([]System, error) {
 // System is one of them.
 func (x *Exchange) System(ctx context.Context, by Caller, id string) (System, error) {
 	if !by.Watches() {
-		return System{}, notPermitted.With(by, "see systems")
+		return System{}, notPermitted.With(by, Words{"see systems", "xem thông tin hệ thống"})
 	}
 	return x.c.Ledger.System(ctx, id)
 }
@@ -195,7 +204,8 @@ func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, 
 	}
 	for _, code := range s.Agencies {
 		if a, err := x.c.Ledger.Agency(ctx, code); err != nil || a.Code != code {
-			return System{}, InvalidError("a system speaks for registered agencies, by their canonical codes; there is none " + code)
+			return System{}, InvalidError("no agency has the code %q as its current one; register the agency first, or give its current code",
+				"không có cơ quan nào đang dùng mã %q; hãy đăng ký cơ quan trước, hoặc ghi mã hiện hành của cơ quan", shortened(code))
 		}
 	}
 	before, err := x.c.Ledger.System(ctx, s.ID)
@@ -211,7 +221,7 @@ func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, 
 // IssueSystemSecret makes a new secret for a system. It is shown this once.
 func (x *Exchange) IssueSystemSecret(ctx context.Context, by Caller, id string) (string, error) {
 	if !by.Administers() {
-		return "", notPermitted.With(by, "issue secrets")
+		return "", notPermitted.With(by, deeds["issue-system-secret"])
 	}
 	s, err := x.c.Ledger.System(ctx, id)
 	if err != nil {
@@ -230,7 +240,7 @@ func (x *Exchange) IssueSystemSecret(ctx context.Context, by Caller, id string) 
 // Users lists the people who operate, administer or audit the hub.
 func (x *Exchange) Users(ctx context.Context, by Caller) ([]User, error) {
 	if !by.Administers() {
-		return nil, notPermitted.With(by, "list users")
+		return nil, notPermitted.With(by, Words{"list users", "xem danh sách người dùng"})
 	}
 	return x.c.Ledger.Users(ctx)
 }
@@ -242,7 +252,7 @@ func (x *Exchange) PutUser(ctx context.Context, by Caller, u User) (User, error)
 		return User{}, err
 	}
 	if !slices.Contains([]Role{Operator, Auditor, Administrator}, u.Role) {
-		return User{}, InvalidError("role is operator, auditor or administrator")
+		return User{}, InvalidError("role is %q; give operator, auditor or administrator", "role là %q; hãy ghi operator, auditor hoặc administrator", shortened(string(u.Role)))
 	}
 	before, err := x.c.Ledger.User(ctx, u.ID)
 	if err != nil && CodeOf(err) != NotFound {
@@ -257,7 +267,7 @@ func (x *Exchange) PutUser(ctx context.Context, by Caller, u User) (User, error)
 // IssueUserSecret makes a new secret for a person. It is shown this once.
 func (x *Exchange) IssueUserSecret(ctx context.Context, by Caller, id string) (string, error) {
 	if !by.Administers() {
-		return "", notPermitted.With(by, "issue secrets")
+		return "", notPermitted.With(by, deeds["issue-user-secret"])
 	}
 	u, err := x.c.Ledger.User(ctx, id)
 	if err != nil {
@@ -277,7 +287,8 @@ var identifierShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 func checkIdentifier(id string) error {
 	if !identifierShape.MatchString(id) {
-		return InvalidError("an identifier has 1 to 64 letters, digits, dots, dashes and underscores; this is " + id)
+		return InvalidError("%q cannot be an identifier; give 1 to 64 letters A-Z a-z, digits, dots, dashes or underscores, beginning with a letter or a digit",
+			"%q không dùng làm định danh được; hãy dùng 1 đến 64 chữ cái không dấu, chữ số, dấu chấm, gạch ngang hoặc gạch dưới, bắt đầu bằng chữ cái hoặc chữ số", shortened(id))
 	}
 	return nil
 }
@@ -286,7 +297,7 @@ func checkIdentifier(id string) error {
 // the one that changes, as it becomes.
 func (x *Exchange) register(ctx context.Context, by Caller, verb, object string, entry any, fill func(*Change)) error {
 	if !by.Administers() {
-		return notPermitted.With(by, verb)
+		return notPermitted.With(by, deeds[verb])
 	}
 	action, err := x.action(by, verb, object, "", entry)
 	if err != nil {

@@ -5,103 +5,100 @@ package exchange
 var (
 	unknownSender = Rule{"unknown-sender", UnknownAgency,
 		"no agency has the sender's code %q; ask the operators of the hub to register it",
-		"mã cơ quan gửi %q chưa có trong danh bạ; hãy đề nghị bên vận hành trục đăng ký mã này"}
+		"mã cơ quan gửi %q chưa có trong danh bạ; hãy đề nghị đơn vị vận hành trục liên thông đăng ký mã này"}
 	unknownRecipient = Rule{"unknown-recipient", UnknownAgency,
 		"no agency has the recipient's code %q; look the code up in the directory",
 		"mã cơ quan nhận %q không có trong danh bạ; hãy tra lại mã trong danh bạ cơ quan"}
 	closedCode = Rule{"closed-code", UnknownAgency,
 		"the code %q was closed on %s; use %q",
-		"mã cơ quan %q đã đóng từ ngày %s; hãy dùng mã %q"}
+		"mã cơ quan %q đã hết hiệu lực từ ngày %s; hãy dùng mã %q"}
 	closedAgency = Rule{"closed-agency", UnknownAgency,
 		"the agency %q was closed on %s; look up its successor in the directory",
-		"cơ quan %q đã ngừng hoạt động từ ngày %s; hãy tra cơ quan kế thừa trong danh bạ"}
+		"cơ quan %q đã ngừng hoạt động từ ngày %s; hãy tra trong danh bạ cơ quan tiếp nhận nhiệm vụ thay thế"}
 	codeNotYetValid = Rule{"code-not-yet-valid", UnknownAgency,
 		"the code %q is valid from %s; use %q until then",
-		"mã cơ quan %q có hiệu lực từ ngày %s; từ nay đến đó hãy dùng mã %q"}
+		"mã cơ quan %q chỉ có hiệu lực từ ngày %s; trước ngày đó hãy dùng mã %q"}
 	noRecipient = Rule{"no-recipient", Malformed,
-		"the package names no recipient that it can be delivered to",
-		"gói tin không có cơ quan nhận nào để chuyển"}
+		"the package names no recipient that it can be delivered to; name at least one registered agency in To",
+		"gói tin không có cơ quan nhận nào để chuyển tới; hãy ghi ít nhất một cơ quan có trong danh bạ vào phần tử To"}
 	systemNotForAgency = Rule{"system-not-for-agency", NotPermitted,
 		"system %q does not speak for agency %q; submit through a system registered for that agency",
-		"hệ thống %q không được đại diện cho cơ quan %q; hãy gửi qua hệ thống đã đăng ký cho cơ quan đó"}
+		"hệ thống %q không được gửi thay cơ quan %q; hãy gửi từ hệ thống đã đăng ký cho cơ quan đó"}
 	signatureRequired = Rule{"signature-required", InvalidSignature,
 		"agency %q must sign its packages and this one has no signature; sign it and submit again",
-		"cơ quan %q bắt buộc ký số gói tin nhưng gói này không có chữ ký; hãy ký số rồi gửi lại"}
+		"cơ quan %q phải ký số gói tin nhưng gói tin này chưa có chữ ký số; hãy ký số rồi gửi lại"}
 	signerNotSender = Rule{"signer-not-sender", NotPermitted,
 		"signed with a certificate of agency %q, sent as %q; sign with the sender's own certificate",
-		"gói tin ký bằng chứng thư của cơ quan %q nhưng gửi với tư cách %q; hãy ký bằng chứng thư của chính cơ quan gửi"}
+		"gói tin được ký bằng chứng thư số của cơ quan %q nhưng cơ quan gửi lại là %q; hãy ký bằng chứng thư số của chính cơ quan gửi"}
 	certificateNotRegistered = Rule{"certificate-not-registered", Untrusted,
 		"the signing certificate (SHA-256 %s) is not registered for agency %q; ask the operators of the hub to register it",
-		"chứng thư ký (SHA-256 %s) chưa được đăng ký cho cơ quan %q; hãy đề nghị bên vận hành trục đăng ký chứng thư này"}
+		"chứng thư số dùng để ký (SHA-256 %s) chưa được đăng ký cho cơ quan %q; hãy đề nghị đơn vị vận hành trục liên thông đăng ký chứng thư số này"}
 	duplicateDocument = Rule{"duplicate-document", Duplicate,
 		"%q already submitted document %q with other content, as package %s; give the new document its own identifier, or send an update or a replacement",
-		"cơ quan %q đã gửi văn bản có mã định danh %q với nội dung khác, là gói %s; hãy cấp mã định danh mới, hoặc gửi gói cập nhật hay thay thế"}
+		"cơ quan %q đã gửi văn bản mang mã định danh %q với nội dung khác trong gói tin %s; hãy cấp mã định danh mới cho văn bản này, hoặc gửi gói tin cập nhật hay thay thế"}
 	unknownTarget = Rule{"unknown-target", NotFound,
 		"agency %q has submitted no document %q to recall, update or replace; check the identifier in Bussiness/DocumentId",
-		"cơ quan %q chưa gửi văn bản nào có mã %q để thu hồi, cập nhật hay thay thế; hãy kiểm tra lại Bussiness/DocumentId"}
+		"cơ quan %q chưa gửi văn bản nào mang mã định danh %q để thu hồi, cập nhật hay thay thế; hãy kiểm tra lại Bussiness/DocumentId"}
 	notFound = Rule{"not-found", NotFound,
 		"there is no %s %q, or it is not yours to see; check the identifier",
-		"không có %s %q, hoặc bạn không có quyền xem; hãy kiểm tra lại mã"}
+		"không có %s %q, hoặc bạn không có quyền xem; hãy kiểm tra lại định danh đã gửi"}
 	notPermitted = Rule{"not-permitted", NotPermitted,
-		"%s may not %s; ask the administrator of the hub for the role",
-		"%s không có quyền %s; hãy liên hệ quản trị trục để được cấp vai trò"}
+		"%s may not %s; ask the administrators of the hub for the permission",
+		"%s không có quyền %s; hãy liên hệ quản trị viên trục liên thông để được cấp quyền"}
 	finalState = Rule{"final-state", Conflict,
-		"delivery %s is %s, which is final; its receipt tells how it ended",
-		"lượt chuyển %s đã ở trạng thái cuối %s; xem biên nhận để biết kết quả"}
+		"delivery %s is %s, which is final; see its receipt for how it ended",
+		"lượt chuyển %s đã kết thúc ở trạng thái %s; hãy xem biên nhận để biết kết quả"}
 	wrongState = Rule{"wrong-state", Conflict,
-		"delivery %s is %s; this can be done only when it is %s",
-		"lượt chuyển %s đang ở trạng thái %s; chỉ thực hiện được khi ở trạng thái %s"}
+		"delivery %s is %s and this can be done only when it is %s; look at the delivery first",
+		"lượt chuyển %s đang ở trạng thái %s, thao tác này chỉ thực hiện được ở trạng thái %s; hãy xem lại lượt chuyển trước khi thao tác"}
 	heldDelivery = Rule{"held", Conflict,
 		"delivery %s is held by the operators of the hub; wait until they release it",
-		"lượt chuyển %s đang bị bên vận hành trục tạm giữ; hãy chờ đến khi được giải phóng"}
+		"lượt chuyển %s đang được đơn vị vận hành trục liên thông tạm giữ; hãy chờ đến khi lượt chuyển được cho đi tiếp"}
 	changedMeanwhile = Rule{"changed-meanwhile", Conflict,
-		"%s was changed by another request at the same moment; read it again and repeat",
-		"%s vừa được thay đổi bởi một yêu cầu khác; hãy đọc lại rồi thực hiện lại"}
+		"%s %s was changed by another request at the same moment; read it again and repeat",
+		"%s %s vừa bị thay đổi bởi một yêu cầu khác cùng lúc; hãy đọc lại rồi thực hiện lại"}
 	otherAnswer = Rule{"other-answer", Conflict,
-		"delivery %s was already answered with %q; an answer cannot be changed",
-		"lượt chuyển %s đã được trả lời là %q; không thể thay đổi câu trả lời"}
+		"delivery %s was already answered with %q, which cannot be changed; tell the sender if that answer was wrong",
+		"lượt chuyển %s đã được trả lời %q và không thể trả lời lại; nếu đã trả lời nhầm, hãy báo cho cơ quan gửi"}
 	ackShape = Rule{"acknowledgement-shape", InvalidAcknowledgement,
-		"not an acknowledgement as schemas/acknowledgement.xsd describes it: %s",
-		"không phải xác nhận theo lược đồ schemas/acknowledgement.xsd: %s"}
+		"this is not an acknowledgement as acknowledgement.xsd describes it (%s); correct it and sign it again",
+		"xác nhận không đúng lược đồ acknowledgement.xsd (%s); hãy sửa, ký số lại rồi gửi lại"}
 	ackMismatch = Rule{"acknowledgement-mismatch", InvalidAcknowledgement,
 		"the acknowledgement is about %s %q, the delivery about %q; acknowledge what was delivered",
-		"xác nhận nói về %s %q nhưng lượt chuyển là %q; hãy xác nhận đúng gói đã nhận"}
+		"xác nhận ghi %s %q nhưng lượt chuyển này là %q; hãy xác nhận đúng gói tin đã nhận"}
 	ackUnsigned = Rule{"acknowledgement-unsigned", InvalidAcknowledgement,
 		"agency %q must sign its acknowledgements and this one has no signature; sign it and send it again",
-		"cơ quan %q bắt buộc ký số xác nhận nhưng xác nhận này không có chữ ký; hãy ký số rồi gửi lại"}
+		"cơ quan %q phải ký số xác nhận nhưng xác nhận này chưa có chữ ký số; hãy ký số rồi gửi lại"}
 	badCredentials = Rule{"bad-credentials", Unauthenticated,
-		"the identifier or the secret is wrong; check both, or ask the administrator of the hub for a new secret",
-		"sai định danh hoặc mật khẩu; hãy kiểm tra lại, hoặc đề nghị quản trị trục cấp mật khẩu mới"}
+		"the identifier or the secret is wrong; check both, or ask the administrators of the hub for a new secret",
+		"định danh hoặc mật khẩu không đúng; hãy kiểm tra lại, hoặc đề nghị quản trị viên trục liên thông cấp mật khẩu mới"}
 	disabled = Rule{"disabled", NotPermitted,
-		"%q is disabled; ask the administrator of the hub",
-		"%q đã bị khóa; hãy liên hệ quản trị trục"}
-	invalidEntry = Rule{"invalid-entry", Malformed,
-		"the entry is not valid: %s",
-		"bản ghi không hợp lệ: %s"}
+		"%q is disabled; ask the administrators of the hub",
+		"%q đã bị khóa; hãy liên hệ quản trị viên trục liên thông"}
 	codeTaken = Rule{"code-taken", Conflict,
-		"the code %q already belongs to agency %q",
-		"mã %q đã thuộc về cơ quan %q"}
+		"the code %q already belongs to agency %q; give another code, or take it from that agency first",
+		"mã %q đã được cấp cho cơ quan %q; hãy dùng mã khác, hoặc gỡ mã này khỏi cơ quan đó trước"}
 	certificateTaken = Rule{"certificate-taken", Conflict,
-		"the certificate (SHA-256 %s) is already registered for %q",
-		"chứng thư (SHA-256 %s) đã được đăng ký cho %q"}
+		"the certificate (SHA-256 %s) is already registered for %q; register another, or take it from there first",
+		"chứng thư số (SHA-256 %s) đã được đăng ký cho %q; hãy đăng ký chứng thư số khác, hoặc gỡ chứng thư số này khỏi nơi đó trước"}
 	truncatedBody = Rule{"truncated-body", Malformed,
-		"the request's body ended before its announced length; send it again whole",
-		"nội dung gửi lên bị cắt ngang trước khi đủ độ dài đã khai báo; hãy gửi lại đầy đủ"}
+		"the request's body broke off before its end; send it again whole",
+		"nội dung gửi lên bị ngắt giữa chừng; hãy gửi lại đầy đủ"}
 	bodyTooLarge = Rule{"body-too-large", TooLarge,
 		"the body is longer than the %d bytes this hub takes; send smaller attachments",
-		"nội dung dài hơn giới hạn %d byte của trục; hãy gửi tệp đính kèm nhỏ hơn"}
+		"nội dung vượt quá giới hạn %d byte của trục liên thông; hãy giảm dung lượng tệp đính kèm"}
 	busy = Rule{"busy", Busy,
-		"the hub has too much to do at the moment; try again in %d seconds",
-		"trục đang quá tải; hãy thử lại sau %d giây"}
+		"the hub is too busy to take this now; try again in %d seconds",
+		"trục liên thông đang quá tải; hãy thử lại sau %d giây"}
 )
 
-// NotFoundError says that what ("package", "delivery", "receipt", …) has no id.
-// Ledgers return it for what they do not hold.
-func NotFoundError(what, id string) *Error { return notFound.With(what, id) }
+// NotFoundError says that there is no such thing with the id; what is one of the
+// nouns. Ledgers return it for what they do not hold.
+func NotFoundError(what, id string) *Error { return notFound.With(noun(what), id) }
 
-// ConflictError says that what was changed since it was read. Ledgers return it
-// when the version of an entry is not the one that was read.
-func ConflictError(what string) *Error { return changedMeanwhile.With(what) }
+// ConflictError says that the thing with the id was changed since it was read.
+// Ledgers return it when the version of an entry is not the one that was read.
+func ConflictError(what, id string) *Error { return changedMeanwhile.With(noun(what), id) }
 
 // DuplicateError says that the sender has used the document's identifier for
 // other content. Ledgers return it from Accept.
@@ -130,8 +127,12 @@ func TooLargeError(limit int64) *Error { return bodyTooLarge.With(limit) }
 // BusyError asks the caller to come back after some seconds.
 func BusyError(seconds int) *Error { return busy.With(seconds) }
 
-// InvalidError says what is wrong with an entry of the registry or a request.
-func InvalidError(detail string) *Error { return invalidEntry.With(detail) }
+// InvalidError says what is wrong with an entry of the registry or a request and
+// what to do next. Like a rule's words, en and vi are formats for the same
+// arguments.
+func InvalidError(en, vi string, args ...any) *Error {
+	return &Error{Rule: Rule{"invalid-entry", Malformed, en, vi}, Args: args}
+}
 
 // UnauthenticatedError says that the caller did not prove who it is.
 func UnauthenticatedError() *Error { return badCredentials.With() }

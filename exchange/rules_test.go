@@ -135,7 +135,7 @@ func TestErrors(t *testing.T) {
 	if got := plain.Error(); got != `not-found (not-found): there is no package "x", or it is not yours to see; check the identifier [/edXML/To[2], line 7]` {
 		t.Errorf("says %q", got)
 	}
-	if vi := plain.Text("vi"); !strings.HasPrefix(vi, `không có package "x"`) {
+	if vi := plain.Text("vi"); !strings.HasPrefix(vi, `không có gói tin "x"`) {
 		t.Errorf("in Vietnamese: %q", vi)
 	}
 	wrapped := fmt.Errorf("reading: %w", plain)

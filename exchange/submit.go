@@ -22,7 +22,7 @@ type Submission struct {
 // is an *Error whose Receipt names the SubmissionRejection that attests to it.
 func (x *Exchange) Submit(ctx context.Context, from Caller, body io.Reader) (Submission, error) {
 	if from.System == nil {
-		return Submission{}, notPermitted.With(from, "submit packages")
+		return Submission{}, notPermitted.With(from, Words{"submit packages", "gửi gói tin"})
 	}
 	var pkg Package
 	done, err := x.submit(ctx, from, body, &pkg)

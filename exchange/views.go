@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -42,10 +43,11 @@ func (x *Exchange) Packages(ctx context.Context, by Caller, q PackageQuery) ([]P
 		q.Sender = by.System.Agencies[0]
 	}
 	if !by.Watches() && !by.Speaks(q.Sender) {
-		return nil, "", notPermitted.With(by, "list packages of "+orAll(q.Sender))
+		return nil, "", notPermitted.With(by, ofAgency("list packages", "xem danh sách gói tin", q.Sender))
 	}
 	if q.DocumentID != "" && q.Sender == "" {
-		return nil, "", InvalidError("a document's identifier is its sender's own: give the sender too")
+		return nil, "", InvalidError("two agencies may use the same document identifier; give the sender too",
+			"mã định danh văn bản chỉ có nghĩa đối với từng cơ quan gửi; hãy ghi thêm cơ quan gửi (sender)")
 	}
 	q.Limit = limited(q.Limit)
 	return x.c.Ledger.Packages(ctx, q)
@@ -77,10 +79,10 @@ func (x *Exchange) Deliveries(ctx context.Context, by Caller, q DeliveryQuery) (
 		return nil, "", err
 	}
 	if !by.Watches() && !by.Speaks(q.Sender) && !by.Speaks(q.Recipient) {
-		return nil, "", notPermitted.With(by, "list deliveries of "+orAll(q.Sender+q.Recipient))
+		return nil, "", notPermitted.With(by, ofAgency("list deliveries", "xem danh sách lượt chuyển", cmp.Or(q.Sender, q.Recipient)))
 	}
 	if q.State != "" && !slices.Contains(States, q.State) {
-		return nil, "", InvalidError("there is no state " + string(q.State))
+		return nil, "", InvalidError("there is no state %q; give one of: %s", "không có trạng thái %q; hãy dùng một trong: %s", q.State, listed(States))
 	}
 	q.Limit = limited(q.Limit)
 	list, cursor, err := x.c.Ledger.Deliveries(ctx, q)
@@ -106,11 +108,12 @@ func (x *Exchange) makeCanonical(ctx context.Context, codes ...*string) error {
 	return nil
 }
 
-func orAll(code string) string {
+// ofAgency is what a caller may not do with one agency's, or all agencies'.
+func ofAgency(en, vi, code string) Words {
 	if code == "" {
-		return "all agencies"
+		return Words{en + " of all agencies", vi + " của tất cả cơ quan"}
 	}
-	return code
+	return Words{en + " of agency " + code, vi + " của cơ quan " + code}
 }
 
 // PackageContent gives the sender its package back, byte for byte.

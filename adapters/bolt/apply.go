@@ -19,7 +19,7 @@ func (b *batch) check(c *change) (again bool, err error) {
 	}
 	for _, r := range c.receipts {
 		if get(b.tx, receipts, []byte(r.ID)) != nil {
-			return false, exchange.ConflictError("receipt " + string(r.ID))
+			return false, exchange.ConflictError("receipt", string(r.ID))
 		}
 	}
 	for i := range c.versions {
@@ -43,7 +43,7 @@ func (b *batch) checkPackage(c *change) (again bool, err error) {
 		}
 	}
 	if get(b.tx, packages, []byte(c.pkg.ID)) != nil {
-		return false, exchange.ConflictError("package " + string(c.pkg.ID))
+		return false, exchange.ConflictError("package", string(c.pkg.ID))
 	}
 	return false, nil
 }
@@ -52,12 +52,12 @@ func (b *batch) checkVersion(v *versioned) error {
 	if value := get(b.tx, v.bucket, v.key); value != nil {
 		before, err := factsOf(v.bucket, value)
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", v.name, err)
+			return fmt.Errorf("reading %s %s: %w", v.what, v.id, err)
 		}
 		v.before = before
 	}
 	if v.version != v.before.version {
-		return exchange.ConflictError(v.name)
+		return exchange.ConflictError(v.what, v.id)
 	}
 	return nil
 }

@@ -33,8 +33,9 @@ type change struct {
 // versioned is an entry with a version, and what the indexes say of it.
 type versioned struct {
 	entry
-	name    string // "delivery 018f….1", for the one who is told of a conflict
-	version int64  // the ledger's must be this one
+	what    string // "delivery": with id, for the one who is told of a conflict
+	id      string
+	version int64 // the ledger's must be this one
 	now     facts
 	before  facts // as the ledger has it; known once checked
 }
@@ -128,7 +129,7 @@ func (c *change) delivery(d exchange.Delivery) error {
 	if err := checkDelivery(d); err != nil {
 		return err
 	}
-	v := versioned{name: "delivery " + string(d.ID), version: d.Version}
+	v := versioned{what: "delivery", id: string(d.ID), version: d.Version}
 	d.Version++
 	v.entry = entry{deliveries, deliveryKey(d.Package, d.Index), nil}
 	v.now = facts{d.Version, d.State, deliveryIndex(d)}
@@ -139,7 +140,7 @@ func (c *change) agency(a exchange.Agency) error {
 	if err := checkAgency(a); err != nil {
 		return err
 	}
-	v := versioned{name: "agency " + a.Code, version: a.Version}
+	v := versioned{what: "agency", id: a.Code, version: a.Version}
 	a.Version++
 	v.entry = entry{agencies, []byte(a.Code), nil}
 	v.now = facts{version: a.Version, index: agencyIndex(a)}
@@ -150,7 +151,7 @@ func (c *change) system(s exchange.System) error {
 	if err := checkName("system", s.ID); err != nil {
 		return err
 	}
-	v := versioned{name: "system " + s.ID, version: s.Version}
+	v := versioned{what: "system", id: s.ID, version: s.Version}
 	s.Version++
 	v.entry = entry{systems, []byte(s.ID), nil}
 	v.now = facts{version: s.Version, index: systemIndex(s)}
@@ -161,7 +162,7 @@ func (c *change) user(u exchange.User) error {
 	if err := checkName("user", u.ID); err != nil {
 		return err
 	}
-	v := versioned{name: "user " + u.ID, version: u.Version}
+	v := versioned{what: "user", id: u.ID, version: u.Version}
 	u.Version++
 	v.entry = entry{users, []byte(u.ID), nil}
 	v.now = facts{version: u.Version}
@@ -169,12 +170,12 @@ func (c *change) user(u exchange.User) error {
 }
 
 func (c *change) keep(v versioned, value any) error {
-	if err := c.once(v.entry, v.name); err != nil {
+	if err := c.once(v.entry, v.what, v.id); err != nil {
 		return err
 	}
 	text, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", v.name, err)
+		return fmt.Errorf("writing %s %s: %w", v.what, v.id, err)
 	}
 	v.value = text
 	c.versions = append(c.versions, v)
@@ -183,10 +184,10 @@ func (c *change) keep(v versioned, value any) error {
 
 // once refuses a change that has an entry twice: at least one of the two cannot
 // rest on what the ledger holds.
-func (c *change) once(e entry, name string) error {
+func (c *change) once(e entry, what, id string) error {
 	key := e.bucket + "\x00" + string(e.key)
 	if c.known[key] {
-		return exchange.ConflictError(name)
+		return exchange.ConflictError(what, id)
 	}
 	c.known[key] = true
 	return nil
@@ -196,7 +197,7 @@ func (c *change) keepReceipt(r exchange.Receipt) error {
 	if err := checkReceipt(r); err != nil {
 		return err
 	}
-	if err := c.once(entry{bucket: receipts, key: []byte(r.ID)}, "receipt "+string(r.ID)); err != nil {
+	if err := c.once(entry{bucket: receipts, key: []byte(r.ID)}, "receipt", string(r.ID)); err != nil {
 		return err
 	}
 	r.Raw = bytes.Clone(r.Raw)

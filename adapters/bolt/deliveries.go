@@ -65,7 +65,8 @@ func (l *Ledger) Deliveries(ctx context.Context, q exchange.DeliveryQuery) (list
 }
 
 func badCursor(cursor string) error {
-	return exchange.InvalidError(fmt.Sprintf("%q is no cursor of this list; begin again without a cursor", cursor))
+	return exchange.InvalidError("%q is not a cursor of this list; begin again without a cursor",
+		"cursor %q không phải của danh sách này; hãy đọc lại từ đầu, không gửi cursor", cursor)
 }
 
 func deliveryStreams(tx *bbolt.Tx, q exchange.DeliveryQuery) streams {

@@ -60,11 +60,11 @@ const longestPart = 4096
 func checkPart(what, s string) error {
 	switch {
 	case len(s) > longestPart:
-		return exchange.InvalidError(what + " is longer than 4096 bytes")
+		return exchange.InvalidError("%s is longer than %d bytes; shorten it", "%s dài hơn %d byte; hãy rút ngắn lại", what, longestPart)
 	case strings.IndexByte(s, 0) >= 0:
-		return exchange.InvalidError(what + " holds a zero byte")
+		return exchange.InvalidError("%s holds a zero byte; remove it", "%s chứa byte 0; hãy bỏ byte đó", what)
 	case !utf8.ValidString(s):
-		return exchange.InvalidError(what + " is not UTF-8")
+		return exchange.InvalidError("%s is not UTF-8; write it in UTF-8", "%s không dùng bảng mã UTF-8; hãy ghi lại bằng UTF-8", what)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func checkPart(what, s string) error {
 // checkName is checkPart for what must not be empty.
 func checkName(what, s string) error {
 	if s == "" {
-		return exchange.InvalidError(what + " is empty")
+		return exchange.InvalidError("%s is empty; fill it in", "%s đang để trống; hãy ghi giá trị", what)
 	}
 	return checkPart(what, s)
 }

@@ -76,7 +76,8 @@ func (l *Ledger) HoldsContent(ctx context.Context, d exchange.Digest) (held bool
 // Packages implements exchange.Ledger.
 func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []exchange.Package, cursor string, err error) {
 	if q.DocumentID != "" && q.Sender == "" {
-		return nil, "", exchange.InvalidError("documents are found by their sender and identifier, and the sender is missing")
+		return nil, "", exchange.InvalidError("two agencies may use the same document identifier; give the sender too",
+			"mã định danh văn bản chỉ có nghĩa đối với từng cơ quan gửi; hãy ghi thêm cơ quan gửi (sender)")
 	}
 	limit, bound := limitOf(q.Limit), []byte(q.Cursor)
 	if q.Cursor == "" {
