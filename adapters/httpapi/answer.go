@@ -53,7 +53,7 @@ func decode(c *gin.Context, v any) error {
 	if err := d.Decode(v); err != nil {
 		return misread(body, d.InputOffset(), err)
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF { // More takes a bracket too many for an end
 		return longJSON.With().At("", lineOf(body, d.InputOffset()))
 	}
 	return nil

@@ -281,6 +281,31 @@ func TestTooManyBodies(t *testing.T) {
 	}
 }
 
+// TestSlowBodiesLeaveRoom: a system that begins more bodies than the hub takes in
+// at once, and ends none, does not keep others out.
+func TestSlowBodiesLeaveRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{Bodies: 4})
+	refused := 0
+	for range 4 {
+		_, r := w.raw("Content-Length: 1000\r\nExpect: 100-continue\r\n")
+		line, err := r.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(line, "503") {
+			refused++
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d of 4 bodies of one system are refused, want 2", refused)
+	}
+	a := w.xml("he-thong-20", "/v1/packages", []byte("<a/>"))
+	if got := a.problem(t).Rule; got != "not-edxml" {
+		t.Errorf("another system's is refused by %s, want to be read", got)
+	}
+}
+
 func TestReaderThatDoesNotReadIsLetGo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, httpapi.Limits{Write: 300 * time.Millisecond})

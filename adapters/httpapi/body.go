@@ -52,6 +52,11 @@ func (s *Server) withBody(c *gin.Context, kind bodyKind, serve func() error) err
 	if err := announced(c.Request, kind, limit); err != nil {
 		return err
 	}
+	by := recordOf(c).caller
+	if !s.shares.take(by) {
+		return tooManyBodies.With(2)
+	}
+	defer s.shares.giveBack(by)
 	select {
 	case s.bodies <- struct{}{}:
 		defer func() { <-s.bodies }()

@@ -62,3 +62,33 @@ func (l *limiter) forget(now time.Time) {
 	}
 	l.sweep = max(manyKeys, 2*len(l.buckets))
 }
+
+// shares keep one key from holding all of what all keys have together.
+type shares struct {
+	most int // of one key
+
+	mu   sync.Mutex
+	held map[string]int
+}
+
+func newShares(most int) *shares { return &shares{most: most, held: map[string]int{}} }
+
+// take takes one for the key, if its share is not used up. It is to be given
+// back.
+func (s *shares) take(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[key] >= s.most {
+		return false
+	}
+	s.held[key]++
+	return true
+}
+
+func (s *shares) giveBack(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[key]--; s.held[key] == 0 {
+		delete(s.held, key)
+	}
+}

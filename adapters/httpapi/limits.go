@@ -9,7 +9,9 @@ type Limits struct {
 	Package, Acknowledgement, JSON int64
 	// HeaderBytes is the longest request header: 1 MiB.
 	HeaderBytes int
-	// Bodies is how many requests with a body are worked on at once: 256.
+	// Bodies is how many requests with a body are worked on at once: 256. One
+	// caller may have half of them: a body may come slowly, and others' must not
+	// wait for it.
 	Bodies int
 	// Rate is how many requests a second each caller may make in the long run,
 	// Burst how many at once: 500 and 2000. A system may speak for a whole

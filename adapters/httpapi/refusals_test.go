@@ -227,6 +227,7 @@ func TestRequestsRefused(t *testing.T) {
 		{"JSON of another type", "PUT", "user:an", "/v1/users/x", "{\"name\":\n7}", 400, "malformed", "invalid-json", 2},
 		{"a member nobody reads", "PUT", "user:an", "/v1/users/x", `{"nam":"x"}`, 400, "malformed", "invalid-json", 1},
 		{"two values", "PUT", "user:an", "/v1/users/x", `{} {}`, 400, "malformed", "invalid-json", 1},
+		{"a bracket too many", "PUT", "user:an", "/v1/users/x", `{"name":"x","role":"auditor"}}`, 400, "malformed", "invalid-json", 1},
 		{"no value", "PUT", "user:an", "/v1/users/x", ``, 400, "malformed", "invalid-json", 1},
 		{"too much JSON", "PUT", "user:an", "/v1/users/x", `{"name":"` + strings.Repeat("x", 5000) + `"}`, 413, "too-large", "body-too-large", 0},
 	} {

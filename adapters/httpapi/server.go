@@ -42,6 +42,7 @@ type Server struct {
 	rates    *limiter      // of each caller
 	failures *limiter      // of logging in, by address
 	bodies   chan struct{} // one for each request with a body
+	shares   *shares       // of each caller in them
 
 	draining context.Context // ends when the server is to shut down
 	drain    context.CancelFunc
@@ -68,7 +69,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		x: c.Exchange, limits: limits, log: c.Log, now: c.Now, realm: realmOf(c.Exchange.Keys().Hub.Code),
 		registry: c.Metrics, rates: newLimiter(limits.Rate, limits.Burst), failures: newLimiter(1, limits.Failures),
-		bodies: make(chan struct{}, limits.Bodies),
+		bodies: make(chan struct{}, limits.Bodies), shares: newShares((limits.Bodies + 1) / 2),
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	var err error
