@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
