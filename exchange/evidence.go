@@ -82,11 +82,11 @@ type Basis struct {
 }
 
 const (
-	// BasisSignature: an XML signature by a certificate registered for the agency.
+	// BasisSignature is an XML signature by a certificate registered for the agency.
 	BasisSignature = "xml-signature"
-	// BasisSystem: the agency's policy lets its authenticated system speak for it.
+	// BasisSystem is the system's word: the agency's policy lets its authenticated system speak for it.
 	BasisSystem = "authenticated-system"
-	// BasisHub: the hub's own record, where nobody else acts (a deadline passed).
+	// BasisHub is the hub's own record, where nobody else acts (a deadline passed).
 	BasisHub = "hub-record"
 )
 

@@ -8,6 +8,7 @@ type PackageID string
 // Kind is what a package is for (edXML BussinessDocType, and status messages).
 type Kind string
 
+// The kinds.
 const (
 	KindNew     Kind = "new"
 	KindRecall  Kind = "recall"

@@ -8,6 +8,7 @@ type ReceiptID string
 // Event is what a receipt attests to, a name of ETSI EN 319 522-3 table 2.
 type Event string
 
+// The events that the hub attests to.
 const (
 	SubmissionAcceptance      Event = "SubmissionAcceptance"
 	SubmissionRejection       Event = "SubmissionRejection"
@@ -53,6 +54,7 @@ func (r Receipt) LogEntry() LogEntry {
 // Outcome is a recipient's answer to a delivery.
 type Outcome string
 
+// The answers.
 const (
 	AnswerAccepted Outcome = "accepted"
 	AnswerRefused  Outcome = "refused"

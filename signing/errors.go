@@ -8,6 +8,7 @@ import (
 // Kind groups rules by what a caller does about them.
 type Kind string
 
+// The kinds.
 const (
 	Malformed        Kind = "malformed"         // not the XML, or not the form, that is accepted
 	InvalidSignature Kind = "invalid-signature" // the signature does not hold or is not of an accepted kind

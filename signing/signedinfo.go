@@ -213,7 +213,8 @@ func (v *verification) algorithm(e *Element, rule Rule) (string, error) {
 	if err := v.shape(e, "Algorithm"); err != nil {
 		return "", err
 	}
-	for _, c := range e.Children {
+	if len(e.Children) > 0 {
+		c := e.Children[0]
 		if c.Local == "InclusiveNamespaces" {
 			return "", v.refuse(c, InclusivePrefixes, "")
 		}

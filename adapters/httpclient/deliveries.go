@@ -45,6 +45,7 @@ func (c *Client) Deliveries(ctx context.Context, q exchange.DeliveryQuery) (Deli
 // Acknowledge sends the recipient's answer, a signed acknowledgement, and
 // returns the hub's receipt of it, and whether the same answer was given before.
 func (c *Client) Acknowledge(ctx context.Context, id exchange.DeliveryID, acknowledgement []byte) (exchange.Receipt, bool, error) {
+	//nolint:bodyclose // readReceipt closes it
 	resp, err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "deliveries", string(id), "acknowledgement"},
 		body: bytesBody(acknowledgement), again: true, header: map[string]string{"Content-Type": mediaPackage}})
 	if err != nil {

@@ -27,6 +27,7 @@ func (c *Client) Submit(ctx context.Context, r io.Reader, size int64) (exchange.
 	if err != nil {
 		return exchange.Submission{}, err
 	}
+	//nolint:bodyclose // readReceipt closes it
 	resp, err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "packages"}, body: b, again: true,
 		header: map[string]string{"Content-Type": mediaPackage, "Expect": "100-continue"}})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // composition are the flags of compose.
 type composition struct {
-	out, from, fromName, staff, department        string
+	out, from, staff, department                  string
 	to, attach, replaces, add, remove             []string
 	id, number, notation, place, date, due        string
 	typeName, subject, content, reason, target    string

@@ -151,7 +151,7 @@ func (s *stage) forged(ctx context.Context) error {
 // and fetches it.
 func (s *stage) comesBack(ctx context.Context) error {
 	heard := make(chan struct{}, 16)
-	stop, err := s.listenForAnnouncements(heard)
+	stop, err := s.listenForAnnouncements(ctx, heard)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (s *stage) comesBack(ctx context.Context) error {
 
 // listenForAnnouncements is the remote agency's own server. Its certificate is
 // from the province's authority, which the hub trusts for webhooks.
-func (s *stage) listenForAnnouncements(heard chan<- struct{}) (stop func() error, err error) {
+func (s *stage) listenForAnnouncements(ctx context.Context, heard chan<- struct{}) (stop func() error, err error) {
 	key, err := newECKey()
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (s *stage) listenForAnnouncements(heard chan<- struct{}) (stop func() error
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", s.webhook)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.webhook)
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func (s *stage) build(ctx context.Context) error {
 		writeCertificates(s.path("authority", "ca.pem"), s.authority.certificate)); err != nil {
 		return err
 	}
-	ports, err := freePorts(3)
+	ports, err := freePorts(ctx, 3)
 	if err != nil {
 		return err
 	}
@@ -210,11 +210,11 @@ certificate: agency.pem
 }
 
 // freePorts finds loopback addresses that nobody listens on.
-func freePorts(n int) ([]string, error) {
+func freePorts(ctx context.Context, n int) ([]string, error) {
 	var found []string
 	var open []net.Listener
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}

@@ -94,7 +94,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(cfg, keys)
+	listeners, err := listen(ctx, cfg, keys)
 	if err != nil {
 		return err
 	}
@@ -157,10 +157,10 @@ type listeners struct {
 	operators net.Listener // nil if there is none
 }
 
-func listen(cfg config, keys keyring) (listeners, error) {
+func listen(ctx context.Context, cfg config, keys keyring) (listeners, error) {
 	var l listeners
 	var err error
-	if l.agencies, err = net.Listen("tcp", cfg.Listen); err != nil {
+	if l.agencies, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return l, err
 	}
 	if !cfg.TLS.Plain {
@@ -169,7 +169,7 @@ func listen(cfg config, keys keyring) (listeners, error) {
 	if cfg.Operators == "" {
 		return l, nil
 	}
-	if l.operators, err = net.Listen("tcp", cfg.Operators); err != nil {
+	if l.operators, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Operators); err != nil {
 		return l, errors.Join(err, l.agencies.Close())
 	}
 	return l, nil

@@ -50,7 +50,7 @@ func checkTree(ctx context.Context, l exchange.Ledger) (leaves [][]byte, err err
 		root = rfc6962.DefaultHasher.EmptyRoot()
 	}
 	if err != nil || !bytes.Equal(root, stored[:]) {
-		return nil, fmt.Errorf("the root of the log is %x, its leaves make %x (%v)", stored, root, err)
+		return nil, fmt.Errorf("the root of the log is %x, its leaves make %x (%w)", stored, root, err)
 	}
 	if int64(len(nodes)) != tlog.StoredHashCount(size) {
 		return nil, fmt.Errorf("%d leaves make %d hashes, want %d", size, len(nodes), tlog.StoredHashCount(size))
