@@ -88,15 +88,17 @@ func (x *Exchange) afterwards(ctx context.Context, d Delivery) {
 	}
 }
 
-// action is what a person does, as it goes on record. entry is the registry
-// entry as it becomes, if one changes.
+// action is what a person does, as it goes on record: in words that JSON gives
+// back as they are, or its leaf could not be made of it again. entry is the
+// registry entry as it becomes, if one changes.
 func (x *Exchange) action(by Caller, verb, object, reason string, entry any) (Action, error) {
 	now := x.now()
 	id, err := x.newID(now)
 	if err != nil {
 		return Action{}, err
 	}
-	a := Action{ID: id, Time: now, Actor: by.String(), Verb: verb, Object: object, Reason: reason}
+	a := Action{ID: id, Time: now, Actor: by.String(), Verb: verb, Object: strings.ToValidUTF8(object, "\ufffd"),
+		Reason: strings.ToValidUTF8(reason, "\ufffd")}
 	if entry != nil {
 		a.Entry = digestOfJSON(entry)
 	}

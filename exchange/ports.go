@@ -58,6 +58,9 @@ type Ledger interface {
 	Receipt(ctx context.Context, id ReceiptID) (Receipt, error)
 	// Receipts are a package's receipts in the order of the log.
 	Receipts(ctx context.Context, id PackageID) ([]Receipt, error)
+	// Actions lists what people did from the newest to the oldest, which is the
+	// log from its end.
+	Actions(ctx context.Context, cursor string, limit int) (list []Action, next string, err error)
 
 	// Agency finds an agency by its code or by any alias, closed ones too.
 	Agency(ctx context.Context, code string) (Agency, error)

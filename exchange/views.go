@@ -198,6 +198,15 @@ func (x *Exchange) Receipt(ctx context.Context, by Caller, id ReceiptID) (Receip
 	return r, nil
 }
 
+// Actions lists what operators and administrators did, newest first, for people:
+// the log has the digests of actions, this is what they are of.
+func (x *Exchange) Actions(ctx context.Context, by Caller, cursor string, limit int) ([]Action, string, error) {
+	if !by.Watches() {
+		return nil, "", notPermitted.With(by, Words{"see what people did", "xem nhật ký thao tác"})
+	}
+	return x.c.Ledger.Actions(ctx, cursor, limited(limit))
+}
+
 func (r Receipt) readableBy(by Caller) bool {
 	return by.Watches() || (by.System != nil && by.System.ID == r.System) || slices.ContainsFunc(r.Agencies, by.Speaks)
 }

@@ -105,6 +105,7 @@ func prepare(c exchange.Change) (change, error) {
 		each(c.Agencies, ready.agency),
 		each(c.Systems, ready.system),
 		each(c.Users, ready.user),
+		each(c.Actions, checkAction),
 	)
 	if err != nil {
 		return change{}, err

@@ -63,7 +63,12 @@ func checkPart(what, s string) error {
 		return exchange.InvalidError("%s is longer than %d bytes; shorten it", "%s dài hơn %d byte; hãy rút ngắn lại", what, longestPart)
 	case strings.IndexByte(s, 0) >= 0:
 		return exchange.InvalidError("%s holds a zero byte; remove it", "%s chứa byte 0; hãy bỏ byte đó", what)
-	case !utf8.ValidString(s):
+	}
+	return checkText(what, s)
+}
+
+func checkText(what, s string) error {
+	if !utf8.ValidString(s) {
 		return exchange.InvalidError("%s is not UTF-8; write it in UTF-8", "%s không dùng bảng mã UTF-8; hãy ghi lại bằng UTF-8", what)
 	}
 	return nil

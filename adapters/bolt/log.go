@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/exchange"
 )
 
 // logSize is the number of leaves in a transaction.
@@ -38,6 +41,45 @@ func (l *Ledger) LogSize(ctx context.Context) (int64, error) {
 	}
 	_, size, err := l.durable.reached()
 	return size, err
+}
+
+// Actions implements exchange.Ledger. The cursor is the last one's leaf.
+func (l *Ledger) Actions(ctx context.Context, cursor string, limit int) (list []exchange.Action, next string, err error) {
+	bound, err := actionsBound(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit = limitOf(limit)
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		s := newStream(tx, actions, nil)
+		for key := s.before(bound); key != nil; key = s.before(key) {
+			if len(list) == limit {
+				next = strconv.FormatInt(list[limit-1].Leaf, 10)
+				return nil
+			}
+			var a exchange.Action
+			if err := loadFound(tx, actions, key, "action", fmt.Sprintf("of leaf %x", key), &a); err != nil {
+				return err
+			}
+			list = append(list, a)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("listing actions: %w", err)
+	}
+	return list, next, nil
+}
+
+func actionsBound(cursor string) ([]byte, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	leaf, err := strconv.ParseInt(cursor, 10, 64)
+	if err != nil || leaf < 0 || strconv.FormatInt(leaf, 10) != cursor {
+		return nil, badCursor(cursor)
+	}
+	return number(leaf), nil
 }
 
 // LogHashes implements exchange.Ledger.

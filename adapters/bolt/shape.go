@@ -46,3 +46,15 @@ func checkAgency(a exchange.Agency) error {
 	}
 	return errors.Join(errs...)
 }
+
+// checkAction refuses what JSON would change: the action that is read back would
+// not be the one in the log.
+func checkAction(a exchange.Action) error {
+	for _, part := range []struct{ name, text string }{{"action.id", a.ID}, {"action.actor", a.Actor}, {"action.verb", a.Verb},
+		{"action.object", a.Object}, {"action.reason", a.Reason}} {
+		if err := checkText(part.name, part.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

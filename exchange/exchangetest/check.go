@@ -18,7 +18,7 @@ import (
 // wrong:
 //
 //   - the log's tree, computed from its leaves by a second implementation, has
-//     the stored hashes; every leaf records a receipt that is there, or an action
+//     the stored hashes; every leaf records a receipt or an action that is there
 //   - every package's bytes are in the vault under their digest
 //   - every package has exactly one receipt of its acceptance, which is what a
 //     resubmission gets, and one delivery for each recipient
@@ -31,7 +31,7 @@ import (
 // It is for tests: it holds the whole log and all deliveries in memory.
 func Check(ctx context.Context, l exchange.Ledger, v exchange.Vault, verify func(raw []byte) error) error {
 	c := &check{ctx: ctx, ledger: l, vault: v, verify: verify, recorded: map[int64]bool{}, counts: map[exchange.State]int64{}}
-	for _, step := range []func() error{c.log, c.packages, c.otherLeaves, c.lists} {
+	for _, step := range []func() error{c.log, c.packages, c.actions, c.otherLeaves, c.lists} {
 		if err := step(); err != nil {
 			c.problems = append(c.problems, err)
 		}
@@ -46,7 +46,7 @@ type check struct {
 	verify func([]byte) error
 
 	leaves     [][]byte
-	recorded   map[int64]bool // leaves whose receipt was seen
+	recorded   map[int64]bool // leaves whose receipt or action was seen
 	deliveries []exchange.Delivery
 	counts     map[exchange.State]int64
 	problems   []error
@@ -133,18 +133,31 @@ func (c *check) recipients(p exchange.Package, deliveries []exchange.Delivery) {
 	}
 }
 
+// leaf holds a receipt or an action against its leaf.
+func (c *check) leaf(name string, n int64, e exchange.LogEntry) {
+	switch leaf := e.Bytes(); {
+	case n < 0 || n >= int64(len(c.leaves)):
+		c.problem("%s is leaf %d of a log of %d", name, n, len(c.leaves))
+	case !bytes.Equal(c.leaves[n], leaf):
+		c.problem("leaf %d is %q, and %s is %q", n, c.leaves[n], name, leaf)
+	case c.recorded[n]:
+		c.problem("leaf %d is recorded twice, once as %s", n, name)
+	default:
+		c.recorded[n] = true
+	}
+}
+
+func (c *check) actions() error {
+	list, err := allActions(c.ctx, c.ledger, 100)
+	for _, a := range list {
+		c.leaf("action "+a.ID, a.Leaf, a.LogEntry())
+	}
+	return err
+}
+
 // receipt holds a receipt against its leaf and its seal.
 func (c *check) receipt(r exchange.Receipt) {
-	switch leaf := r.LogEntry().Bytes(); {
-	case r.Leaf < 0 || r.Leaf >= int64(len(c.leaves)):
-		c.problem("receipt %s is leaf %d of a log of %d", r.ID, r.Leaf, len(c.leaves))
-	case !bytes.Equal(c.leaves[r.Leaf], leaf):
-		c.problem("leaf %d is %q, and receipt %s is %q", r.Leaf, c.leaves[r.Leaf], r.ID, leaf)
-	case c.recorded[r.Leaf]:
-		c.problem("leaf %d records two receipts, one is %s", r.Leaf, r.ID)
-	default:
-		c.recorded[r.Leaf] = true
-	}
+	c.leaf("receipt "+string(r.ID), r.Leaf, r.LogEntry())
 	if c.verify == nil {
 		return
 	}
@@ -193,7 +206,7 @@ func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
 	}
 }
 
-// otherLeaves are those of no package in the ledger: actions, and refusals.
+// otherLeaves are those of no package and no action in the ledger: refusals.
 func (c *check) otherLeaves() error {
 	for n, leaf := range c.leaves {
 		if c.recorded[int64(n)] {
@@ -205,6 +218,7 @@ func (c *check) otherLeaves() error {
 			continue
 		}
 		if e.Type == "action" {
+			c.problem("the action of leaf %d is not listed", n)
 			continue
 		}
 		r, err := c.ledger.Receipt(c.ctx, exchange.ReceiptID(e.ID))

@@ -169,6 +169,15 @@ type altered struct {
 	due      func([]exchange.Delivery) []exchange.Delivery
 	packages func([]exchange.Package)
 	of       func([]exchange.Delivery) []exchange.Delivery
+	actions  func([]exchange.Action) []exchange.Action
+}
+
+func (a altered) Actions(ctx context.Context, cursor string, limit int) ([]exchange.Action, string, error) {
+	list, next, err := a.Ledger.Actions(ctx, cursor, limit)
+	if a.actions != nil {
+		list = a.actions(list)
+	}
+	return list, next, err
 }
 
 func (a altered) Receipts(ctx context.Context, id exchange.PackageID) ([]exchange.Receipt, error) {
@@ -291,6 +300,9 @@ func TestCheckNoticesWhatIsWrong(t *testing.T) {
 		"bytes with digest":                                          {packages: func(l []exchange.Package) { l[0].Size++ }},
 		"recipients and":                                             {of: drop},
 		"is not the one to recipient":                                {of: func(l []exchange.Delivery) []exchange.Delivery { l[0].Recipient = "x"; return l }},
+		"the action of leaf 12 is not listed":                        {actions: func([]exchange.Action) []exchange.Action { return nil }},
+		"and action":                                                 {actions: func(l []exchange.Action) []exchange.Action { l[0].Reason = "x"; return l }},
+		"leaf 12 is recorded twice":                                  {actions: func(l []exchange.Action) []exchange.Action { return append(l, l[0]) }},
 		"and receipt":                                                {receipts: func(l []exchange.Receipt) []exchange.Receipt { l[0].Raw = []byte("x"); return l }},
 	} {
 		a.Ledger = st.ledger

@@ -86,6 +86,10 @@ func (l *faultyLedger) Receipts(ctx context.Context, id exchange.PackageID) ([]e
 	return call1(l.f, "Ledger.Receipts", func() ([]exchange.Receipt, error) { return l.l.Receipts(ctx, id) })
 }
 
+func (l *faultyLedger) Actions(ctx context.Context, cursor string, limit int) ([]exchange.Action, string, error) {
+	return call2(l.f, "Ledger.Actions", func() ([]exchange.Action, string, error) { return l.l.Actions(ctx, cursor, limit) })
+}
+
 func (l *faultyLedger) Agency(ctx context.Context, code string) (exchange.Agency, error) {
 	return call1(l.f, "Ledger.Agency", func() (exchange.Agency, error) { return l.l.Agency(ctx, code) })
 }

@@ -41,6 +41,7 @@ func TestLedger(t *testing.T, create CreateLedger) {
 		"codes move from one agency to another":                   (*ledgerTest).moved,
 		"systems and users are kept":                              (*ledgerTest).systems,
 		"receipts and actions are leaves in their order":          (*ledgerTest).log,
+		"actions are listed from the newest, with their leaves":   (*ledgerTest).actions,
 		"proofs of the log hold for a second implementation":      (*ledgerTest).proofs,
 		"of many equal submissions one is accepted":               (*ledgerTest).raceResubmit,
 		"of many with one identifier one is accepted":             (*ledgerTest).raceDuplicate,
@@ -141,6 +142,7 @@ type snapshot struct {
 	Agencies   []exchange.Agency
 	Systems    []exchange.System
 	Users      []exchange.User
+	Actions    []exchange.Action
 	Counts     map[exchange.State]int64
 	Leaves     []string
 }

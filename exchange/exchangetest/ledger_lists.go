@@ -56,6 +56,12 @@ func allAgencies(ctx context.Context, l exchange.Ledger, limit int) ([]exchange.
 	})
 }
 
+func allActions(ctx context.Context, l exchange.Ledger, limit int) ([]exchange.Action, error) {
+	return page(limit, func(cursor string, limit int) ([]exchange.Action, string, error) {
+		return l.Actions(ctx, cursor, limit)
+	})
+}
+
 func takeSnapshot(ctx context.Context, l exchange.Ledger) (s snapshot, err error) {
 	steps := []func() error{
 		func() error { s.Packages, err = allPackages(ctx, l, exchange.PackageQuery{}, 7); return err },
@@ -63,6 +69,7 @@ func takeSnapshot(ctx context.Context, l exchange.Ledger) (s snapshot, err error
 		func() error { s.Agencies, err = allAgencies(ctx, l, 7); return err },
 		func() error { s.Systems, err = l.Systems(ctx); return err },
 		func() error { s.Users, err = l.Users(ctx); return err },
+		func() error { s.Actions, err = allActions(ctx, l, 7); return err },
 		func() error { s.Counts, err = l.Counts(ctx); return err },
 	}
 	for _, step := range steps {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/proof"
@@ -119,6 +120,64 @@ func (t *ledgerTest) log() {
 	}
 	if _, err := t.LogHashes(t.Context()).ReadHashes([]int64{0, tlog.StoredHashCount(36)}); err == nil {
 		t.Errorf("a hash beyond the log was read")
+	}
+}
+
+func (t *ledgerTest) actions() {
+	if list, next, err := t.Actions(t.Context(), "", 5); len(list) != 0 || next != "" || err != nil {
+		t.Errorf("an empty ledger has the actions %v, cursor %q, %v", list, next, err)
+	}
+	var want []exchange.Action
+	for n := range 12 {
+		t.mustAccept(t.Submission("H12.01", fmt.Sprint("d", n), "H12.02")) // a leaf between
+		c := exchange.Change{Actions: []exchange.Action{t.Action("hold", fmt.Sprint("một ", n)), t.Action("put-agency", "<hai>")}}
+		c.Actions[1].Reason, c.Actions[1].Entry = "", exchange.Digest{byte(n)}
+		c.Actions[1].Time = c.Actions[1].Time.In(time.FixedZone("", 7*3600)) // as somebody's clock may be
+		t.mustUpdate(c, nil)
+		c.Actions[0].Leaf, c.Actions[1].Leaf = int64(3*n+1), int64(3*n+2)
+		want = append(want, c.Actions...)
+	}
+	slices.Reverse(want)
+	for _, limit := range []int{1, 5, 24, 100} {
+		got, err := allActions(t.Context(), t.Ledger, limit)
+		t.equal(fmt.Sprint("actions by ", limit), must(t, got, err), want)
+	}
+	leaves := t.checkLog()
+	for _, a := range must2(allActions(t.Context(), t.Ledger, 100)) {
+		if leaf := a.LogEntry().Bytes(); !bytes.Equal(leaf, leaves[a.Leaf]) {
+			t.Errorf("action %s makes the leaf %q, and leaf %d is %q", a.ID, leaf, a.Leaf, leaves[a.Leaf])
+		}
+	}
+	list, next, err := t.Actions(t.Context(), "", 24)
+	if len(list) != 24 || next != "" || err != nil {
+		t.Errorf("a page that holds all has %d actions, cursor %q, %v; want no cursor", len(list), next, err)
+	}
+	for _, cursor := range []string{"x", "-1", "+1", "01", "1.0", "99999999999999999999", "\x00"} {
+		if _, _, err := t.Actions(t.Context(), cursor, 5); exchange.CodeOf(err) != exchange.Malformed {
+			t.Errorf("cursor %q: %v, want a refusal", cursor, err)
+		}
+	}
+	t.actionOfOddWords()
+}
+
+// actionOfOddWords is refused, or makes its leaf when it is read back: JSON does
+// not keep what is not UTF-8.
+func (t *ledgerTest) actionOfOddWords() {
+	for _, change := range []func(*exchange.Action){
+		func(a *exchange.Action) { a.Reason = "\xff" }, func(a *exchange.Action) { a.Object = "\xff" },
+		func(a *exchange.Action) { a.Verb = "\xff" }, func(a *exchange.Action) { a.Actor = "\xff" }, func(a *exchange.Action) { a.ID = "\xff" }} {
+		before := t.snapshot()
+		odd := t.Action("hold", "x")
+		change(&odd)
+		if err := t.Update(t.Context(), exchange.Change{Actions: []exchange.Action{odd}}); err != nil {
+			t.code(err, exchange.Malformed)
+			t.unchanged(before)
+			continue
+		}
+		kept := must2(allActions(t.Context(), t.Ledger, 100))[0]
+		if leaf := must2(t.LogEntries(t.Context(), kept.Leaf, kept.Leaf+1)); !bytes.Equal(leaf[0], kept.LogEntry().Bytes()) {
+			t.Errorf("leaf %d is %q, and of its action %q", kept.Leaf, leaf, kept.LogEntry().Bytes())
+		}
 	}
 }
 

@@ -233,6 +233,21 @@ func (m *model) compare(r *rapid.T) {
 		same(r, fmt.Sprint("leaf ", n), string(leaves[n]), string(e.Bytes()))
 	}
 	m.compareInboxes(r, deliveries)
+	m.compareActions(r, s.Actions)
+}
+
+// compareActions expects every leaf of an action, from the log's end.
+func (m *model) compareActions(r *rapid.T, list []exchange.Action) {
+	var want, got []string
+	for n, e := range slices.Backward(m.leaves) {
+		if e.Type == "action" {
+			want = append(want, fmt.Sprintf("%d %s", n, e.Bytes()))
+		}
+	}
+	for _, a := range list {
+		got = append(got, fmt.Sprintf("%d %s", a.Leaf, a.LogEntry().Bytes()))
+	}
+	same(r, "actions", got, want)
 }
 
 func (m *model) compareInboxes(r *rapid.T, deliveries []exchange.Delivery) {
