@@ -38,7 +38,7 @@ func (r *reading) attachments(d *decoder, root, body *signing.Element) []exchang
 
 // attachment reads one attachment.
 func (r *reading) attachment(d *decoder, e *signing.Element, m manifest) exchange.Attachment {
-	a := exchange.Attachment{ContentID: contentID(r.text(e, "ContentId")), ContentType: r.text(e, "ContentType")}
+	a := exchange.Attachment{ContentID: contentID(r.brief(e, "ContentId")), ContentType: r.brief(e, "ContentType")}
 	a.Name = r.attachmentName(e, a, m)
 	at := r.need(e, "JVBERi0xLjQK", "ContentTransferEncoded")
 	c := d.contents[at]

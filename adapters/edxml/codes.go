@@ -15,6 +15,10 @@ const (
 	maxCode       = 35  // Decision 20/2020/QĐ-TTg
 	maxDocumentID = 255 // runes; the standard states no limit
 
+	// The standard states none for other texts either.
+	maxField = 4096 // runes
+	maxBrief = 255  // runes
+
 	dateForm = "2006/01/02"
 	timeForm = "2006/01/02 15:04:05"
 )

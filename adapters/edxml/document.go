@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"tram/exchange"
 )
@@ -177,10 +178,38 @@ func (d Document) check() error {
 			return err
 		}
 	}
+	if err := d.checkLengths(); err != nil {
+		return err
+	}
 	if d.Kind == exchange.KindStatus {
 		return d.checkStatus()
 	}
 	return d.checkDocument()
+}
+
+// checkLengths refuses texts longer than a reader takes.
+func (d Document) checkLengths() error {
+	type field struct {
+		name, text string
+		most       int
+	}
+	fields := []field{
+		{"CodeNumber", d.Number, maxField}, {"CodeNotation", d.Notation, maxField}, {"TypeName", d.TypeName, maxField},
+		{"Subject", d.Subject, maxField}, {"BussinessDocReason", d.Reason, maxField},
+		{"ResponseFor/Code", d.Status.Notation, maxField}, {"Description", d.Status.Description, maxField},
+	}
+	for _, to := range d.To {
+		fields = append(fields, field{"OrganName", to.Name, maxBrief})
+	}
+	for _, a := range d.Attachments {
+		fields = append(fields, field{"ContentType", a.ContentType, maxBrief}, field{"ContentId", a.ContentID, maxBrief})
+	}
+	for _, f := range fields {
+		if n := utf8.RuneCountInString(trim(f.text)); n > f.most {
+			return ruleFieldLength.With(f.name, n, f.most)
+		}
+	}
+	return nil
 }
 
 func (d Document) checkStatus() error {

@@ -86,7 +86,7 @@ func (r *reading) recipients(p *exchange.Package, message *signing.Element) {
 	r.needSome(message, "To")
 	for _, to := range message.All(Namespace, "To") {
 		code, e := r.code(to)
-		p.Recipients = append(p.Recipients, exchange.Recipient{As: code, Name: r.text(to, "OrganName"), Place: place(e)})
+		p.Recipients = append(p.Recipients, exchange.Recipient{As: code, Name: r.brief(to, "OrganName"), Place: place(e)})
 	}
 }
 

@@ -50,6 +50,9 @@ var (
 	ruleIDCharacters = exchange.Rule{Name: "document-id-characters", Code: exchange.Malformed,
 		En: "the document identifier %q has line breaks or control characters in it, expected for example H12.07,2026/11/20,1250/STC-NS; remove them",
 		Vi: "mã định danh văn bản %q có ký tự xuống dòng hoặc ký tự điều khiển, mã đúng chẳng hạn H12.07,2026/11/20,1250/STC-NS; hãy bỏ các ký tự đó"}
+	ruleFieldLength = exchange.Rule{Name: "field-length", Code: exchange.TooLarge,
+		En: "%s has %d characters, expected %d at most; shorten it, or put the text into an attachment",
+		Vi: "%s dài %d ký tự, tối đa là %d; hãy rút ngắn lại, hoặc đưa nội dung vào tệp đính kèm"}
 	ruleDate = exchange.Rule{Name: "date-form", Code: exchange.Malformed,
 		En: "%q is not a date as yyyy/MM/dd, expected for example 2026/11/20; receivers silently misread other forms, write it so",
 		Vi: "%q không phải ngày dạng yyyy/MM/dd, giá trị đúng chẳng hạn 2026/11/20; phần mềm nhận sẽ hiểu sai dạng khác mà không báo lỗi, hãy ghi đúng dạng này"}
@@ -178,7 +181,7 @@ func Rules() []exchange.Rule {
 	return []exchange.Rule{
 		ruleNotEdXML, ruleNamespace, ruleEnvelopeRoot, ruleElementName, ruleMissing, ruleAmbiguous, ruleTextElements,
 		ruleAttachmentPlace, ruleStatusElement, ruleMixedKinds, ruleReport,
-		ruleCode, ruleIDLength, ruleIDCharacters, ruleDate, rulePriority, ruleBusiness, ruleReceiverType,
+		ruleCode, ruleIDLength, ruleIDCharacters, ruleFieldLength, ruleDate, rulePriority, ruleBusiness, ruleReceiverType,
 		ruleReceiverTwice, ruleStatusCode,
 		ruleBase64Character, ruleBase64Padding, ruleBase64Length, ruleBase64Bits, ruleContentID, ruleTooMany,
 		ruleTooLarge, ruleName,

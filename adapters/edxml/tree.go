@@ -3,6 +3,7 @@ package edxml
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"tram/exchange"
 	"tram/signing"
@@ -105,7 +106,25 @@ func (r *reading) value(e *signing.Element) string {
 	if e != nil && len(e.Children) > 0 {
 		r.refuse(ruleTextElements.With(e.Local, e.Children[0].Local), e.Children[0])
 	}
-	return e.Value()
+	return r.within(maxField, e)
+}
+
+// brief is the text of a field that a package may have hundreds of.
+func (r *reading) brief(parent *signing.Element, name string) string {
+	e := r.one(parent, name)
+	r.value(e)
+	return r.within(maxBrief, e)
+}
+
+// within holds a text to a length. What is read here goes into lists, of many
+// packages at once: it must not be as long as a document.
+func (r *reading) within(most int, e *signing.Element) string {
+	text := e.Value()
+	if n := utf8.RuneCountInString(text); n > most {
+		r.refuse(ruleFieldLength.With(e.Local, n, most), e)
+		return ""
+	}
+	return text
 }
 
 // must is the text of a field that may not be missing or empty, and its element.

@@ -252,6 +252,8 @@ func TestDocumentsNotWritten(t *testing.T) {
 		{"a status with a file", exchange.KindStatus, func(d *Document) { d.Attachments = []Attachment{{Name: "a.pdf"}} }, "no attachments"},
 		{"a file with a path", exchange.KindNew, func(d *Document) { d.Attachments[1].Name = "../a.csv" }, "attachment-name"},
 		{"two files of one identifier", exchange.KindNew, func(d *Document) { d.Attachments[0].ContentID = "b" }, "used already"},
+		{"a subject as long as a document", exchange.KindNew, func(d *Document) { d.Subject = strings.Repeat("Đ", 4097) }, "Subject has 4097"},
+		{"a recipient's name that is a text", exchange.KindNew, func(d *Document) { d.To[0].Name = strings.Repeat("Đ", 256) }, "OrganName has 256"},
 		{"an identifier that begins with cid:", exchange.KindNew, func(d *Document) { d.Attachments[0].ContentID = "cid:x" }, "cid:"},
 		{"a PDF called a ZIP", exchange.KindNew, func(d *Document) { d.Attachments[0].ContentType = "application/ZIP" }, "unwrap"},
 		{"an empty PDF", exchange.KindNew, func(d *Document) { d.Attachments[0].Open = bytesOf(nil) }, "empty"},
