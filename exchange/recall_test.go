@@ -10,6 +10,7 @@ import (
 
 	"tram/adapters/edxml"
 	"tram/exchange"
+	"tram/signing"
 )
 
 // withdrawn expects the nth delivery recalled by a package, with its receipt.
@@ -171,6 +172,30 @@ func TestADocumentRecalledTwiceIsWithdrawnOnce(t *testing.T) {
 	if other := p.submit(finance, signed(t, again)); other.Resubmitted {
 		t.Error("another recall is taken for the first")
 	}
+	p.withdrawn(id, 1, s.Package, exchange.ContentHandoverFailure)
+}
+
+// repeating is a format whose packages name their targets twice.
+type repeating struct{ exchange.Format }
+
+type repeatingDecoder struct{ exchange.Decoder }
+
+func (r repeating) Decoder() exchange.Decoder { return repeatingDecoder{r.Format.Decoder()} }
+
+func (r repeatingDecoder) Decode(doc *signing.Document) (exchange.Package, error) {
+	p, err := r.Decoder.Decode(doc)
+	p.Targets = append(p.Targets, p.Targets...)
+	return p, err
+}
+
+func TestADocumentNamedTwiceIsWithdrawnOnce(t *testing.T) {
+	t.Parallel()
+	p := newProvince(t)
+	id := p.sent("1250", health)
+	config := p.config()
+	config.Format = repeating{config.Format}
+	p.x = must(exchange.New(config))
+	s := p.submit(finance, signed(t, about(exchange.KindRecall, "1250", health)))
 	p.withdrawn(id, 1, s.Package, exchange.ContentHandoverFailure)
 }
 

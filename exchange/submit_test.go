@@ -164,7 +164,7 @@ func (p *province) refuses(from string, body []byte, code exchange.Code, rule st
 		p.Fatal(err)
 	}
 	_, says, _, err := exchange.ParseReceipt(r.Raw)
-	if err != nil || says.Event != exchange.SubmissionRejection || says.Reason != code || says.Package != "" || says.Submitter != "sys-"+from {
+	if err != nil || says.Event != exchange.SubmissionRejection || says.Reason != code || says.Package != "" || says.Submitter != "sys-"+from || says.Basis.Method != exchange.BasisHub {
 		p.Fatalf("the rejection says %+v, %v", says, err)
 	}
 	if len(says.Parts) > 0 && says.Parts[0].Digest != exchange.DigestOf(body) {
