@@ -97,7 +97,8 @@ func (s *settings) load(f *pflag.FlagSet) error {
 func (s *settings) file() (*settings, error) {
 	name, named := s.config, s.config != ""
 	if !named {
-		name, named = os.LookupEnv("TRAM_CONFIG")
+		name = os.Getenv("TRAM_CONFIG")
+		named = name != ""
 	}
 	if !named {
 		name = "agency.yaml"

@@ -125,7 +125,7 @@ type config struct {
 // loadConfig reads and checks a configuration file, and tells all that is wrong
 // with it, each with its line.
 func loadConfig(path string) (config, error) {
-	if env := os.Getenv("TRAM_CONFIG"); env != "" && path == "hub.yaml" {
+	if env := os.Getenv("TRAM_HUB_CONFIG"); env != "" && path == "hub.yaml" {
 		path = env
 	}
 	source, err := os.ReadFile(path)

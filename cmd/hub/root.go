@@ -85,7 +85,7 @@ Exit codes: 0 done; 1 failed or refused; 2 wrong usage or configuration;
 		SilenceErrors: true,
 		Version:       version(),
 	}
-	root.PersistentFlags().StringVarP(&o.config, "config", "c", "hub.yaml", "the hub's configuration file (or set TRAM_CONFIG)")
+	root.PersistentFlags().StringVarP(&o.config, "config", "c", "hub.yaml", "the hub's configuration file (or set TRAM_HUB_CONFIG)")
 	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON instead of text")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a hub:"}, &cobra.Group{ID: "watch", Title: "Watch and steer deliveries:"},
