@@ -3,8 +3,10 @@ package exchange
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"tram/signing"
 )
@@ -78,6 +80,9 @@ func parseAcknowledgement(root *signing.Element) (Acknowledgement, error) {
 	if err := ackSequence(root); err != nil {
 		return Acknowledgement{}, err
 	}
+	if err := ackPlain(root); err != nil {
+		return Acknowledgement{}, err
+	}
 	text := func(local string) string { return root.Child(NamespaceAcknowledgement, local).Value() }
 	a := Acknowledgement{Package: PackageID(text("PackageIdentifier")), DocumentID: text("DocumentId"),
 		Sender: text("Sender"), Recipient: text("Recipient"), Outcome: Outcome(text("Outcome")), Reason: text("Reason")}
@@ -103,7 +108,47 @@ func parseAcknowledgement(root *signing.Element) (Acknowledgement, error) {
 	if a.Outcome == AnswerRefused && a.Reason == "" {
 		return Acknowledgement{}, ackShape.With(Words{"a refusal must give its Reason", "khi từ chối phải ghi lý do trong Reason"}).At(outcome.Path(), outcome.Line)
 	}
+	if n := utf8.RuneCountInString(a.Reason); n > maxReason {
+		reason := root.Child(NamespaceAcknowledgement, "Reason")
+		return Acknowledgement{}, ackShape.With(Words{
+			fmt.Sprintf("Reason has %d characters, at most %d are taken", n, maxReason),
+			fmt.Sprintf("Reason dài %d ký tự, tối đa là %d", n, maxReason)}).At(reason.Path(), reason.Line)
+	}
 	return a, nil
+}
+
+// maxReason is in characters: the reason is shown in lists, of many deliveries
+// at once.
+const maxReason = 4096
+
+// ackPlain holds the children to text, and the text to them: an answer that has
+// another beside it or in it is none.
+func ackPlain(root *signing.Element) error {
+	if root.Value() != "" {
+		return ackShape.With(Words{"there is text between its elements", "có văn bản nằm giữa các phần tử"}).At(root.Path(), root.Line)
+	}
+	for _, el := range append([]*signing.Element{root}, root.Children...) {
+		if el != root && len(el.Children) > 0 {
+			return ackShape.With(Words{el.Local + " holds an element", el.Local + " chứa phần tử con"}).At(el.Path(), el.Line)
+		}
+		for _, a := range el.Attrs {
+			if a.Space == nsSchemaInstance || a.Name == ackAttributes[el.Local] {
+				continue
+			}
+			return ackShape.With(Words{
+				"the attribute " + a.Local + " does not belong to " + el.Local,
+				"thuộc tính " + a.Local + " không thuộc phần tử " + el.Local}).At(el.Path(), el.Line)
+		}
+	}
+	return nil
+}
+
+const nsSchemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
+
+// ackAttributes are all attributes that there are; it is never written.
+var ackAttributes = map[string]signing.Name{
+	"Acknowledgement": {Local: "version"},
+	"PackageDigest":   {Local: "Algorithm"},
 }
 
 // ackSequence holds the children to the schema's sequence: readers must not
