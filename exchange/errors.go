@@ -125,12 +125,7 @@ func refusal(err error) error {
 	if !errors.As(err, &s) {
 		return err
 	}
-	rule := Rule{Name: string(s.Rule), Code: codeOfKind(s.Kind), En: s.Rule.Text("en"), Vi: s.Rule.Text("vi")}
-	if s.Detail != "" {
-		rule.En += " (%s)"
-		rule.Vi += " (%s)"
-		return &Error{Rule: rule, Args: []any{s.Detail}, Path: s.Path, Line: s.Line, Err: err}
-	}
+	rule := Rule{Name: string(s.Rule), Code: codeOfKind(s.Kind), En: s.Text("en"), Vi: s.Text("vi")}
 	return &Error{Rule: rule, Path: s.Path, Line: s.Line, Err: err}
 }
 

@@ -33,7 +33,7 @@ func (s *scanner) startInSignature(el *Element) error {
 	}
 	if g.depth == 0 {
 		if g.last && el.Parent == s.root {
-			return s.refuse(SignatureMisplaced, "an element follows the signature in the root")
+			return s.refusef(SignatureMisplaced, "an element follows the signature in the root")
 		}
 		return nil
 	}
@@ -86,7 +86,7 @@ func (s *scanner) countInSignature(el *Element) error {
 	}
 	const each, besides = 12, 64
 	if g.elements++; g.elements > each*s.lim.References+besides {
-		return s.refuse(SignatureStructure, "too many elements in the signature")
+		return s.refusef(SignatureStructure, "too many elements in the signature")
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func (s *scanner) markup() error {
 		return s.placed(err)
 	}
 	if s.end-s.pos < 2 {
-		return s.refuse(Truncated, "an element is open")
+		return s.refusef(Truncated, "an element is open")
 	}
 	switch s.buf[s.pos+1] {
 	case '/':
@@ -156,7 +156,7 @@ func (s *scanner) declaration() error {
 	case len(s.stack) > 0 && bytes.HasPrefix(b, cdataStart):
 		return s.cdata()
 	case s.eof && bytes.HasPrefix(cdataStart, b):
-		return s.refuse(Truncated, "an element is open")
+		return s.refusef(Truncated, "an element is open")
 	}
 	return s.refuse(BadMarkup, excerpt(b[:min(len(b), len(cdataStart))]))
 }
@@ -166,6 +166,10 @@ const doctypeStart = "<!DOCTYPE"
 // refuse is a refusal at the place that the scanner has reached.
 func (s *scanner) refuse(rule Rule, detail string) error {
 	return s.placed(Refuse(rule, detail))
+}
+
+func (s *scanner) refusef(rule Rule, format string, args ...any) error {
+	return s.placed(refusef(rule, format, args...))
 }
 
 // placed gives a refusal without a place the one that the scanner has reached.

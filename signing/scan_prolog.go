@@ -20,7 +20,7 @@ func (s *scanner) prolog() error {
 	}
 	for _, mark := range otherEncodings {
 		if bytes.HasPrefix(s.buf[:s.end], []byte(mark)) {
-			return s.refuse(Encoding, "the document begins with "+excerpt(s.buf[:min(4, s.end)]))
+			return s.refusef(Encoding, "the document begins with %s", excerpt(s.buf[:min(4, s.end)]))
 		}
 	}
 	if bytes.HasPrefix(s.buf[:s.end], byteOrderMark) {
@@ -34,7 +34,7 @@ func (s *scanner) prolog() error {
 		return err
 	}
 	if !found {
-		return s.refuse(Truncated, "there is no element")
+		return s.refusef(Truncated, "there is no element")
 	}
 	return s.rootTag()
 }
@@ -45,7 +45,7 @@ func (s *scanner) rootTag() error {
 		return s.placed(err)
 	}
 	if s.end-s.pos < 2 {
-		return s.refuse(Truncated, "there is no element")
+		return s.refusef(Truncated, "there is no element")
 	}
 	if c := s.buf[s.pos+1]; c == '!' || c == '?' {
 		return s.declaration()
@@ -100,7 +100,7 @@ func (s *scanner) xmlDeclaration() error {
 	b = s.buf[s.pos:min(s.end, s.pos+maxDeclaration)]
 	end := bytes.Index(b, []byte("?>"))
 	if end < 0 {
-		return s.refuse(XMLDeclaration, "it has no end")
+		return s.refusef(XMLDeclaration, "it has no end")
 	}
 	if err := s.checkDeclaration(string(b[5:end])); err != nil {
 		return err
@@ -116,21 +116,21 @@ const maxDeclaration = 256
 func (s *scanner) checkDeclaration(rest string) error {
 	version, rest, ok := pseudoAttribute(rest, "version")
 	if !ok {
-		return s.refuse(XMLDeclaration, "it does not begin with a version")
+		return s.refusef(XMLDeclaration, "it does not begin with a version")
 	}
 	if version != "1.0" {
-		return s.refuse(XMLDeclaration, "version "+excerpt([]byte(version)))
+		return s.refusef(XMLDeclaration, "version %s", excerpt([]byte(version)))
 	}
 	if encoding, after, ok := pseudoAttribute(rest, "encoding"); ok {
 		rest = after
 		if !strings.EqualFold(encoding, "utf-8") {
-			return s.refuse(Encoding, "declared "+excerpt([]byte(encoding)))
+			return s.refusef(Encoding, "declared %s", excerpt([]byte(encoding)))
 		}
 	}
 	if standalone, after, ok := pseudoAttribute(rest, "standalone"); ok {
 		rest = after
 		if standalone != "yes" && standalone != "no" {
-			return s.refuse(XMLDeclaration, "standalone "+excerpt([]byte(standalone)))
+			return s.refusef(XMLDeclaration, "standalone %s", excerpt([]byte(standalone)))
 		}
 	}
 	if strings.Trim(rest, xmlSpace) != "" {

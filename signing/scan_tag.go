@@ -49,7 +49,7 @@ func (s *scanner) tagEnd() (int, error) {
 			case '>':
 				return i, s.tagLimit(i + 1)
 			case '<':
-				return 0, s.refuse(BadMarkup, "'<' inside a tag")
+				return 0, s.refusef(BadMarkup, "'<' inside a tag")
 			}
 		}
 		if err := s.tagLimit(i); err != nil {
@@ -57,7 +57,7 @@ func (s *scanner) tagEnd() (int, error) {
 		}
 		if ok, err := s.more(); err != nil || !ok {
 			if err == nil {
-				err = Refuse(Truncated, "inside a tag")
+				err = refusef(Truncated, "inside a tag")
 			}
 			return 0, s.placed(err)
 		}
@@ -100,10 +100,10 @@ func (s *scanner) endTag() error {
 	n := nameEnd(b)
 	open := s.stack[len(s.stack)-1].name
 	if string(b[:n]) != open.raw {
-		return s.refuse(MismatchedTag, "end tag of "+excerpt(b[:n])+", open is "+excerpt([]byte(open.raw)))
+		return s.refusef(MismatchedTag, "end tag of %s, open is %s", excerpt(b[:n]), excerpt([]byte(open.raw)))
 	}
 	if spaceEnd(b[n:]) != len(b)-n {
-		return s.refuse(BadMarkup, "end tag with more than a name")
+		return s.refusef(BadMarkup, "end tag with more than a name")
 	}
 	if err := s.finish(); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (s *scanner) parseTag(b []byte) error {
 			return nil
 		}
 		if gap == 0 {
-			return s.refuse(BadMarkup, "in a tag: "+excerpt(b[i:]))
+			return s.refusef(BadMarkup, "in a tag: %s", excerpt(b[i:]))
 		}
 		n, err := s.parseAttribute(b[i:])
 		if err != nil {
@@ -148,7 +148,7 @@ func (s *scanner) parseTag(b []byte) error {
 func (s *scanner) parseAttribute(b []byte) (int, error) {
 	i := nameEnd(b)
 	if i == 0 {
-		return 0, s.refuse(BadMarkup, "in a tag: "+excerpt(b))
+		return 0, s.refusef(BadMarkup, "in a tag: %s", excerpt(b))
 	}
 	name, err := s.name(b[:i])
 	if err != nil {
@@ -156,16 +156,16 @@ func (s *scanner) parseAttribute(b []byte) (int, error) {
 	}
 	i += spaceEnd(b[i:])
 	if i == len(b) || b[i] != '=' {
-		return 0, s.refuse(BadMarkup, "attribute without a value: "+excerpt(b[:i]))
+		return 0, s.refusef(BadMarkup, "attribute without a value: %s", excerpt(b[:i]))
 	}
 	i++
 	i += spaceEnd(b[i:])
 	if i == len(b) || b[i] != '"' && b[i] != '\'' {
-		return 0, s.refuse(BadMarkup, "attribute value without quotation marks: "+excerpt(b[:i]))
+		return 0, s.refusef(BadMarkup, "attribute value without quotation marks: %s", excerpt(b[:i]))
 	}
 	n := bytes.IndexByte(b[i+1:], b[i])
 	if n < 0 {
-		return 0, s.refuse(BadMarkup, "attribute value without an end")
+		return 0, s.refusef(BadMarkup, "attribute value without an end")
 	}
 	return i + n + 2, s.addAttribute(name, b[i+1:i+1+n])
 }
@@ -217,7 +217,7 @@ func (s *scanner) normalise(raw []byte) ([]byte, error) {
 			v = append(v, ' ')
 			i++
 		case c == '<':
-			return nil, s.refuse(BadMarkup, "'<' inside an attribute value")
+			return nil, s.refusef(BadMarkup, "'<' inside an attribute value")
 		case c == '>':
 			v = append(v, c)
 			i++
@@ -229,7 +229,7 @@ func (s *scanner) normalise(raw []byte) ([]byte, error) {
 				n = validRunes(raw[i:])
 			}
 			if n == 0 {
-				return nil, s.refuse(InvalidCharacter, "bytes "+excerpt(raw[i:]))
+				return nil, s.refusef(InvalidCharacter, "bytes %s", excerpt(raw[i:]))
 			}
 			v = append(v, raw[i:i+n]...)
 			i += n

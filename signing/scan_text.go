@@ -132,7 +132,7 @@ func (s *scanner) commonOdd() error {
 		return s.carriageReturn()
 	}
 	if c < utf8.RuneSelf {
-		return s.refuse(InvalidCharacter, "character "+strconv.QuoteRuneToASCII(rune(c)))
+		return s.refusef(InvalidCharacter, "character %s", strconv.QuoteRuneToASCII(rune(c)))
 	}
 	return s.cutRune()
 }
@@ -151,7 +151,7 @@ func (s *scanner) cutRune() error {
 	if validRunes(s.buf[s.pos:s.end]) > 0 {
 		return nil
 	}
-	return s.refuse(InvalidCharacter, "bytes "+excerpt(s.buf[s.pos:min(s.pos+4, s.end)]))
+	return s.refusef(InvalidCharacter, "bytes %s", excerpt(s.buf[s.pos:min(s.pos+4, s.end)]))
 }
 
 // carriageReturn normalises an end of line (XML 1.0, 2.11).
@@ -264,7 +264,7 @@ func (s *scanner) cdata() error {
 			return s.placed(err)
 		}
 		if !ok {
-			return s.refuse(Truncated, "in a CDATA section")
+			return s.refusef(Truncated, "in a CDATA section")
 		}
 	}
 }
@@ -306,5 +306,5 @@ func (s *scanner) cdataPiece(b []byte) (int, error) {
 	if b[0] >= utf8.RuneSelf && !utf8.FullRune(b) && len(b) == s.end-s.pos-2 {
 		return 0, nil
 	}
-	return 0, s.refuse(InvalidCharacter, "bytes "+excerpt(b[:min(4, len(b))]))
+	return 0, s.refusef(InvalidCharacter, "bytes %s", excerpt(b[:min(4, len(b))]))
 }

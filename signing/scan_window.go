@@ -51,7 +51,7 @@ func (w *window) more() (bool, error) {
 	w.end += n
 	w.size += int64(n)
 	if w.size > w.limit {
-		return false, Refuse(DocumentTooLarge, fmt.Sprintf("more than %d bytes", w.limit))
+		return false, refusef(DocumentTooLarge, "more than %d bytes", w.limit)
 	}
 	w.eof = err == io.EOF
 	if err != nil && !w.eof {

@@ -63,8 +63,17 @@ func (v *verification) run() (*Signature, error) {
 
 // refuse is a refusal at an element of the signature.
 func (v *verification) refuse(e *Element, rule Rule, detail string) error {
+	return v.placed(e, Refuse(rule, detail))
+}
+
+func (v *verification) refusef(e *Element, rule Rule, format string, args ...any) error {
+	return v.placed(e, refusef(rule, format, args...))
+}
+
+func (v *verification) placed(e *Element, refusal *Error) error {
 	e = v.original(e)
-	return &Error{Kind: rule.Kind(), Rule: rule, Path: e.Path(), Line: e.Line, Detail: detail}
+	refusal.Path, refusal.Line = e.Path(), e.Line
+	return refusal
 }
 
 // original finds the element of the document that e, read back from canonical
@@ -100,12 +109,12 @@ func (v *verification) checkChildren() error {
 			continue
 		}
 		if c.Name == (Name{nsDS, "Object"}) {
-			return v.refuse(c, UnsignedObject, "more than one Object")
+			return v.refusef(c, UnsignedObject, "more than one Object")
 		}
-		return v.refuse(c, SignatureStructure, c.Local+" is not expected here")
+		return v.refusef(c, SignatureStructure, "%s is not expected here", c.Local)
 	}
 	if len(v.el.Children) < 2 {
-		return v.refuse(v.el, SignatureStructure, "SignedInfo or SignatureValue is missing")
+		return v.refusef(v.el, SignatureStructure, "SignedInfo or SignatureValue is missing")
 	}
 	if len(v.el.Children) < 3 {
 		return v.refuse(v.el, KeyInfoMissing, "")
@@ -116,7 +125,7 @@ func (v *verification) checkChildren() error {
 // shape refuses character data in an element and attributes but those named.
 func (v *verification) shape(e *Element, attrs ...string) error {
 	if e.Value() != "" {
-		return v.refuse(e, SignatureStructure, "text between elements")
+		return v.refusef(e, SignatureStructure, "text between elements")
 	}
 	return v.attributes(e, attrs...)
 }
@@ -124,7 +133,7 @@ func (v *verification) shape(e *Element, attrs ...string) error {
 // leaf refuses elements in e and attributes but those named.
 func (v *verification) leaf(e *Element, attrs ...string) error {
 	if len(e.Children) > 0 {
-		return v.refuse(e.Children[0], SignatureStructure, "an element where only text may be")
+		return v.refusef(e.Children[0], SignatureStructure, "an element where only text may be")
 	}
 	return v.attributes(e, attrs...)
 }
@@ -132,7 +141,7 @@ func (v *verification) leaf(e *Element, attrs ...string) error {
 func (v *verification) attributes(e *Element, allowed ...string) error {
 	for _, a := range e.Attrs {
 		if a.Space != "" || !slices.Contains(allowed, a.Local) {
-			return v.refuse(e, SignatureStructure, "attribute "+excerpt([]byte(a.Local)))
+			return v.refusef(e, SignatureStructure, "attribute %s", excerpt([]byte(a.Local)))
 		}
 	}
 	return nil
@@ -159,7 +168,7 @@ func (v *verification) canonicalise() (err error) {
 func canonicalForm(e *etree.Element) (form []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = Refuse(SignatureStructure, fmt.Sprint("SignedInfo has no canonical form: ", p))
+			err = refusef(SignatureStructure, "SignedInfo has no canonical form: %q", fmt.Sprint(p))
 		}
 	}()
 	form, err = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(e)
@@ -176,7 +185,7 @@ func (v *verification) checkSignedInfo() (*signedInfo, error) {
 	}
 	c := v.info.Children
 	if len(c) < 3 || c[0].Name != (Name{nsDS, "CanonicalizationMethod"}) || c[1].Name != (Name{nsDS, "SignatureMethod"}) {
-		return nil, v.refuse(v.info, SignatureStructure, "it needs CanonicalizationMethod, SignatureMethod and Reference, in this order")
+		return nil, v.refusef(v.info, SignatureStructure, "it needs CanonicalizationMethod, SignatureMethod and Reference, in this order")
 	}
 	if err := v.checkCanonicalization(c[0]); err != nil {
 		return nil, err
@@ -192,7 +201,7 @@ func (v *verification) checkSignedInfo() (*signedInfo, error) {
 		}
 	}
 	if info.document == nil {
-		return nil, v.refuse(v.info, ReferenceNotAllowed, "no reference covers the document")
+		return nil, v.refusef(v.info, ReferenceNotAllowed, "no reference covers the document")
 	}
 	return info, nil
 }
@@ -218,7 +227,7 @@ func (v *verification) algorithm(e *Element, rule Rule) (string, error) {
 		if c.Local == "InclusiveNamespaces" {
 			return "", v.refuse(c, InclusivePrefixes, "")
 		}
-		return "", v.refuse(c, rule, "parameter "+excerpt([]byte(c.Local)))
+		return "", v.refusef(c, rule, "parameter %s", excerpt([]byte(c.Local)))
 	}
 	alg, _ := e.Attr("", "Algorithm")
 	return alg, nil

@@ -8,7 +8,6 @@ import (
 	_ "crypto/sha256" // for crypto.Hash
 	_ "crypto/sha512"
 	"crypto/x509"
-	"fmt"
 	"math/big"
 	"strings"
 )
@@ -51,7 +50,7 @@ func (v *verification) certificates() ([]*x509.Certificate, error) {
 			return nil, err
 		}
 		if certs = append(certs, more...); len(certs) > maxCertificates {
-			return nil, v.refuse(data, KeyInfoNotAllowed, fmt.Sprintf("more than %d certificates", maxCertificates))
+			return nil, v.refusef(data, KeyInfoNotAllowed, "more than %d certificates", maxCertificates)
 		}
 	}
 	if len(certs) == 0 {
@@ -98,7 +97,7 @@ func (v *verification) checkNaming(e *Element) error {
 	}
 	for i, local := range []string{"X509IssuerName", "X509SerialNumber"} {
 		if len(e.Children) != 2 || e.Children[i].Name != (Name{nsDS, local}) {
-			return v.refuse(e, SignatureStructure, "it needs X509IssuerName and X509SerialNumber, in this order")
+			return v.refusef(e, SignatureStructure, "it needs X509IssuerName and X509SerialNumber, in this order")
 		}
 		if err := v.leaf(e.Children[i]); err != nil {
 			return err
@@ -112,7 +111,7 @@ func (v *verification) certificate(e *Element) (*x509.Certificate, error) {
 		return nil, err
 	}
 	if len(e.Text) > 2*maxCertificateBytes {
-		return nil, v.refuse(e, CertificateMalformed, "too long")
+		return nil, v.refusef(e, CertificateMalformed, "too long")
 	}
 	der, err := v.base64(e)
 	if err != nil {
@@ -126,14 +125,14 @@ func (v *verification) certificate(e *Element) (*x509.Certificate, error) {
 	if strings.Contains(err.Error(), "unsupported elliptic curve") {
 		rule = WeakKey
 	}
-	return nil, v.refuse(e, rule, err.Error())
+	return nil, v.refusef(e, rule, "the certificate reader says %q", err.Error())
 }
 
 // checkValue verifies SignatureValue over the canonical SignedInfo.
 func (v *verification) checkValue(alg string, cert *x509.Certificate) error {
 	el := v.el.Children[1]
 	if refusal := checkKey(cert.PublicKey); refusal != nil {
-		return v.refuse(v.el.Children[2], refusal.Rule, refusal.Detail)
+		return v.placed(v.el.Children[2], refusal)
 	}
 	value, err := v.base64(el)
 	if err != nil {
@@ -146,7 +145,7 @@ func (v *verification) checkValue(alg string, cert *x509.Certificate) error {
 	switch key := cert.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if method.ecdsa {
-			return v.refuse(v.el.Children[2], KeyMismatch, "an RSA key for an ECDSA method")
+			return v.refusef(v.el.Children[2], KeyMismatch, "an RSA key for an ECDSA method")
 		}
 		if err := rsa.VerifyPKCS1v15(key, method.hash, digest, value); err != nil {
 			return v.refuse(el, SignatureMismatch, "")
@@ -154,7 +153,7 @@ func (v *verification) checkValue(alg string, cert *x509.Certificate) error {
 		return nil
 	case *ecdsa.PublicKey:
 		if !method.ecdsa {
-			return v.refuse(v.el.Children[2], KeyMismatch, "an ECDSA key for an RSA method")
+			return v.refusef(v.el.Children[2], KeyMismatch, "an ECDSA key for an RSA method")
 		}
 		return v.checkECDSA(el, key, digest, value)
 	}
@@ -166,12 +165,12 @@ func (v *verification) checkValue(alg string, cert *x509.Certificate) error {
 func (v *verification) checkECDSA(el *Element, key *ecdsa.PublicKey, digest, value []byte) error {
 	width := (key.Curve.Params().BitSize + 7) / 8
 	if len(value) != 2*width {
-		return v.refuse(el, SignatureMismatch, fmt.Sprintf("%d bytes, r and s need %d", len(value), 2*width))
+		return v.refusef(el, SignatureMismatch, "%d bytes, r and s need %d", len(value), 2*width)
 	}
 	r, s := new(big.Int).SetBytes(value[:width]), new(big.Int).SetBytes(value[width:])
 	n := key.Curve.Params().N
 	if r.Sign() == 0 || s.Sign() == 0 || r.Cmp(n) >= 0 || s.Cmp(n) >= 0 {
-		return v.refuse(el, SignatureMismatch, "r or s is out of range")
+		return v.refusef(el, SignatureMismatch, "r or s is out of range")
 	}
 	if !ecdsa.Verify(key, digest, r, s) {
 		return v.refuse(el, SignatureMismatch, "")
@@ -185,10 +184,10 @@ func checkKey(public crypto.PublicKey) *Error {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
 		if n := key.N.BitLen(); n < 2048 || n > maxRSABits {
-			return Refuse(WeakKey, fmt.Sprintf("RSA key of %d bits", n))
+			return refusef(WeakKey, "RSA key of %d bits", n)
 		}
 		if key.E < 65537 {
-			return Refuse(WeakKey, fmt.Sprintf("RSA exponent %d", key.E))
+			return refusef(WeakKey, "RSA exponent %d", key.E)
 		}
 		return nil
 	case *ecdsa.PublicKey:
@@ -196,7 +195,7 @@ func checkKey(public crypto.PublicKey) *Error {
 		case elliptic.P256(), elliptic.P384(), elliptic.P521():
 			return nil
 		}
-		return Refuse(WeakKey, "curve "+key.Curve.Params().Name)
+		return refusef(WeakKey, "curve %s", key.Curve.Params().Name)
 	}
-	return Refuse(WeakKey, fmt.Sprintf("a key of type %T", public))
+	return refusef(WeakKey, "a key of type %T", public)
 }

@@ -16,7 +16,7 @@ type reference struct {
 // may cover the XAdES signed properties, and there are no others.
 func (v *verification) addReference(info *signedInfo, e *Element) error {
 	if e.Name != (Name{nsDS, "Reference"}) {
-		return v.refuse(e, SignatureStructure, e.Local+" is not expected here")
+		return v.refusef(e, SignatureStructure, "%s is not expected here", e.Local)
 	}
 	if err := v.shape(e, "Id", "URI", "Type"); err != nil {
 		return err
@@ -52,10 +52,10 @@ func (v *verification) coversDocument(uri string) bool {
 func (v *verification) reference(e *Element, uri string, transforms ...string) (*reference, error) {
 	c := e.Children
 	if len(c) > 0 && c[0].Name == (Name{nsDS, "DigestMethod"}) {
-		return nil, v.refuse(e, TransformNotAllowed, "Transforms is missing")
+		return nil, v.refusef(e, TransformNotAllowed, "Transforms is missing")
 	}
 	if len(c) != 3 || c[0].Name != (Name{nsDS, "Transforms"}) || c[1].Name != (Name{nsDS, "DigestMethod"}) || c[2].Name != (Name{nsDS, "DigestValue"}) {
-		return nil, v.refuse(e, SignatureStructure, "it needs Transforms, DigestMethod and DigestValue, in this order")
+		return nil, v.refusef(e, SignatureStructure, "it needs Transforms, DigestMethod and DigestValue, in this order")
 	}
 	if err := v.checkTransforms(c[0], transforms); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (v *verification) reference(e *Element, uri string, transforms ...string) (
 		return nil, err
 	}
 	if copy(r.digest[:], digest) != len(r.digest) || len(digest) != len(r.digest) {
-		return nil, v.refuse(c[2], SignatureBase64, "a SHA-256 digest has 32 bytes")
+		return nil, v.refusef(c[2], SignatureBase64, "a SHA-256 digest has 32 bytes")
 	}
 	return r, nil
 }
@@ -87,7 +87,7 @@ func (v *verification) checkTransforms(e *Element, want []string) error {
 	}
 	for i, t := range e.Children {
 		if t.Name != (Name{nsDS, "Transform"}) {
-			return v.refuse(t, SignatureStructure, t.Local+" is not expected here")
+			return v.refusef(t, SignatureStructure, "%s is not expected here", t.Local)
 		}
 		alg, err := v.algorithm(t, TransformNotAllowed)
 		if err != nil {
@@ -101,7 +101,7 @@ func (v *verification) checkTransforms(e *Element, want []string) error {
 		}
 	}
 	if len(e.Children) != len(want) {
-		return v.refuse(e, TransformNotAllowed, "wanted are "+strings.Join(want, " and "))
+		return v.refusef(e, TransformNotAllowed, "wanted are %s", strings.Join(want, ", "))
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ var certDigests = map[string]crypto.Hash{
 func (v *verification) checkProperties(ref *reference, leaf *x509.Certificate) (at time.Time, err error) {
 	if len(v.el.Children) < 4 {
 		if ref != nil {
-			return at, v.refuse(ref.value, ReferenceNotAllowed, "there are no signed properties")
+			return at, v.refusef(ref.value, ReferenceNotAllowed, "there are no signed properties")
 		}
 		return at, nil
 	}
@@ -31,10 +31,10 @@ func (v *verification) checkProperties(ref *reference, leaf *x509.Certificate) (
 	props := v.scan.props
 	id, ok := props.Attr("", "Id")
 	if ref == nil || !ok || ref.uri != "#"+id {
-		return at, v.refuse(v.el.Children[3], UnsignedObject, "no reference covers the signed properties")
+		return at, v.refusef(v.el.Children[3], UnsignedObject, "no reference covers the signed properties")
 	}
 	if ref.digest != v.scan.digest {
-		return at, v.refuse(ref.value, DigestMismatch, "of the signed properties")
+		return at, v.refusef(ref.value, DigestMismatch, "of the signed properties")
 	}
 	signature := props.Child(nsXAdES, "SignedSignatureProperties")
 	if err := v.checkSigningCertificate(signature, leaf); err != nil {
@@ -58,7 +58,7 @@ func (v *verification) checkObject(e *Element) error {
 	}
 	id, _ := v.el.Attr("", "Id")
 	if target, ok := q.Attr("", "Target"); ok && target != "#"+id {
-		return v.refuse(q, SignedProperties, "Target "+excerpt([]byte(target))+" is not this signature")
+		return v.refusef(q, SignedProperties, "Target %s is not this signature", excerpt([]byte(target)))
 	}
 	for i, c := range q.Children {
 		if c.Name == (Name{nsXAdES, "UnsignedProperties"}) {
@@ -69,7 +69,7 @@ func (v *verification) checkObject(e *Element) error {
 		}
 	}
 	if len(q.Children) == 0 {
-		return v.refuse(q, SignedProperties, "SignedProperties is missing")
+		return v.refusef(q, SignedProperties, "SignedProperties is missing")
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (v *verification) checkSigningCertificate(in *Element, leaf *x509.Certifica
 	for _, local := range []string{"SigningCertificateV2", "SigningCertificate"} {
 		all := in.All(nsXAdES, local)
 		if len(all) > 1 {
-			return v.refuse(all[1], SignedProperties, "a second "+local)
+			return v.refusef(all[1], SignedProperties, "a second %s", local)
 		}
 		if len(all) == 0 {
 			continue
@@ -96,7 +96,7 @@ func (v *verification) checkSigningCertificate(in *Element, leaf *x509.Certifica
 func (v *verification) checkCertDigest(e, digest *Element, leaf *x509.Certificate) error {
 	method, value := digest.Child(nsDS, "DigestMethod"), digest.Child(nsDS, "DigestValue")
 	if method == nil || value == nil {
-		return v.refuse(e, SignedProperties, "Cert/CertDigest is missing or incomplete")
+		return v.refusef(e, SignedProperties, "Cert/CertDigest is missing or incomplete")
 	}
 	alg, _ := method.Attr("", "Algorithm")
 	hash, ok := certDigests[alg]
@@ -121,11 +121,11 @@ func (v *verification) signingTime(in *Element) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if len(all) > 1 {
-		return time.Time{}, v.refuse(all[1], SignedProperties, "a second SigningTime")
+		return time.Time{}, v.refusef(all[1], SignedProperties, "a second %s", "SigningTime")
 	}
 	at, err := time.Parse(time.RFC3339, all[0].Value())
 	if err != nil {
-		return time.Time{}, v.refuse(all[0], SignedProperties, "SigningTime "+excerpt([]byte(all[0].Value()))+" is no time with a zone")
+		return time.Time{}, v.refusef(all[0], SignedProperties, "SigningTime %s is no time with a zone", excerpt([]byte(all[0].Value())))
 	}
 	return at, nil
 }

@@ -90,10 +90,10 @@ func checkLeaf(leaf *x509.Certificate) error {
 
 func checkDates(c *x509.Certificate, at time.Time) error {
 	if at.Before(c.NotBefore) {
-		return Refuse(CertificateNotYetValid, subject(c)+" is valid from "+c.NotBefore.Format(time.RFC3339))
+		return refusef(CertificateNotYetValid, "%s is valid from %s", subject(c), c.NotBefore.Format(time.RFC3339))
 	}
 	if at.After(c.NotAfter) {
-		return Refuse(CertificateExpired, subject(c)+" was valid to "+c.NotAfter.Format(time.RFC3339))
+		return refusef(CertificateExpired, "%s was valid to %s", subject(c), c.NotAfter.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -139,8 +139,7 @@ func strongest(chains [][]*x509.Certificate) error {
 func weakest(chain []*x509.Certificate) *Error {
 	for _, c := range chain {
 		if refusal := checkKey(c.PublicKey); refusal != nil {
-			refusal.Detail = subject(c) + ": " + refusal.Detail
-			return refusal
+			return refusal.about(subject(c))
 		}
 	}
 	return nil

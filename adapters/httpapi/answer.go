@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -65,16 +66,25 @@ func misread(body []byte, offset int64, err error) error {
 		return shortJSON.With().At("", lineOf(body, int64(len(body))))
 	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return badJSON.With(excerpt(syntax.Error())).At("", lineOf(body, syntax.Offset))
+		return badJSON.With(characterAt(body, syntax.Offset)).At("", lineOf(body, syntax.Offset))
 	}
 	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return typeJSON.With(kind.Value).At("/"+strings.ReplaceAll(kind.Field, ".", "/"), lineOf(body, kind.Offset))
 	}
-	words := strings.TrimPrefix(err.Error(), "json: ")
-	if name, ok := strings.CutPrefix(words, "unknown field "); ok {
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		if at := bytes.Index(body, []byte(name)); at >= 0 { // else it is written with escapes
+			offset = int64(at)
+		}
 		return unknownMember.With(excerpt(name)).At("", lineOf(body, offset))
 	}
-	return valueJSON.With(excerpt(words)).At("", lineOf(body, offset))
+	return valueJSON.With() // encoding/json does not say where
+}
+
+// characterAt is the one that was read last of so many bytes.
+func characterAt(body []byte, read int64) string {
+	read = min(max(read, 1), int64(len(body)))
+	r, _ := utf8.DecodeRune(body[read-1:])
+	return string(r)
 }
 
 func lineOf(body []byte, offset int64) int {

@@ -3,10 +3,12 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +100,7 @@ type contract struct {
 
 	mu   sync.Mutex
 	seen map[string]bool // "operation status"
+	read int             // refusals in Vietnamese
 }
 
 // described is the router over openapi.yaml, made once: that takes long.
@@ -141,8 +144,35 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if resp.Header.Get("Content-Language") == "vi" {
+		c.inVietnamese(body)
+	}
 	c.check(req, sent, resp, body)
 	return resp, nil
+}
+
+// english are words that no refusal in Vietnamese has outside of quotation
+// marks, where data stands.
+var (
+	english = regexp.MustCompile(`\b(the|is|of|not|and|was|are|has|with|from|must|than|only|expected|missing|its|which|neither)\b`)
+	quoted  = regexp.MustCompile(`"[^"]*"`)
+)
+
+// inVietnamese holds a problem to the language that was asked for.
+func (c *contract) inVietnamese(body []byte) {
+	c.t.Helper()
+	var p problem
+	if err := json.Unmarshal(body, &p); err != nil {
+		c.t.Errorf("%v: %s", err, body)
+	}
+	for _, text := range []string{p.Title, p.Detail} {
+		if word := english.FindString(quoted.ReplaceAllString(text, "")); word != "" || !vietnamese.MatchString(text) || strings.Contains(text, "%!") {
+			c.t.Errorf("%s says %q, with %q in it", p.Rule, text, word)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read++
 }
 
 // drained reads a request's body and puts it back.

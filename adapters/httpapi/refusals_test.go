@@ -228,18 +228,50 @@ func TestRequestsRefused(t *testing.T) {
 		{"a member nobody reads", "PUT", "user:an", "/v1/users/x", `{"nam":"x"}`, 400, "malformed", "invalid-json", 1},
 		{"two values", "PUT", "user:an", "/v1/users/x", `{} {}`, 400, "malformed", "invalid-json", 1},
 		{"a bracket too many", "PUT", "user:an", "/v1/users/x", `{"name":"x","role":"auditor"}}`, 400, "malformed", "invalid-json", 1},
+		{"a member nobody reads, further down", "PUT", "user:an", "/v1/users/x", "{\n\n\"nam\":\"x\"\n}", 400, "malformed", "invalid-json", 3},
+		{"a time that is none", "PUT", "user:an", "/v1/agencies/H12.90", `{"name":"x","closed":"20/11/2026"}`, 400, "malformed", "invalid-json", 0},
+		{"a digest that is none", "PUT", "user:an", "/v1/systems/x", `{"name":"x","certificates":["abc"]}`, 400, "malformed", "invalid-json", 0},
+		{"a certificate that is none", "PUT", "user:an", "/v1/agencies/H12.90", `{"name":"x","certificates":[{"der":"AAAA"}]}`, 400, "malformed", "invalid-entry", 0},
+		{"a certificate not in base64", "PUT", "user:an", "/v1/agencies/H12.90", `{"name":"x","certificates":[{"der":"?"}]}`, 400, "malformed", "invalid-json", 0},
+		{"an agency without a name", "PUT", "user:an", "/v1/agencies/H12.90", `{}`, 400, "malformed", "invalid-entry", 0},
+		{"a code that is none", "PUT", "user:an", "/v1/agencies/h12", `{"name":"x"}`, 400, "malformed", "invalid-entry", 0},
+		{"a policy that is none", "PUT", "user:an", "/v1/agencies/H12.90", `{"name":"x","policy":"never"}`, 400, "malformed", "invalid-entry", 0},
+		{"a mode that is none", "PUT", "user:an", "/v1/agencies/H12.90", `{"name":"x","mode":"post"}`, 400, "malformed", "invalid-entry", 0},
+		{"push to nowhere", "PUT", "user:an", "/v1/agencies/H12.90", `{"name":"x","mode":"push"}`, 400, "malformed", "invalid-entry", 0},
+		{"another agency's code", "PUT", "user:an", "/v1/agencies/H12.90", `{"name":"x","aliases":[{"code":"H12.07"}]}`, 409, "conflict", "code-taken", 0},
+		{"a version that is not the last", "PUT", "user:an", "/v1/agencies/H12.07", `{"name":"x","version":99}`, 409, "conflict", "changed-meanwhile", 0},
+		{"a system of no agency", "PUT", "user:an", "/v1/systems/x", `{"name":"x","agencies":["H12.99"]}`, 400, "malformed", "invalid-entry", 0},
+		{"an identifier that is none", "PUT", "user:an", "/v1/systems/-x", `{"name":"x"}`, 400, "malformed", "invalid-entry", 0},
+		{"another name than the path's", "PUT", "user:an", "/v1/users/x", `{"id":"y"}`, 400, "malformed", "invalid-entry", 0},
+		{"a role that is none", "PUT", "user:an", "/v1/users/x", `{"role":"king"}`, 400, "malformed", "invalid-entry", 0},
+		{"a backup to anywhere", "POST", "user:an", "/v1/backup", `{"directory":"here"}`, 400, "malformed", "invalid-entry", 0},
+		{"an action without a reason", "POST", "user:binh", "/v1/deliveries/x/hold", `{"reason":" "}`, 400, "malformed", "invalid-entry", 0},
+		{"an action on nothing", "POST", "user:binh", "/v1/deliveries/x/hold", `{"reason":"x"}`, 404, "not-found", "not-found", 0},
+		{"a delivery that is not there", "GET", "user:an", "/v1/deliveries/x", "", 404, "not-found", "not-found", 0},
+		{"deliveries of all", "GET", "he-thong-07", "/v1/deliveries", "", 403, "not-permitted", "not-permitted", 0},
+		{"deliveries after nothing", "GET", "user:an", "/v1/deliveries?cursor=x", "", 400, "malformed", "invalid-entry", 0},
+		{"packages of somebody else", "GET", "he-thong-07", "/v1/packages?sender=H12.01", "", 403, "not-permitted", "not-permitted", 0},
+		{"an agency that is not there", "GET", "user:an", "/v1/agencies/H12.99", "", 404, "not-found", "not-found", 0},
+		{"a system that is not there", "GET", "user:an", "/v1/systems/x", "", 404, "not-found", "not-found", 0},
+		{"a secret for nobody", "POST", "user:an", "/v1/users/x/secret", "", 404, "not-found", "not-found", 0},
+		{"a receipt that is not there", "GET", "user:an", "/v1/receipts/x", "", 404, "not-found", "not-found", 0},
+		{"a tile that is not there", "GET", "user:an", "/v1/log/tile/0/x", "", 404, "not-found", "not-found", 0},
+		{"a tile of the future", "GET", "user:an", "/v1/log/tile/0/999", "", 404, "not-found", "not-found", 0},
+		{"entries of the future", "GET", "user:an", "/v1/log/tile/entries/999", "", 404, "not-found", "not-found", 0},
+		{"operators see no users", "GET", "user:binh", "/v1/users", "", 403, "not-permitted", "other-caller", 0},
 		{"no value", "PUT", "user:an", "/v1/users/x", ``, 400, "malformed", "invalid-json", 1},
 		{"too much JSON", "PUT", "user:an", "/v1/users/x", `{"name":"` + strings.Repeat("x", 5000) + `"}`, 413, "too-large", "body-too-large", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := w.json(tt.method, tt.as, tt.path, tt.body)
-			p := a.problem(t)
+			in := func(lang string) answer {
+				return w.do(request{method: tt.method, as: tt.as, path: tt.path, body: strings.NewReader(tt.body),
+					header: map[string]string{"Content-Type": "application/json", "Accept-Language": lang}})
+			}
+			a := in("en")
+			p, vi := a.problem(t), in("vi").problem(t)
 			if a.StatusCode != tt.status || p.Code != tt.code || p.Rule != tt.rule || p.Line != tt.line {
 				t.Errorf("%d, %+v", a.StatusCode, p)
 			}
-			asked := request{method: tt.method, as: tt.as, path: tt.path, body: strings.NewReader(tt.body),
-				header: map[string]string{"Content-Type": "application/json", "Accept-Language": "vi"}}
-			vi := w.do(asked).problem(t)
 			if strings.Contains(p.Detail+vi.Detail, "%!") || vietnamese.MatchString(p.Detail) || !vietnamese.MatchString(vi.Detail) {
 				t.Errorf("in English %q, in Vietnamese %q", p.Detail, vi.Detail)
 			}

@@ -27,7 +27,7 @@ var permissions = map[permission]struct{ en, vi string }{
 	nobody:         {"nobody", "không ai"},
 	public:         {"anyone", "mọi người"},
 	anyone:         {"systems and users", "hệ thống và người dùng"},
-	systems:        {"systems", "hệ thống"},
+	systems:        {"agencies' systems", "hệ thống của các cơ quan"},
 	people:         {"users", "người dùng"},
 	operators:      {"operators", "người vận hành"},
 	administrators: {"administrators", "quản trị viên"},

@@ -78,7 +78,7 @@ func TestPermissions(t *testing.T) {
 		admitted string
 	}{
 		{"the public", exchange.Caller{}, "anyone"},
-		{"a system", system, "anyone, systems and users, systems"},
+		{"a system", system, "anyone, systems and users, agencies' systems"},
 		{"an auditor", person(exchange.Auditor), "anyone, systems and users, users"},
 		{"an operator", person(exchange.Operator), "anyone, systems and users, users, operators"},
 		{"an administrator", person(exchange.Administrator), "anyone, systems and users, users, operators, administrators"},

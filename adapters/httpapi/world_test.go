@@ -312,6 +312,8 @@ func (a answer) into(t *testing.T, v any) {
 	}
 }
 
+// do asks in Vietnamese unless the request says otherwise: the contract reads
+// every refusal that comes back.
 func (w *world) do(r request) answer {
 	w.t.Helper()
 	base := r.url
@@ -322,6 +324,7 @@ func (w *world) do(r request) answer {
 	if r.as != "" {
 		req.SetBasicAuth(r.as, w.secrets[r.as])
 	}
+	req.Header.Set("Accept-Language", "vi")
 	for name, value := range r.header {
 		req.Header.Set(name, value)
 	}

@@ -1,0 +1,72 @@
+package signing
+
+// details are what refusals may add, by the English format, in Vietnamese for
+// the same arguments; it is never written.
+var details = map[string]string{
+	// reading XML
+	"the document begins with %s":                 "tài liệu bắt đầu bằng %s",
+	"declared %s":                                 "khai báo là %s",
+	"it has no end":                               "khai báo không có phần kết thúc",
+	"it does not begin with a version":            "khai báo không bắt đầu bằng version",
+	"version %s":                                  "version %s",
+	"standalone %s":                               "standalone %s",
+	"there is no element":                         "không có phần tử nào",
+	"an element is open":                          "còn phần tử chưa đóng",
+	"inside a tag":                                "bên trong một thẻ",
+	"in a CDATA section":                          "bên trong một đoạn CDATA",
+	"in a tag: %s":                                "trong thẻ: %s",
+	"'<' inside a tag":                            "dấu '<' nằm trong thẻ",
+	"'<' inside an attribute value":               "dấu '<' nằm trong giá trị thuộc tính",
+	"end tag of %s, open is %s":                   "thẻ đóng là %s, phần tử đang mở là %s",
+	"end tag with more than a name":               "thẻ đóng có nội dung khác ngoài tên",
+	"attribute without a value: %s":               "thuộc tính không có giá trị: %s",
+	"attribute value without quotation marks: %s": "giá trị thuộc tính không đặt trong dấu nháy: %s",
+	"attribute value without an end":              "giá trị thuộc tính không có dấu nháy đóng",
+	"bytes %s":                                    "các byte %s",
+	"character %s":                                "ký tự %s",
+	"more than %d bytes":                          "quá %d byte",
+
+	// the signature's form
+	"an element follows the signature in the root": "có phần tử đứng sau chữ ký số trong phần tử gốc",
+	"too many elements in the signature":           "chữ ký số có quá nhiều phần tử",
+	"more than one Object":                         "có nhiều hơn một Object",
+	"%s is not expected here":                      "phần tử %s không được đặt ở đây",
+	"SignedInfo or SignatureValue is missing":      "thiếu SignedInfo hoặc SignatureValue",
+	"text between elements":                        "có chữ nằm giữa các phần tử",
+	"an element where only text may be":            "có phần tử ở chỗ chỉ được chứa chữ",
+	"attribute %s":                                 "thuộc tính %s",
+	"parameter %s":                                 "tham số %s",
+	"wanted are %s":                                "cần có lần lượt %s",
+	"Transforms is missing":                        "thiếu Transforms",
+	"SignedInfo has no canonical form: %q":         "không lập được dạng chuẩn tắc của SignedInfo: %q",
+	"no reference covers the document":             "không có tham chiếu nào đến toàn bộ tài liệu",
+	"a SHA-256 digest has 32 bytes":                "mã băm SHA-256 phải dài 32 byte",
+	"it needs CanonicalizationMethod, SignatureMethod and Reference, in this order": "phải có lần lượt CanonicalizationMethod, SignatureMethod và Reference",
+	"it needs Transforms, DigestMethod and DigestValue, in this order":              "phải có lần lượt Transforms, DigestMethod và DigestValue",
+
+	// XAdES
+	"there are no signed properties":            "không có thuộc tính ký",
+	"no reference covers the signed properties": "không có tham chiếu nào đến thuộc tính ký",
+	"of the signed properties":                  "ở thuộc tính ký",
+	"SignedProperties is missing":               "thiếu SignedProperties",
+	"Target %s is not this signature":           "Target %s không phải chữ ký số này",
+	"a second %s":                               "có hai %s",
+	"Cert/CertDigest is missing or incomplete":  "Cert/CertDigest bị thiếu hoặc không đầy đủ",
+	"SigningTime %s is no time with a zone":     "SigningTime %s không phải thời gian có múi giờ",
+
+	// keys and certificates
+	"it needs X509IssuerName and X509SerialNumber, in this order": "phải có lần lượt X509IssuerName và X509SerialNumber",
+	"more than %d certificates":                                   "nhiều hơn %d chứng thư số",
+	"too long":                                                    "quá dài",
+	"the certificate reader says %q":                              "bộ đọc chứng thư số báo %q",
+	"an RSA key for an ECDSA method":                              "khóa RSA dùng với thuật toán ECDSA",
+	"an ECDSA key for an RSA method":                              "khóa ECDSA dùng với thuật toán RSA",
+	"%d bytes, r and s need %d":                                   "%d byte, trong khi r và s cần %d byte",
+	"r or s is out of range":                                      "r hoặc s nằm ngoài phạm vi cho phép",
+	"RSA key of %d bits":                                          "khóa RSA dài %d bit",
+	"RSA exponent %d":                                             "số mũ RSA %d",
+	"curve %s":                                                    "đường cong %s",
+	"a key of type %T":                                            "khóa loại %T",
+	"%s is valid from %s":                                         "%s có hiệu lực từ %s",
+	"%s was valid to %s":                                          "%s hết hiệu lực từ %s",
+}
