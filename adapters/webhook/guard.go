@@ -10,16 +10,21 @@ import (
 // to the machine's own neighbourhood or to a cloud provider's metadata service.
 func forbidden(a netip.Addr) bool {
 	return a.IsUnspecified() || a.IsMulticast() || a.IsLinkLocalUnicast() || thisNetwork.Contains(a) ||
-		a == broadcast || a == metadataEC2 || a == metadataAlibaba || a == metadataAzure || a == metadataOracle
+		localNAT64.Contains(a) || a == broadcast || a == metadataEC2 || a == metadataGoogle || a == metadataAlibaba || a == metadataAzure || a == metadataOracle
 }
 
 var (
 	thisNetwork     = netip.MustParsePrefix("0.0.0.0/8")
 	broadcast       = netip.MustParseAddr("255.255.255.255")
 	metadataEC2     = netip.MustParseAddr("fd00:ec2::254") // 169.254.169.254 is link-local
+	metadataGoogle  = netip.MustParseAddr("fd20:ce::254")
 	metadataAlibaba = netip.MustParseAddr("100.100.100.200")
 	metadataAzure   = netip.MustParseAddr("168.63.129.16")
 	metadataOracle  = netip.MustParseAddr("192.0.0.192")
+
+	// localNAT64 is for gateways of one network, each of which puts the IPv4
+	// address elsewhere (RFC 8215, 3): where an address leads cannot be told.
+	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
 
 	// translated is the well-known prefix under which a NAT64 gateway reaches
 	// IPv4 addresses (RFC 6052, 2.1); 6to4 does so too (RFC 3056, 2).

@@ -25,6 +25,8 @@ func TestGuard(t *testing.T) {
 		{"the metadata service, through NAT64", nil, "64:ff9b::a9fe:a9fe", false},
 		{"the metadata service, through 6to4", nil, "2002:a9fe:a9fe::1", false},
 		{"the metadata service over IPv6", nil, "fd00:ec2::254", false},
+		{"Google's metadata service over IPv6", nil, "fd20:ce::254", false},
+		{"the metadata service, through a network's own NAT64", nil, "64:ff9b:1::a9fe:a9fe", false},
 		{"Alibaba's metadata service", nil, "100.100.100.200", false},
 		{"Azure's", nil, "168.63.129.16", false},
 		{"multicast", nil, "224.0.0.1", false},
