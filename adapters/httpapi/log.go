@@ -41,6 +41,26 @@ func (s *Server) checkpoint(c *gin.Context, _ exchange.Caller) error {
 	return nil
 }
 
+// actions lists what the log's leaves of actions are of.
+func (s *Server) actions(c *gin.Context, by exchange.Caller) error {
+	q, err := query(c, "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(q)
+	if err != nil {
+		return err
+	}
+	list, cursor, err := s.x.Actions(c.Request.Context(), by, q.Get("cursor"), limit)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, struct {
+		Actions []exchange.Action `json:"actions"`
+		Cursor  string            `json:"cursor"`
+	}{orEmpty(list), cursor})
+}
+
 // tileWidth is a full tile's (C2SP tlog-tiles).
 const tileWidth = 256
 

@@ -29,6 +29,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("an agency is told of a delivery", w.announcement)
 	t.Run("operators steer deliveries", w.operators)
 	t.Run("administrators keep the registry", w.registry)
+	t.Run("people read what people did", w.actions)
 	t.Run("anyone reads the log", w.log)
 	t.Run("the hub itself", w.service)
 
@@ -256,6 +257,43 @@ func (w *world) registryOfUsers(t *testing.T) {
 	}
 	w.want(http.StatusForbidden, w.get("user:dung", "/v1/users"))
 	w.want(http.StatusBadRequest, w.json(http.MethodPut, "user:an", "/v1/users/x", `{"name":"x","role":"king"}`))
+}
+
+func (w *world) actions(t *testing.T) {
+	type page struct {
+		Actions []exchange.Action
+		Cursor  string
+	}
+	var all page
+	for _, as := range []string{"user:an", "user:binh"} {
+		w.want(http.StatusOK, w.get(as, "/v1/actions"))
+	}
+	w.want(http.StatusOK, w.get("user:chi", "/v1/actions")).into(t, &all)
+	verbs := map[string]bool{}
+	for _, a := range all.Actions {
+		leaf, err := w.ledger.LogEntries(t.Context(), a.Leaf, a.Leaf+1)
+		if err != nil || !bytes.Equal(leaf[0], a.LogEntry().Bytes()) {
+			t.Errorf("action %+v makes the leaf %s, the log has %s: %v", a, a.LogEntry().Bytes(), leaf, err)
+		}
+		verbs[a.Verb] = true
+	}
+	for _, verb := range []string{"hold", "release", "cancel", "put-agency", "put-system", "issue-system-secret", "put-user", "issue-user-secret"} {
+		if !verbs[verb] {
+			t.Errorf("no action %s among %v", verb, verbs)
+		}
+	}
+	for cursor, n := "", 0; n < len(all.Actions); n += 2 {
+		var part page
+		w.want(http.StatusOK, w.get("user:chi", "/v1/actions?limit=2&cursor="+cursor)).into(t, &part)
+		if part.Actions[0] != all.Actions[n] || (part.Cursor == "") != (n+2 >= len(all.Actions)) {
+			t.Errorf("from %d on, the page is %+v", n, part)
+		}
+		cursor = part.Cursor
+	}
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?cursor=x"))
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?verb=hold"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/actions"))
+	w.want(http.StatusUnauthorized, w.get("", "/v1/actions"))
 }
 
 func (w *world) log(t *testing.T) {

@@ -30,6 +30,21 @@ func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 	return c.getBytes(ctx, problemLimit, "v1", "log", "checkpoint")
 }
 
+// ActionPage is a part of what people did. Cursor goes on from it; it is empty
+// at the end.
+type ActionPage struct {
+	Actions []exchange.Action `json:"actions"`
+	Cursor  string            `json:"cursor"`
+}
+
+// Actions lists what people did from the newest to the oldest. Each is a leaf of
+// the log: exchange.Action.LogEntry.
+func (c *Client) Actions(ctx context.Context, cursor string, limitTo int) (ActionPage, error) {
+	v := values("cursor", cursor)
+	limit(v, limitTo)
+	return getJSON[ActionPage](ctx, c, v, "v1", "actions")
+}
+
 // Tile is the nth tile of hashes of a level, width hashes wide.
 func (c *Client) Tile(ctx context.Context, level, n int64, width int) ([]byte, error) {
 	return c.logFile(ctx, TilePath(int(level), n, width), int64(width)*tlog.HashSize)

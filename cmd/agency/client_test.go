@@ -125,6 +125,14 @@ func TestClientAgreesWithTheHub(t *testing.T) {
 	if held.State != exchange.Held || released.State != exchange.Consigned || cancelled.State != exchange.Failed {
 		t.Errorf("went through %s, %s, %s", held.State, released.State, cancelled.State)
 	}
+	first, err := operator.Actions(ctx, "", 2)
+	must(err)
+	rest, err := operator.Actions(ctx, first.Cursor, 2)
+	must(err)
+	if len(first.Actions) != 2 || len(rest.Actions) != 2 || first.Actions[0].Verb != "cancel" || first.Actions[1].Verb != "release" ||
+		rest.Actions[0].Verb != "hold" || rest.Actions[0].Actor != "user:op" || rest.Actions[0].Reason != "looking into it" {
+		t.Errorf("on record are %+v and %+v", first, rest)
+	}
 	failed, err := operator.Deliveries(ctx, exchange.DeliveryQuery{State: exchange.Failed, Sender: "H12.60", Recipient: "H12.61"})
 	must(err)
 	packages, err := operator.Packages(ctx, exchange.PackageQuery{Sender: "H12.60"})

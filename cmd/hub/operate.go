@@ -165,6 +165,29 @@ func steering(o *options) []*cobra.Command {
 	return commands
 }
 
+func actionsCommand(o *options) *cobra.Command {
+	var cursor string
+	var limit int
+	c := asking(o, "actions", "List what people did, newest first, with each one's leaf of the log", cobra.NoArgs, func(c *cobra.Command, hub *httpclient.Client, _ []string) error {
+		page, err := hub.Actions(c.Context(), cursor, limit)
+		if err != nil {
+			return err
+		}
+		return o.show(c, page, func(w io.Writer) {
+			fmt.Fprintln(w, "LEAF\tTIME\tACTOR\tACTION\tOBJECT\tREASON")
+			for _, a := range page.Actions {
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.Leaf, a.Time.In(vietnam).Format("2006-01-02 15:04:05"), a.Actor, a.Verb, a.Object, a.Reason)
+			}
+			if page.Cursor != "" {
+				fmt.Fprintf(w, "more: --cursor %s\n", page.Cursor)
+			}
+		})
+	})
+	c.Flags().StringVar(&cursor, "cursor", "", "go on from here")
+	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
+	return watch(c)
+}
+
 func backupCommand(o *options) *cobra.Command {
 	return watch(asking(o, "backup DIR", "Copy ledger and packages into a directory of the hub's machine, while it works", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
 		dir, err := filepath.Abs(args[0])
