@@ -184,9 +184,9 @@ func TestDeadlines(t *testing.T) {
 		detail string
 	}{
 		{1, "in the inbox", exchange.AcceptanceRejectionExpiry, exchange.Expired, ""},
-		{2, "held", exchange.ContentConsignmentFailure, exchange.Expired, "theo yêu cầu"},
+		{2, "held", exchange.ContentConsignmentFailure, exchange.Expired, ""},
 		{3, "not reached", exchange.ContentConsignmentFailure, exchange.Unreachable, "no answer\ufffd within 15 s"},
-		{4, "held in the inbox", exchange.AcceptanceRejectionExpiry, exchange.Expired, "theo yêu cầu"},
+		{4, "held in the inbox", exchange.ContentHandoverFailure, exchange.Expired, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := p.inState(id, c.n, exchange.Failed)

@@ -160,7 +160,8 @@ func (d Delivery) Answer(o Outcome, reason string, now time.Time) (Delivery, Eve
 }
 
 // Expire fails the delivery when its deadline has passed: what never reached
-// the inbox was not consigned, what did was not answered.
+// the inbox was not consigned, what did was not answered, and what the hub's
+// operators held there could not be handed over.
 func (d Delivery) Expire(now time.Time) (Delivery, Event, error) {
 	if err := d.in(Queued, Held, Consigned); err != nil {
 		return d, "", err
@@ -168,8 +169,10 @@ func (d Delivery) Expire(now time.Time) (Delivery, Event, error) {
 	if now.Before(d.Deadline) {
 		return d, "", wrongState.With(d.ID, d.State, Words{"past its deadline", "quá thời hạn"})
 	}
-	event := AcceptanceRejectionExpiry
-	reason := Expired
+	event, reason := AcceptanceRejectionExpiry, Expired
+	if d.State == Held {
+		event, d.Detail = ContentHandoverFailure, "" // why it was held is the operators' own
+	}
 	if d.ConsignedAt.IsZero() {
 		event = ContentConsignmentFailure
 		if d.Attempts > 0 && d.State == Queued {

@@ -75,7 +75,7 @@ func TestTransitions(t *testing.T) {
 		{"never tried by the deadline", in(Queued), expire, Failed, ContentConsignmentFailure, Expired},
 		{"not reached by the deadline", in(Queued, tried), expire, Failed, ContentConsignmentFailure, Unreachable},
 		{"held to the deadline", in(Held, tried), expire, Failed, ContentConsignmentFailure, Expired},
-		{"held in the inbox to the deadline", in(Held, consignedBefore), expire, Failed, AcceptanceRejectionExpiry, Expired},
+		{"held in the inbox to the deadline", in(Held, consignedBefore), expire, Failed, ContentHandoverFailure, Expired},
 		{"no answer by the deadline", in(Consigned, fetched), expire, Failed, AcceptanceRejectionExpiry, Expired},
 		{"cancelled while queued", in(Queued), cancel, Failed, ContentConsignmentFailure, Cancelled},
 		{"cancelled while held", in(Held), cancel, Failed, ContentConsignmentFailure, Cancelled},

@@ -234,7 +234,10 @@ func (x *Exchange) IssueSystemSecret(ctx context.Context, by Caller, id string) 
 	s.Secrets = rotate(s.Secrets, secret, x.now())
 	kept := s
 	kept.Version++
-	return text, x.register(ctx, by, "issue-system-secret", id, kept, func(c *Change) { c.Systems = []System{s} })
+	if err := x.register(ctx, by, "issue-system-secret", id, kept, func(c *Change) { c.Systems = []System{s} }); err != nil {
+		return "", err
+	}
+	return text, nil
 }
 
 // Users lists the people who operate, administer or audit the hub.
@@ -280,7 +283,10 @@ func (x *Exchange) IssueUserSecret(ctx context.Context, by Caller, id string) (s
 	u.Secrets = rotate(u.Secrets, secret, x.now())
 	kept := u
 	kept.Version++
-	return text, x.register(ctx, by, "issue-user-secret", id, kept, func(c *Change) { c.Users = []User{u} })
+	if err := x.register(ctx, by, "issue-user-secret", id, kept, func(c *Change) { c.Users = []User{u} }); err != nil {
+		return "", err
+	}
+	return text, nil
 }
 
 var identifierShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
