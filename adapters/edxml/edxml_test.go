@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,7 +41,22 @@ func refusalOf(t *testing.T, err error) *exchange.Error {
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v, want a refusal of the format", err)
 	}
+	inVietnamese(t, e.Text("vi"))
 	return e
+}
+
+// english are words that no refusal in Vietnamese has outside of quotation
+// marks, where data stands.
+var (
+	english = regexp.MustCompile(`\b(the|is|of|not|and|was|are|has|with|from|must|than|only|expected|missing|its|which|neither|size|name|fields)\b`)
+	quoted  = regexp.MustCompile(`"[^"]*"`)
+)
+
+func inVietnamese(t *testing.T, text string) {
+	t.Helper()
+	if word := english.FindString(quoted.ReplaceAllString(text, "")); word != "" || strings.Contains(text, "%!") {
+		t.Errorf("English (%s) in %q", word, text)
+	}
 }
 
 // golden is what a golden file shows: the package, and the places that its JSON

@@ -199,6 +199,7 @@ func TestEveryRuleHasWordsAndARow(t *testing.T) {
 		if next := strings.Contains(rule.Vi, "hãy "); !next {
 			t.Errorf("%s: the Vietnamese words give no next step", rule.Name)
 		}
+		inVietnamese(t, rule.Vi)
 		if en, vi := verbs(rule.En), verbs(rule.Vi); !cmp.Equal(en, vi) {
 			t.Errorf("%s: the English words take %v, the Vietnamese %v", rule.Name, en, vi)
 		}
@@ -218,7 +219,7 @@ func verbs(s string) (found []string) {
 func TestRefusalsSayWhatAndWhere(t *testing.T) {
 	_, err := decodeString(sample(t, "replace", "2026/11/23<", "23-11-2026<"))
 	e := refusalOf(t, err)
-	wantVi := `"23-11-2026" không phải ngày dạng yyyy/MM/dd, giá trị đúng chẳng hạn 2026/11/20; phần mềm nhận sẽ hiểu sai dạng khác mà không báo lỗi, hãy ghi đúng dạng này`
+	wantVi := `"23-11-2026" không phải ngày dạng yyyy/MM/dd, ví dụ giá trị đúng: 2026/11/20; phần mềm nhận sẽ hiểu sai dạng khác mà không báo lỗi, hãy ghi đúng dạng này`
 	if got := e.Text("vi"); got != wantVi {
 		t.Errorf("in Vietnamese\n%s\nwant\n%s", got, wantVi)
 	}

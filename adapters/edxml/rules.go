@@ -12,28 +12,28 @@ var (
 		Vi: "phần tử %s thuộc không gian tên %q, phải là " + Namespace + "; hãy khai báo không gian tên này ở phần tử gốc và ở edXMLEnvelope"}
 	ruleEnvelopeRoot = exchange.Rule{Name: "envelope-as-root", Code: exchange.Malformed,
 		En: "the root element is the envelope %q; put it inside a root element edXML",
-		Vi: "phần tử gốc lại là phong bì %q; hãy đặt phong bì vào trong phần tử gốc edXML"}
+		Vi: "phần tử gốc là %q, vốn chỉ là phần phong bì; hãy đặt phần tử này vào trong phần tử gốc edXML"}
 	ruleElementName = exchange.Rule{Name: "element-name", Code: exchange.Malformed,
 		En: "there is an element %s where %s is expected; element names are case-sensitive, rename it",
-		Vi: "có phần tử %s ở chỗ phải là %s; tên phần tử phân biệt chữ hoa chữ thường, hãy đổi lại tên"}
+		Vi: "có phần tử %s ở chỗ phải là %s; tên phần tử phân biệt chữ hoa và chữ thường, hãy sửa lại tên"}
 	ruleMissing = exchange.Rule{Name: "missing-element", Code: exchange.Malformed,
 		En: "%s is missing or empty, expected for example %s; add it",
-		Vi: "thiếu hoặc để trống %s, giá trị đúng chẳng hạn %s; hãy bổ sung"}
+		Vi: "thiếu hoặc để trống %s, ví dụ giá trị đúng: %s; hãy bổ sung"}
 	ruleAmbiguous = exchange.Rule{Name: "repeated-element", Code: exchange.Malformed,
 		En: "%s may stand once and stands again here, first on line %d; receivers would take one or the other, keep one",
-		Vi: "%s chỉ được có một lần nhưng lặp lại ở đây, lần đầu ở dòng %d; mỗi phần mềm nhận sẽ lấy một giá trị khác nhau, hãy chỉ giữ một"}
+		Vi: "%s chỉ được có một lần nhưng lặp lại ở đây, lần đầu ở dòng %d; các phần mềm nhận có thể lấy giá trị khác nhau, hãy chỉ giữ một"}
 	ruleTextElements = exchange.Rule{Name: "element-in-text", Code: exchange.Malformed,
 		En: "%s holds the element %s, expected text only; remove the element",
-		Vi: "%s chứa phần tử con %s, chỉ được chứa văn bản; hãy bỏ phần tử con"}
+		Vi: "%s chứa phần tử con %s trong khi chỉ được chứa chữ; hãy bỏ phần tử con"}
 	ruleAttachmentPlace = exchange.Rule{Name: "attachment-place", Code: exchange.Malformed,
 		En: "attachments stand in /edXML/AttachmentEncoded/Attachment, beside the envelope; receivers do not see this one, move it there",
-		Vi: "tệp đính kèm phải nằm trong /edXML/AttachmentEncoded/Attachment, ngang hàng với edXMLEnvelope; phần mềm nhận không thấy tệp ở đây, hãy chuyển ra đó"}
+		Vi: "tệp đính kèm phải nằm trong /edXML/AttachmentEncoded/Attachment, ngang hàng với edXMLEnvelope; phần mềm nhận không đọc tệp ở chỗ này, hãy chuyển tệp về đúng chỗ"}
 	ruleStatusElement = exchange.Rule{Name: "status-element", Code: exchange.Malformed,
 		En: "a status is written in the element MessageHeader, not in %s, which crashes receivers; rename it",
-		Vi: "gói trạng thái phải dùng phần tử MessageHeader, không dùng %s (phần mềm nhận sẽ lỗi); hãy đổi lại tên"}
+		Vi: "gói tin trạng thái phải dùng phần tử MessageHeader, không dùng %s vì phần mềm nhận sẽ bị lỗi; hãy đổi lại tên"}
 	ruleMixedKinds = exchange.Rule{Name: "status-with-trace", Code: exchange.Malformed,
 		En: "the package has a StatusCode, as a status, and a TraceHeaderList, as a document; remove the one that does not belong",
-		Vi: "gói tin vừa có StatusCode của gói trạng thái vừa có TraceHeaderList của văn bản; hãy bỏ phần không đúng"}
+		Vi: "gói tin vừa có StatusCode của gói tin trạng thái vừa có TraceHeaderList của văn bản; hãy bỏ phần không đúng"}
 	ruleReport = exchange.Rule{Name: "unsupported-report", Code: exchange.Malformed,
 		En: "this is a malware report (AVReport), not a document, expected an edXMLManifest; send the report to its own service",
 		Vi: "đây là báo cáo mã độc (AVReport), không phải văn bản, edXMLBody phải chứa edXMLManifest; hãy gửi báo cáo tới hệ thống giám sát tương ứng"}
@@ -43,22 +43,22 @@ var (
 var (
 	ruleCode = exchange.Rule{Name: "agency-code", Code: exchange.Malformed,
 		En: "%q is not an agency code, expected for example H12.07, or 000.00.07.H12 in the old form; look the code up in the directory",
-		Vi: "%q không phải mã định danh cơ quan, mã đúng chẳng hạn H12.07, hoặc dạng cũ 000.00.07.H12; hãy tra mã trong danh bạ cơ quan"}
+		Vi: "%q không phải mã định danh cơ quan, mã đúng có dạng như H12.07, hoặc dạng cũ 000.00.07.H12; hãy tra mã trong danh bạ cơ quan"}
 	ruleIDLength = exchange.Rule{Name: "document-id-length", Code: exchange.Malformed,
 		En: "the document identifier has %d characters, expected %d at most; shorten it",
 		Vi: "mã định danh văn bản dài %d ký tự, tối đa là %d; hãy rút ngắn lại"}
 	ruleIDCharacters = exchange.Rule{Name: "document-id-characters", Code: exchange.Malformed,
 		En: "the document identifier %q has line breaks or control characters in it, expected for example H12.07,2026/11/20,1250/STC-NS; remove them",
-		Vi: "mã định danh văn bản %q có ký tự xuống dòng hoặc ký tự điều khiển, mã đúng chẳng hạn H12.07,2026/11/20,1250/STC-NS; hãy bỏ các ký tự đó"}
+		Vi: "mã định danh văn bản %q có ký tự xuống dòng hoặc ký tự điều khiển, mã đúng có dạng như H12.07,2026/11/20,1250/STC-NS; hãy bỏ các ký tự đó"}
 	ruleFieldLength = exchange.Rule{Name: "field-length", Code: exchange.TooLarge,
 		En: "%s has %d characters, expected %d at most; shorten it, or put the text into an attachment",
 		Vi: "%s dài %d ký tự, tối đa là %d; hãy rút ngắn lại, hoặc đưa nội dung vào tệp đính kèm"}
 	ruleDate = exchange.Rule{Name: "date-form", Code: exchange.Malformed,
 		En: "%q is not a date as yyyy/MM/dd, expected for example 2026/11/20; receivers silently misread other forms, write it so",
-		Vi: "%q không phải ngày dạng yyyy/MM/dd, giá trị đúng chẳng hạn 2026/11/20; phần mềm nhận sẽ hiểu sai dạng khác mà không báo lỗi, hãy ghi đúng dạng này"}
+		Vi: "%q không phải ngày dạng yyyy/MM/dd, ví dụ giá trị đúng: 2026/11/20; phần mềm nhận sẽ hiểu sai dạng khác mà không báo lỗi, hãy ghi đúng dạng này"}
 	rulePriority = exchange.Rule{Name: "priority", Code: exchange.Malformed,
 		En: "the priority is %q, expected 0 (normal), 1 (urgent), 2 (very urgent), 3 (express) or 4 (express at a set hour); write one of these digits",
-		Vi: "độ khẩn là %q, phải là 0 (thường), 1 (khẩn), 2 (thượng khẩn), 3 (hỏa tốc) hoặc 4 (hỏa tốc hẹn giờ); hãy ghi một trong các chữ số này"}
+		Vi: "mức độ khẩn là %q, phải là 0 (thường), 1 (khẩn), 2 (thượng khẩn), 3 (hỏa tốc) hoặc 4 (hỏa tốc hẹn giờ); hãy ghi một trong các chữ số này"}
 	ruleBusiness = exchange.Rule{Name: "business-type", Code: exchange.Malformed,
 		En: "BussinessDocType is %q, expected 0 (new), 1 (recall), 2 (update) or 3 (replacement); write one of these digits",
 		Vi: "BussinessDocType là %q, phải là 0 (văn bản mới), 1 (thu hồi), 2 (cập nhật) hoặc 3 (thay thế); hãy ghi một trong các chữ số này"}
@@ -67,7 +67,7 @@ var (
 		Vi: "ReceiverType là %q, phải là 1 (thêm) hoặc 0 (bớt); hãy ghi một trong hai chữ số này"}
 	ruleReceiverTwice = exchange.Rule{Name: "receiver-added-and-removed", Code: exchange.Malformed,
 		En: "%q is both added and removed in ReceiverList, expected one of the two; keep one",
-		Vi: "%q vừa được thêm vừa bị bớt trong ReceiverList, chỉ được một trong hai; hãy giữ lại một"}
+		Vi: "%q vừa được thêm vừa bị bớt trong ReceiverList; hãy chỉ giữ một trong hai"}
 	ruleStatusCode = exchange.Rule{Name: "status-code", Code: exchange.Malformed,
 		En: "the status code %q is not defined, expected 01 to 06, 13, 15 or 16; write one of these",
 		Vi: "mã trạng thái %q không có trong quy định, phải là 01 đến 06, 13, 15 hoặc 16; hãy ghi một trong các mã này"}
@@ -77,7 +77,7 @@ var (
 var (
 	ruleBase64Character = exchange.Rule{Name: "base64-character", Code: exchange.Malformed,
 		En: "the content has the byte %q at base64 character %d, expected A-Z a-z 0-9 + / only; encode the file with standard base64",
-		Vi: "nội dung có byte %q tại ký tự base64 thứ %d, chỉ được dùng A-Z a-z 0-9 + /; hãy mã hóa tệp bằng base64 chuẩn"}
+		Vi: "nội dung có byte %q tại ký tự base64 thứ %d, trong khi chỉ được dùng A-Z a-z 0-9 + /; hãy mã hóa lại tệp bằng base64 chuẩn"}
 	ruleBase64Padding = exchange.Rule{Name: "base64-padding", Code: exchange.Malformed,
 		En: "the base64 content has \"=\" at character %d, expected one or two at the very end only; encode the file as one piece",
 		Vi: "nội dung base64 có dấu \"=\" tại ký tự thứ %d, chỉ được có một hoặc hai dấu ở cuối cùng; hãy mã hóa cả tệp thành một khối"}
@@ -98,7 +98,7 @@ var (
 		Vi: "tổng dung lượng tệp đính kèm sau khi giải nén vượt quá %d byte; hãy gửi tệp nhỏ hơn"}
 	ruleName = exchange.Rule{Name: "attachment-name", Code: exchange.Harmful,
 		En: "the attachment's name %q is not a plain file name: receivers save the file under it; expected at most 255 characters without / \\ : or control characters, rename the file",
-		Vi: "tên tệp đính kèm %q không phải tên tệp đơn thuần mà phần mềm nhận sẽ lưu tệp theo tên này; tên tối đa 255 ký tự, không chứa / \\ : hoặc ký tự điều khiển, hãy đổi tên tệp"}
+		Vi: "tên tệp đính kèm %q không phải tên tệp thông thường, trong khi phần mềm nhận sẽ lưu tệp theo tên này; hãy đổi tên tệp, tối đa 255 ký tự, không chứa / \\ : hoặc ký tự điều khiển"}
 )
 
 // Rules of a file wrapped in a ZIP. Receivers fail on the whole package, again
@@ -115,62 +115,75 @@ var (
 		Vi: "tệp ZIP chứa %q bị hỏng hoặc bị cắt cụt tại byte %d, phải là ZIP nguyên vẹn; hãy nén lại tệp"}
 	ruleZipEntries = exchange.Rule{Name: "zip-entries", Code: exchange.Harmful,
 		En: "the ZIP around %q has not exactly one entry; receivers take the first only, wrap one file, or send several as one attachment whose name ends in .zip",
-		Vi: "tệp ZIP chứa %q không có đúng một mục; phần mềm nhận chỉ lấy mục đầu tiên, hãy nén một tệp, hoặc gửi nhiều tệp trong một tệp đính kèm có tên kết thúc bằng .zip"}
+		Vi: "tệp ZIP chứa %q phải có đúng một tệp bên trong vì phần mềm nhận chỉ lấy tệp đầu tiên; hãy nén một tệp, hoặc gửi nhiều tệp trong một tệp đính kèm có tên kết thúc bằng .zip"}
 	ruleZipName = exchange.Rule{Name: "zip-entry-name", Code: exchange.Harmful,
 		En: "the ZIP around %q has an entry named %q, which is not a plain file name in UTF-8; receivers write the file under it, pack the file again without any path",
-		Vi: "tệp ZIP chứa %q có mục tên %q, không phải tên tệp đơn thuần mã UTF-8; phần mềm nhận sẽ ghi tệp theo tên này, hãy nén lại tệp, không kèm đường dẫn"}
+		Vi: "tệp ZIP chứa %q có tệp bên trong tên là %q, không phải tên tệp thông thường bằng UTF-8, trong khi phần mềm nhận sẽ lưu tệp theo tên này; hãy nén lại tệp, không kèm đường dẫn"}
 	ruleZipKind = exchange.Rule{Name: "zip-entry-kind", Code: exchange.Harmful,
 		En: "the entry of the ZIP around %q is a link or a folder, expected a file; pack the file itself",
-		Vi: "mục trong ZIP chứa %q là liên kết hoặc thư mục, phải là tệp; hãy nén chính tệp đó"}
+		Vi: "tệp ZIP chứa %q có liên kết hoặc thư mục bên trong, phải là tệp; hãy nén chính tệp đó"}
 	ruleZipEncrypted = exchange.Rule{Name: "zip-encrypted", Code: exchange.Harmful,
 		En: "the ZIP around %q is encrypted, expected one that opens without a password; pack the file again without one",
-		Vi: "tệp ZIP chứa %q được đặt mật khẩu, phải là ZIP mở được không cần mật khẩu; hãy nén lại không đặt mật khẩu"}
+		Vi: "tệp ZIP chứa %q có đặt mật khẩu nên phần mềm nhận không mở được; hãy nén lại, không đặt mật khẩu"}
 	ruleZipMethod = exchange.Rule{Name: "zip-method", Code: exchange.Harmful,
 		En: "the ZIP around %q is packed with method %d, expected 8 (deflate), or 0 (stored) without data descriptor; pack the file again so",
-		Vi: "tệp ZIP chứa %q nén bằng phương pháp %d, phải là 8 (deflate), hoặc 0 (stored) không kèm data descriptor; hãy nén lại như vậy"}
+		Vi: "tệp ZIP chứa %q nén bằng phương pháp %d; hãy nén lại bằng phương pháp 8 (deflate), hoặc 0 (stored) không kèm data descriptor"}
 	ruleZip64 = exchange.Rule{Name: "zip-64", Code: exchange.Harmful,
 		En: "the ZIP around %q is in the Zip64 form, which not all receivers read, expected a plain ZIP; pack the file again without Zip64",
 		Vi: "tệp ZIP chứa %q có dạng Zip64 mà không phải phần mềm nhận nào cũng đọc được, phải là ZIP thường; hãy nén lại không dùng Zip64"}
 	ruleZipMismatch = exchange.Rule{Name: "zip-mismatch", Code: exchange.Harmful,
 		En: "the ZIP around %q contradicts itself in its %s, expected the same in the local header, the content and the directory; pack the file again",
-		Vi: "tệp ZIP chứa %q mâu thuẫn ở trường %s, phần đầu mục, nội dung và thư mục trung tâm phải khớp nhau; hãy nén lại tệp"}
+		Vi: "tệp ZIP chứa %q mâu thuẫn về %s: phần đầu (local header), nội dung và thư mục trung tâm phải khớp nhau; hãy nén lại tệp"}
 	ruleZipTrailing = exchange.Rule{Name: "zip-trailing-data", Code: exchange.Harmful,
 		En: "the ZIP around %q has a comment or further bytes after its end, expected nothing there; pack the file again",
-		Vi: "tệp ZIP chứa %q có chú thích hoặc dữ liệu thừa sau phần kết thúc, sau đó không được có gì; hãy nén lại tệp"}
+		Vi: "tệp ZIP chứa %q có chú thích hoặc dữ liệu thừa sau phần kết thúc; hãy nén lại tệp, không kèm chú thích"}
 	ruleZipTooLarge = exchange.Rule{Name: "zip-too-large", Code: exchange.TooLarge,
 		En: "the file in the ZIP around %q unpacks to more than %d bytes; send a smaller one",
 		Vi: "tệp trong ZIP chứa %q khi giải nén vượt quá %d byte; hãy gửi tệp nhỏ hơn"}
 )
 
+// zipFields are the fields of a ZIP in Vietnamese; it is never written.
+var zipFields = map[string]string{
+	"name":              "tên tệp",
+	"method":            "phương pháp nén",
+	"flags":             "cờ (flags)",
+	"offset":            "vị trí",
+	"disk":              "số đĩa",
+	"crc-32":            "mã kiểm tra CRC-32",
+	"extra fields":      "trường mở rộng",
+	"compressed size":   "dung lượng nén",
+	"uncompressed size": "dung lượng gốc",
+}
+
 // Warnings: departures that are let pass. Their words take no arguments.
 var (
 	warnNotSignature = exchange.Rule{Name: "not-a-signature", Code: exchange.Malformed,
 		En: "the Signature or DigitalSignature in the edXML namespace is not an XML signature, expected ds:Signature; the package counts as unsigned, sign it with XML-DSig",
-		Vi: "phần tử Signature hoặc DigitalSignature trong không gian tên edXML không phải chữ ký XML, phải là ds:Signature; gói tin được coi là chưa ký, hãy ký bằng XML-DSig"}
+		Vi: "phần tử Signature hoặc DigitalSignature trong không gian tên edXML không phải chữ ký số XML (ds:Signature) nên gói tin được coi là chưa ký số; hãy ký số theo XML-DSig"}
 	warnStatus14 = exchange.Rule{Name: "status-14", Code: exchange.Malformed,
 		En: "the status code 14 is not defined and was read as 15, agreement; write 15",
 		Vi: "mã trạng thái 14 không có trong quy định và được hiểu là 15 (đồng ý); hãy ghi 15"}
 	warnStatusDigits = exchange.Rule{Name: "status-digits", Code: exchange.Malformed,
 		En: "the status code has one digit, expected two; write for example 01",
-		Vi: "mã trạng thái chỉ có một chữ số, phải có hai chữ số; hãy ghi chẳng hạn 01"}
+		Vi: "mã trạng thái chỉ có một chữ số; hãy ghi đủ hai chữ số, ví dụ 01"}
 	warnReason = exchange.Rule{Name: "reason-missing", Code: exchange.Malformed,
 		En: "a recall, an update, a replacement or a refusal gives its reason and this one does not; fill in BussinessDocReason or Description",
-		Vi: "gói thu hồi, cập nhật, thay thế hoặc từ chối phải nêu lý do nhưng gói này không có; hãy ghi BussinessDocReason hoặc Description"}
+		Vi: "gói tin thu hồi, cập nhật, thay thế hoặc từ chối phải nêu lý do nhưng gói tin này chưa có; hãy ghi lý do vào BussinessDocReason hoặc Description"}
 	warnTimestamp = exchange.Rule{Name: "timestamp-form", Code: exchange.Malformed,
 		En: "the status's Timestamp is not as yyyy/MM/dd HH:mm:ss and was passed over; write for example 2026/11/20 09:48:12",
-		Vi: "Timestamp của trạng thái không đúng dạng yyyy/MM/dd HH:mm:ss nên bị bỏ qua; hãy ghi chẳng hạn 2026/11/20 09:48:12"}
+		Vi: "Timestamp của trạng thái không đúng dạng yyyy/MM/dd HH:mm:ss nên bị bỏ qua; hãy ghi đúng dạng, ví dụ 2026/11/20 09:48:12"}
 	warnResponseDate = exchange.Rule{Name: "response-date-form", Code: exchange.Malformed,
 		En: "the PromulgationDate in ResponseFor is not as yyyy/MM/dd and was passed over; write for example 2026/11/20",
-		Vi: "PromulgationDate trong ResponseFor không đúng dạng yyyy/MM/dd nên bị bỏ qua; hãy ghi chẳng hạn 2026/11/20"}
+		Vi: "PromulgationDate trong ResponseFor không đúng dạng yyyy/MM/dd nên bị bỏ qua; hãy ghi đúng dạng, ví dụ 2026/11/20"}
 	warnReference = exchange.Rule{Name: "manifest-without-attachment", Code: exchange.Malformed,
 		En: "the manifest names an attachment that is not in the package, expected one Attachment for each Reference; attach it or remove the Reference",
-		Vi: "edXMLManifest nêu tệp đính kèm không có trong gói tin, mỗi Reference phải có một Attachment; hãy đính kèm tệp hoặc bỏ Reference"}
+		Vi: "edXMLManifest nêu một tệp đính kèm không có trong gói tin; hãy đính kèm tệp đó, hoặc bỏ Reference tương ứng"}
 	warnUnlisted = exchange.Rule{Name: "attachment-without-manifest", Code: exchange.Malformed,
 		En: "an attachment is not named in the manifest, expected one Reference for each Attachment; add its Reference",
-		Vi: "có tệp đính kèm không được nêu trong edXMLManifest, mỗi Attachment phải có một Reference; hãy bổ sung Reference"}
+		Vi: "có tệp đính kèm không được nêu trong edXMLManifest; hãy bổ sung Reference cho tệp đó"}
 	warnNames = exchange.Rule{Name: "manifest-name-differs", Code: exchange.Malformed,
 		En: "the manifest gives an attachment another name than the attachment itself, whose name counts; write the same in both",
-		Vi: "tên tệp trong edXMLManifest khác tên tại chính tệp đính kèm (tên này được dùng); hãy ghi giống nhau"}
+		Vi: "tên tệp trong edXMLManifest khác tên ghi tại tệp đính kèm, và tên tại tệp đính kèm được dùng; hãy ghi hai tên giống nhau"}
 	warnSameName = exchange.Rule{Name: "attachment-name-repeated", Code: exchange.Malformed,
 		En: "two attachments have the same name and receivers may overwrite one with the other; give each its own name",
 		Vi: "hai tệp đính kèm trùng tên nên phần mềm nhận có thể ghi đè lên nhau; hãy đặt tên riêng cho từng tệp"}

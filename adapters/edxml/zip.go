@@ -46,6 +46,11 @@ func (f *flaw) Error() string { return f.rule.Name }
 
 func flawed(rule exchange.Rule, args ...any) *flaw { return &flaw{rule, args} }
 
+// mismatch is the flaw of a ZIP that contradicts itself in the field.
+func mismatch(field string) *flaw {
+	return flawed(ruleZipMismatch, exchange.Words{En: field, Vi: zipFields[field]})
+}
+
 // of is the refusal of the attachment of that name.
 func (f *flaw) of(name string) *exchange.Error {
 	return f.rule.With(append([]any{name}, f.args...)...)
@@ -189,7 +194,7 @@ func (z *archive) names(e *entry, name, extra uint16) error {
 	for len(rest) >= 4 {
 		id, size := rest.u16(0), int(rest.u16(2))
 		if len(rest) < 4+size {
-			return flawed(ruleZipMismatch, "extra fields")
+			return mismatch("extra fields")
 		}
 		field := rest[4 : 4+size]
 		rest = rest[4+size:]
@@ -197,7 +202,7 @@ func (z *archive) names(e *entry, name, extra uint16) error {
 			return flawed(ruleZip64)
 		}
 		if id == extraUnicodePath && (size < 5 || !bytes.Equal(field[5:], e.name)) {
-			return flawed(ruleZipMismatch, "name")
+			return mismatch("name")
 		}
 	}
 	return nil
@@ -285,11 +290,11 @@ func (z *archive) descriptor(local entry, found sums) error {
 func (e entry) equals(found sums) error {
 	switch {
 	case e.crc != found.crc:
-		return flawed(ruleZipMismatch, "crc-32")
+		return mismatch("crc-32")
 	case int64(e.packed) != found.packed:
-		return flawed(ruleZipMismatch, "compressed size")
+		return mismatch("compressed size")
 	case int64(e.size) != found.size:
-		return flawed(ruleZipMismatch, "uncompressed size")
+		return mismatch("uncompressed size")
 	}
 	return nil
 }
@@ -339,13 +344,13 @@ const (
 func (e entry) agrees(local entry, h fields) error {
 	switch {
 	case !bytes.Equal(e.name, local.name):
-		return flawed(ruleZipMismatch, "name")
+		return mismatch("name")
 	case e.method != local.method:
-		return flawed(ruleZipMismatch, "method")
+		return mismatch("method")
 	case (e.flags^local.flags)&flagUTF8 != 0:
-		return flawed(ruleZipMismatch, "flags")
+		return mismatch("flags")
 	case h.u16(30) != 0 || h.u32(38) != 0: // disk and offset of the local header
-		return flawed(ruleZipMismatch, "offset")
+		return mismatch("offset")
 	}
 	if h.u32(34)&dosFolder != 0 {
 		return flawed(ruleZipKind)
@@ -378,9 +383,9 @@ func (z *archive) end(directory int64) error {
 	case h.u16(8) != 1 || h.u16(10) != 1:
 		return flawed(ruleZipEntries)
 	case h.u16(4) != 0 || h.u16(6) != 0:
-		return flawed(ruleZipMismatch, "disk")
+		return mismatch("disk")
 	case int64(h.u32(12)) != size || int64(h.u32(16)) != directory:
-		return flawed(ruleZipMismatch, "offset")
+		return mismatch("offset")
 	case h.u16(20) != 0:
 		return flawed(ruleZipTrailing)
 	}

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -414,3 +416,19 @@ func deflated(t testing.TB, content string) []byte {
 }
 
 func crc(content string) uint32 { return crc32.ChecksumIEEE([]byte(content)) }
+
+func TestEveryFieldOfAZipHasItsWords(t *testing.T) {
+	source, err := os.ReadFile("zip.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`mismatch\("([^"]+)"\)`).FindAllSubmatch(source, -1)
+	if len(found) < 9 {
+		t.Errorf("found %d fields", len(found))
+	}
+	for _, field := range found {
+		if zipFields[string(field[1])] == "" {
+			t.Errorf("%s has no words in Vietnamese", field[1])
+		}
+	}
+}

@@ -275,6 +275,9 @@ func TestRequestsRefused(t *testing.T) {
 			if strings.Contains(p.Detail+vi.Detail, "%!") || vietnamese.MatchString(p.Detail) || !vietnamese.MatchString(vi.Detail) {
 				t.Errorf("in English %q, in Vietnamese %q", p.Detail, vi.Detail)
 			}
+			if w.seen.read == 0 {
+				t.Error("the contract reads no refusals")
+			}
 			if tt.status == 405 && a.Header.Get("Allow") == "" {
 				t.Error("the answer does not say what is allowed")
 			}
