@@ -39,7 +39,8 @@ It checks that
   - leaves are well formed, none stands there twice, and their times do not go
     back by more than --tolerance,
   - with credentials (--user): every receipt of the log is to be had, is the one
-    in the log, unchanged, and sealed by the hub,
+    in the log, unchanged, and sealed by the hub; and every action of the hub's
+    operators and administrators is told as it is in the log,
   - with --receipts: every receipt that somebody else has kept is in the log, and
     the checkpoint of each proof is of this log and no other.
 
@@ -113,6 +114,8 @@ type checking struct {
 	tolerance time.Duration
 	progress  *progress
 
+	deeds deeds
+
 	mu       sync.Mutex // of what follows: receipts are checked several at once
 	findings findings
 	inLog    int64
@@ -129,10 +132,14 @@ type checkResult struct {
 	Root     string `json:"root"`
 	// Receipts are the leaves that are receipts; ReceiptsChecked those whose
 	// document was checked too.
-	Receipts        int64     `json:"receipts"`
-	ReceiptsChecked int64     `json:"receiptsChecked"`
-	Held            int       `json:"held"`
-	Findings        []Finding `json:"findings"`
+	Receipts        int64 `json:"receipts"`
+	ReceiptsChecked int64 `json:"receiptsChecked"`
+	// Actions are the leaves of what people did; ActionsChecked those that the
+	// hub told of.
+	Actions        int64     `json:"actions"`
+	ActionsChecked int64     `json:"actionsChecked"`
+	Held           int       `json:"held"`
+	Findings       []Finding `json:"findings"`
 }
 
 // hold reads what others than the hub have.
@@ -180,11 +187,12 @@ func (c *checking) walk(ctx context.Context, tree tlog.Tree) error {
 		leaves: leaves{tolerance: c.tolerance, now: time.Now(), seen: map[[16]byte]struct{}{}},
 		visit: func(_ context.Context, i int64, e exchange.LogEntry) error {
 			c.held.leaf(i, e, &walked)
+			c.deeds.leaf(i, e)
 			if e.Type != "receipt" {
 				return nil
 			}
 			c.inLog++
-			if c.hub != nil && c.hub.Identified() {
+			if c.identified() {
 				work.Go(func() error { return c.receipt(working, i, e) })
 			}
 			return nil
@@ -198,8 +206,14 @@ func (c *checking) walk(ctx context.Context, tree tlog.Tree) error {
 	}
 	c.held.compare(tree, roots, whole, &walked)
 	c.findings.add(walked.all()...)
+	if c.identified() {
+		return c.deeds.compare(ctx, c)
+	}
 	return nil
 }
+
+// identified reports whether there is a hub that knows who asks.
+func (c *checking) identified() bool { return c.hub != nil && c.hub.Identified() }
 
 // receipt gets a leaf's receipt from the hub and checks it.
 func (c *checking) receipt(ctx context.Context, i int64, e exchange.LogEntry) error {
@@ -247,5 +261,5 @@ func (a *authority) compareReceipt(raw []byte, i int64, e exchange.LogEntry) []F
 func (c *checking) result(tree tlog.Tree) checkResult {
 	list := c.findings.all()
 	return checkResult{OK: len(list) == 0, Origin: c.by.keys.Origin, Leaves: tree.N, Root: tree.Hash.String(),
-		Receipts: c.inLog, ReceiptsChecked: c.checked, Held: len(c.held.receipts), Findings: list}
+		Receipts: c.inLog, ReceiptsChecked: c.checked, Actions: c.deeds.inLog, ActionsChecked: c.deeds.checked, Held: len(c.held.receipts), Findings: list}
 }

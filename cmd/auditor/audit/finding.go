@@ -27,6 +27,8 @@ const (
 	entryPostDated   = "entry-post-dated"        // a leaf is from the future
 	receiptMissing   = "receipt-missing"         // a leaf's receipt is not to be had: dropped
 	receiptChanged   = "receipt-changed"         // a receipt is not the one in the log
+	actionMissing    = "action-missing"          // what a leaf says somebody did is not told: dropped
+	actionChanged    = "action-changed"          // what is told that somebody did is not what the log has
 	receiptNotInLog  = "receipt-not-in-log"      // a sealed receipt that the log does not have: dropped or forged
 	forked           = "fork"                    // the hub signed two records that exclude each other
 	rolledBack       = "rollback"                // the hub shows an older record than it showed before

@@ -21,7 +21,7 @@ type hubOptions struct {
 func (o *hubOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.keys, "keys", "", "the hub's published keys, a `file` you trust")
 	f.StringVar(&o.trust, "trust", "", "PEM `file` of certificate authorities that the hub's sealing certificates must lead to as well")
-	f.StringVar(&o.user, "user", os.Getenv("TRAM_USER"), "who asks for the receipts, an auditor of the hub (or TRAM_USER)")
+	f.StringVar(&o.user, "user", os.Getenv("TRAM_USER"), "who asks for receipts and actions, an auditor of the hub (or TRAM_USER)")
 	f.StringVar(&o.secretFile, "secret-file", os.Getenv("TRAM_SECRET_FILE"), "`file` that holds the user's secret (or TRAM_SECRET_FILE, or the secret itself in TRAM_SECRET)")
 	f.StringVar(&o.roots, "roots", os.Getenv("TRAM_ROOTS"), "PEM `file` of certificate authorities that issue the hub's TLS certificate (or TRAM_ROOTS)")
 }

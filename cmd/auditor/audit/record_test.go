@@ -171,7 +171,7 @@ func (e *evilHub) show(t *testing.T, all [][]byte) {
 func behind(t *testing.T, hub *testHub, meddle func(path string, status int, body []byte) (int, []byte)) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, hub.url+r.URL.Path, nil)
+		req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, hub.url+r.URL.RequestURI(), nil)
 		if err != nil {
 			t.Error(err)
 			return

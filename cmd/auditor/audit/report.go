@@ -16,8 +16,9 @@ func (p *program) printCheck(r checkResult, h *held) error {
 	line(&b, "Log", "%s, %d leaves, root %s", r.Origin, r.Leaves, r.Root)
 	line(&b, "Keys", "%s", r.KeysFrom)
 	line(&b, "Receipts", "%d in the log, %d of them fetched and checked", r.Receipts, r.ReceiptsChecked)
-	if r.ReceiptsChecked == 0 && r.Receipts > 0 && !h.behind {
-		line(&b, "", "name an auditor with --user to have every receipt checked")
+	line(&b, "Actions", "%d in the log, %d of them fetched and checked", r.Actions, r.ActionsChecked)
+	if r.ReceiptsChecked+r.ActionsChecked == 0 && r.Receipts+r.Actions > 0 && !h.behind {
+		line(&b, "", "name an auditor with --user to have every receipt and every action checked")
 	}
 	if len(h.receipts)+len(h.trees) > 0 {
 		line(&b, "Compared", "with %s", h)
