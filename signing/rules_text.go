@@ -10,7 +10,7 @@ var rules = map[Rule]ruleWords{
 	Encoding: {
 		Malformed,
 		`The document is not in UTF-8. Save it as UTF-8, declare no other encoding, and sign it again.`,
-		`Văn bản không dùng bảng mã UTF-8. Hãy lưu lại bằng UTF-8, không khai báo bảng mã khác, rồi ký lại.`,
+		`Tài liệu XML không dùng bảng mã UTF-8. Hãy lưu lại bằng UTF-8, không khai báo bảng mã khác, rồi ký số lại.`,
 	},
 	XMLDeclaration: {
 		Malformed,
@@ -20,12 +20,12 @@ var rules = map[Rule]ruleWords{
 	InvalidCharacter: {
 		Malformed,
 		`There is a character that XML does not allow, or bytes that are not UTF-8. Remove it from the data before the XML is written.`,
-		`Có ký tự mà XML không cho phép, hoặc byte không thuộc UTF-8. Hãy loại ký tự đó khỏi dữ liệu trước khi tạo XML.`,
+		`Có ký tự mà XML không cho phép, hoặc byte không đúng bảng mã UTF-8. Hãy loại ký tự đó khỏi dữ liệu trước khi tạo tài liệu XML.`,
 	},
 	BadMarkup: {
 		Malformed,
 		`The markup is not well-formed. Write the document with an XML library, not by joining text.`,
-		`Thẻ XML viết sai cú pháp. Hãy tạo văn bản bằng thư viện XML, không ghép chuỗi.`,
+		`Tài liệu viết sai cú pháp XML. Hãy tạo tài liệu bằng thư viện XML, không ghép chuỗi.`,
 	},
 	InvalidName: {
 		Malformed,
@@ -40,12 +40,12 @@ var rules = map[Rule]ruleWords{
 	DuplicateAttribute: {
 		Malformed,
 		`An element has the same attribute twice. Keep one of them.`,
-		`Một phần tử có hai thuộc tính trùng tên. Hãy chỉ giữ một thuộc tính.`,
+		`Có phần tử mang hai thuộc tính trùng tên. Hãy chỉ giữ một thuộc tính.`,
 	},
 	UndeclaredPrefix: {
 		Malformed,
 		`A prefix is used without a namespace. Declare it with xmlns:prefix on the element or above it.`,
-		`Tiền tố được dùng mà chưa khai báo không gian tên. Hãy khai báo xmlns:tiền-tố tại phần tử đó hoặc phần tử cha.`,
+		`Có tiền tố chưa khai báo không gian tên. Hãy khai báo xmlns:tiền-tố tại phần tử đó hoặc phần tử cha.`,
 	},
 	NamespaceDeclaration: {
 		Malformed,
@@ -54,13 +54,13 @@ var rules = map[Rule]ruleWords{
 	},
 	RelativeNamespace: {
 		Malformed,
-		`A namespace is not an absolute URI, so the document has no canonical form to sign. Use a full URI, such as http://….`,
-		`Không gian tên không phải URI tuyệt đối nên văn bản không có dạng chuẩn tắc để ký. Hãy dùng URI đầy đủ, ví dụ http://….`,
+		`A namespace is not an absolute URI, or has characters in it that are canonicalised in different ways. Use a full URI, such as http://…, without spaces, &, % or accents.`,
+		`Không gian tên không phải URI tuyệt đối, hoặc có ký tự mà các phần mềm chuẩn tắc hóa khác nhau. Hãy dùng URI đầy đủ, ví dụ http://…, không có dấu cách, &, % hay chữ có dấu.`,
 	},
 	InvalidReference: {
 		Malformed,
 		`An entity or character reference is unknown or means a character that XML does not allow. Use only &lt; &gt; &amp; &quot; &apos; or the number of an allowed character.`,
-		`Tham chiếu thực thể hoặc ký tự không xác định, hoặc chỉ đến ký tự XML không cho phép. Hãy chỉ dùng &lt; &gt; &amp; &quot; &apos; hoặc mã số của ký tự hợp lệ.`,
+		`Có tham chiếu thực thể hoặc ký tự không xác định, hoặc chỉ đến ký tự XML không cho phép. Hãy chỉ dùng &lt; &gt; &amp; &quot; &apos; hoặc mã số của ký tự hợp lệ.`,
 	},
 	CDATAEndInText: {
 		Malformed,
@@ -70,72 +70,72 @@ var rules = map[Rule]ruleWords{
 	Comment: {
 		Malformed,
 		`The document contains a comment, which a signature does not cover. Remove comments before signing.`,
-		`Văn bản có chú thích XML, là phần mà chữ ký không bao trùm. Hãy bỏ chú thích trước khi ký.`,
+		`Tài liệu có chú thích XML, là phần mà chữ ký số không bảo vệ. Hãy bỏ chú thích trước khi ký số.`,
 	},
 	ProcessingInstruction: {
 		Malformed,
 		`The document contains a processing instruction. Remove it before signing.`,
-		`Văn bản có chỉ thị xử lý (processing instruction). Hãy bỏ chỉ thị này trước khi ký.`,
+		`Tài liệu có chỉ thị xử lý (processing instruction). Hãy bỏ chỉ thị này trước khi ký số.`,
 	},
 	TextOutsideRoot: {
 		Malformed,
 		`There is text before or after the root element. Send the XML document alone.`,
-		`Có nội dung nằm trước hoặc sau phần tử gốc. Hãy chỉ gửi riêng văn bản XML.`,
+		`Có nội dung nằm trước hoặc sau phần tử gốc. Hãy chỉ gửi tài liệu XML, không kèm nội dung khác.`,
 	},
 	SecondRoot: {
 		Malformed,
 		`Another element follows the root element. Send one document at a time.`,
-		`Có phần tử khác sau phần tử gốc. Hãy gửi mỗi lần một văn bản.`,
+		`Có phần tử khác sau phần tử gốc. Hãy gửi mỗi lần một tài liệu.`,
 	},
 	Truncated: {
 		Malformed,
 		`The document ends before it is complete. Send it again, whole.`,
-		`Văn bản bị cắt, chưa kết thúc. Hãy gửi lại đầy đủ.`,
+		`Tài liệu bị cắt cụt, chưa có phần cuối. Hãy gửi lại đầy đủ.`,
 	},
 	ElementInStreamedText: {
 		Malformed,
 		`There is an element where only text may be, such as in an attachment's content. Send the content as text only.`,
-		`Có phần tử nằm ở nơi chỉ được chứa nội dung chữ, ví dụ trong nội dung tệp đính kèm. Hãy chỉ gửi nội dung chữ.`,
+		`Có phần tử nằm ở chỗ chỉ được chứa chữ, ví dụ trong nội dung tệp đính kèm. Hãy chỉ để chữ ở đó.`,
 	},
 	DuplicateID: {
 		Malformed,
 		`Two elements have the same identifier. Give every element its own Id.`,
-		`Hai phần tử trùng định danh. Hãy đặt cho mỗi phần tử một Id riêng.`,
+		`Có hai phần tử trùng định danh. Hãy đặt cho mỗi phần tử một Id riêng.`,
 	},
 	SecondSignature: {
 		Malformed,
 		`The document has more than one signature. Send it with exactly one.`,
-		`Văn bản có nhiều hơn một chữ ký. Hãy gửi văn bản với đúng một chữ ký.`,
+		`Tài liệu có nhiều hơn một chữ ký số. Hãy gửi tài liệu chỉ có đúng một chữ ký số.`,
 	},
 	SignatureMisplaced: {
 		Malformed,
 		`The signature is not where the format has it. Put it last in the root element, or where the format says, and sign again.`,
-		`Chữ ký không nằm đúng vị trí theo định dạng. Hãy đặt chữ ký ở cuối phần tử gốc, hoặc tại vị trí định dạng quy định, rồi ký lại.`,
+		`Chữ ký số không nằm đúng vị trí. Hãy đặt chữ ký số ở cuối phần tử gốc, hoặc tại vị trí mà định dạng quy định, rồi ký số lại.`,
 	},
 	Doctype: {
 		Harmful,
 		`The document has a DOCTYPE, which can make a receiver read files or other data. Remove it and sign again.`,
-		`Văn bản có DOCTYPE, có thể khiến bên nhận đọc tệp hoặc dữ liệu ngoài ý muốn. Hãy bỏ DOCTYPE rồi ký lại.`,
+		`Tài liệu có DOCTYPE, có thể khiến phần mềm nhận đọc tệp hoặc dữ liệu ngoài ý muốn. Hãy bỏ DOCTYPE rồi ký số lại.`,
 	},
 	DocumentTooLarge: {
 		TooLarge,
 		`The document is larger than allowed. Send fewer or smaller attachments.`,
-		`Văn bản vượt quá dung lượng cho phép. Hãy giảm số lượng hoặc dung lượng tệp đính kèm.`,
+		`Tài liệu vượt quá dung lượng cho phép. Hãy giảm số lượng hoặc dung lượng tệp đính kèm.`,
 	},
 	TooDeep: {
 		TooLarge,
 		`Elements are nested too deeply. Check the software that wrote the document.`,
-		`Các phần tử lồng nhau quá sâu. Hãy kiểm tra phần mềm đã tạo văn bản.`,
+		`Các phần tử lồng nhau quá sâu. Hãy kiểm tra phần mềm đã tạo tài liệu.`,
 	},
 	TooManyElements: {
 		TooLarge,
 		`The document has too many elements. Send large data as an attachment.`,
-		`Văn bản có quá nhiều phần tử. Hãy gửi dữ liệu lớn dưới dạng tệp đính kèm.`,
+		`Tài liệu có quá nhiều phần tử. Hãy gửi dữ liệu lớn dưới dạng tệp đính kèm.`,
 	},
 	TooManyAttributes: {
 		TooLarge,
 		`An element has too many attributes. Check the software that wrote the document.`,
-		`Một phần tử có quá nhiều thuộc tính. Hãy kiểm tra phần mềm đã tạo văn bản.`,
+		`Có phần tử mang quá nhiều thuộc tính. Hãy kiểm tra phần mềm đã tạo tài liệu.`,
 	},
 	TooManyNamespaces: {
 		TooLarge,
@@ -145,12 +145,12 @@ var rules = map[Rule]ruleWords{
 	TagTooLong: {
 		TooLarge,
 		`A tag is too long. Put long values into elements, not into attributes.`,
-		`Một thẻ quá dài. Hãy đặt giá trị dài vào phần tử thay vì thuộc tính.`,
+		`Có thẻ quá dài. Hãy đặt giá trị dài vào phần tử thay vì thuộc tính.`,
 	},
 	TooMuchText: {
 		TooLarge,
 		`The document has too much text outside of attachments. Send large data as an attachment.`,
-		`Văn bản có quá nhiều nội dung chữ ngoài tệp đính kèm. Hãy gửi dữ liệu lớn dưới dạng tệp đính kèm.`,
+		`Tài liệu có quá nhiều chữ ngoài tệp đính kèm. Hãy gửi dữ liệu lớn dưới dạng tệp đính kèm.`,
 	},
 	NameTooLong: {
 		TooLarge,
@@ -160,42 +160,42 @@ var rules = map[Rule]ruleWords{
 	TooManyReferences: {
 		TooLarge,
 		`The signature has too many references. Sign the whole document with one reference.`,
-		`Chữ ký có quá nhiều tham chiếu. Hãy ký toàn bộ văn bản bằng một tham chiếu.`,
+		`Chữ ký số có quá nhiều tham chiếu. Hãy ký số toàn bộ tài liệu bằng một tham chiếu.`,
 	},
 	SignatureStructure: {
 		InvalidSignature,
 		`The signature contains something unexpected or lacks something required. Sign again with a standard XML signature library and without additions.`,
-		`Chữ ký có thành phần lạ hoặc thiếu thành phần bắt buộc. Hãy ký lại bằng thư viện chữ ký XML chuẩn, không thêm thành phần khác.`,
+		`Chữ ký số có thành phần lạ hoặc thiếu thành phần bắt buộc. Hãy ký số lại bằng thư viện chữ ký XML chuẩn, không thêm thành phần khác.`,
 	},
 	UnsignedObject: {
 		InvalidSignature,
 		`The signature contains an Object that it does not cover. Sign again without it.`,
-		`Chữ ký chứa một Object mà chính nó không bao trùm. Hãy ký lại và không kèm Object đó.`,
+		`Chữ ký số chứa một Object mà chính chữ ký số không bảo vệ. Hãy ký số lại, không kèm Object đó.`,
 	},
 	SignedProperties: {
 		InvalidSignature,
 		`The XAdES signed properties are incomplete or contradict the signature. Sign again with current XAdES software.`,
-		`Thuộc tính ký XAdES không đầy đủ hoặc mâu thuẫn với chữ ký. Hãy ký lại bằng phần mềm XAdES cập nhật.`,
+		`Thuộc tính ký XAdES không đầy đủ hoặc mâu thuẫn với chữ ký số. Hãy ký số lại bằng phần mềm XAdES cập nhật.`,
 	},
 	UnsignedProperties: {
 		InvalidSignature,
 		`Unsigned XAdES properties, such as a time-stamp, are not accepted yet. Sign at level B-B.`,
-		`Chưa chấp nhận thuộc tính XAdES không được ký, ví dụ dấu thời gian. Hãy ký ở mức B-B.`,
+		`Thuộc tính XAdES không được ký, ví dụ dấu thời gian, chưa được chấp nhận. Hãy ký số ở mức B-B.`,
 	},
 	SigningCertificateMismatch: {
 		InvalidSignature,
 		`The XAdES properties name another certificate than the one in KeyInfo. Put the signing certificate first in KeyInfo and sign again.`,
-		`Thuộc tính XAdES chỉ đến chứng thư khác với chứng thư trong KeyInfo. Hãy đặt chứng thư ký đầu tiên trong KeyInfo rồi ký lại.`,
+		`Thuộc tính XAdES chỉ đến chứng thư số khác với chứng thư số trong KeyInfo. Hãy đặt chứng thư số dùng để ký đầu tiên trong KeyInfo rồi ký số lại.`,
 	},
 	CanonicalizationNotAllowed: {
 		InvalidSignature,
 		`The canonicalization method is not accepted. Use http://www.w3.org/2001/10/xml-exc-c14n# and sign again.`,
-		`Phương pháp chuẩn tắc hóa không được chấp nhận. Hãy dùng http://www.w3.org/2001/10/xml-exc-c14n# rồi ký lại.`,
+		`Phương pháp chuẩn tắc hóa không được chấp nhận. Hãy dùng http://www.w3.org/2001/10/xml-exc-c14n# rồi ký số lại.`,
 	},
 	InclusivePrefixes: {
 		InvalidSignature,
 		`InclusiveNamespaces prefix lists are not accepted. Sign again without one.`,
-		`Không chấp nhận danh sách tiền tố InclusiveNamespaces. Hãy ký lại và bỏ danh sách này.`,
+		`Không chấp nhận danh sách tiền tố InclusiveNamespaces. Hãy ký số lại và bỏ danh sách này.`,
 	},
 	AlgorithmNotAllowed: {
 		InvalidSignature,
@@ -205,96 +205,96 @@ var rules = map[Rule]ruleWords{
 	SHA1: {
 		InvalidSignature,
 		`SHA-1 is no longer safe and is refused. Set the signing software to SHA-256 and sign again.`,
-		`SHA-1 không còn an toàn nên bị từ chối. Hãy cấu hình phần mềm ký dùng SHA-256 rồi ký lại.`,
+		`SHA-1 không còn an toàn nên bị từ chối. Hãy cấu hình phần mềm ký dùng SHA-256 rồi ký số lại.`,
 	},
 	HMAC: {
 		InvalidSignature,
 		`HMAC proves nothing to a third party and is refused. Sign with the key of a certificate.`,
-		`HMAC không chứng minh được với bên thứ ba nên bị từ chối. Hãy ký bằng khóa của chứng thư số.`,
+		`HMAC không chứng minh được với bên thứ ba ai là người ký nên bị từ chối. Hãy ký số bằng khóa của chứng thư số.`,
 	},
 	TransformNotAllowed: {
 		InvalidSignature,
 		`The transforms must be exactly enveloped-signature and then exclusive canonicalization. Set them so and sign again.`,
-		`Các phép biến đổi phải đúng là enveloped-signature rồi đến chuẩn tắc hóa exclusive. Hãy cấu hình lại rồi ký lại.`,
+		`Các phép biến đổi phải đúng là enveloped-signature rồi đến chuẩn tắc hóa exclusive (xml-exc-c14n). Hãy cấu hình lại phần mềm ký số rồi ký số lại.`,
 	},
 	ReferenceNotAllowed: {
 		InvalidSignature,
 		`The signature does not cover the whole document. Use one reference with URI="".`,
-		`Chữ ký không bao trùm toàn bộ văn bản. Hãy dùng một tham chiếu với URI="".`,
+		`Chữ ký số không bảo vệ toàn bộ tài liệu. Hãy dùng một tham chiếu với URI="".`,
 	},
 	ExtraReference: {
 		InvalidSignature,
 		`The signature has a further reference. Keep the one to the document, and that to the XAdES signed properties if there are any.`,
-		`Chữ ký có thêm tham chiếu khác. Hãy chỉ giữ tham chiếu đến văn bản, và tham chiếu đến thuộc tính ký XAdES nếu có.`,
+		`Chữ ký số có thêm tham chiếu khác. Hãy chỉ giữ tham chiếu đến tài liệu, và tham chiếu đến thuộc tính ký XAdES nếu có.`,
 	},
 	SignatureBase64: {
 		InvalidSignature,
 		`A value in the signature is not proper base64 or has the wrong length. Sign again; do not edit the signature.`,
-		`Một giá trị trong chữ ký không phải base64 hợp lệ hoặc sai độ dài. Hãy ký lại, không sửa chữ ký.`,
+		`Một giá trị trong chữ ký số không phải base64 hợp lệ hoặc sai độ dài. Hãy ký số lại, không sửa chữ ký số.`,
 	},
 	KeyInfoMissing: {
 		InvalidSignature,
 		`The signature does not carry the signer's certificate. Add KeyInfo with X509Data and X509Certificate.`,
-		`Chữ ký không kèm chứng thư của người ký. Hãy thêm KeyInfo có X509Data và X509Certificate.`,
+		`Chữ ký số không kèm chứng thư số của người ký. Hãy thêm KeyInfo có X509Data và X509Certificate.`,
 	},
 	KeyInfoNotAllowed: {
 		InvalidSignature,
 		`KeyInfo holds something that is not accepted. Keep X509Data with certificates alone.`,
-		`KeyInfo chứa thành phần không được chấp nhận. Hãy chỉ giữ X509Data với chứng thư.`,
+		`KeyInfo chứa thành phần không được chấp nhận. Hãy chỉ giữ X509Data với chứng thư số.`,
 	},
 	CertificateMalformed: {
 		InvalidSignature,
 		`The certificate in KeyInfo cannot be read. Export it again from the token or key store and sign again.`,
-		`Không đọc được chứng thư trong KeyInfo. Hãy xuất lại chứng thư từ thiết bị hoặc kho khóa rồi ký lại.`,
+		`Không đọc được chứng thư số trong KeyInfo. Hãy xuất lại chứng thư số từ thiết bị hoặc kho khóa rồi ký số lại.`,
 	},
 	WeakKey: {
 		InvalidSignature,
 		`The certificate's key is not accepted. Obtain a certificate with RSA of 2048 to 8192 bits (exponent 65537) or ECDSA on P-256, P-384 or P-521.`,
-		`Khóa của chứng thư không được chấp nhận. Hãy xin cấp chứng thư với RSA từ 2048 đến 8192 bit (số mũ 65537) hoặc ECDSA trên P-256, P-384 hay P-521.`,
+		`Khóa của chứng thư số không được chấp nhận. Hãy xin cấp chứng thư số với RSA từ 2048 đến 8192 bit (số mũ 65537) hoặc ECDSA trên P-256, P-384 hay P-521.`,
 	},
 	KeyMismatch: {
 		InvalidSignature,
 		`The certificate's key is of another type than the signature method. Put the signer's own certificate first in KeyInfo.`,
-		`Loại khóa của chứng thư không phù hợp với thuật toán ký. Hãy đặt chứng thư của chính người ký đầu tiên trong KeyInfo.`,
+		`Loại khóa của chứng thư số không phù hợp với thuật toán ký. Hãy đặt chứng thư số của chính người ký đầu tiên trong KeyInfo.`,
 	},
 	DigestMismatch: {
 		InvalidSignature,
 		`The document was changed after it was signed. Send the very bytes that were signed, without reformatting.`,
-		`Văn bản đã bị thay đổi sau khi ký. Hãy gửi đúng nguyên bản đã ký, không định dạng lại.`,
+		`Nội dung đã bị thay đổi sau khi ký số. Hãy gửi đúng nguyên bản đã ký số, không định dạng lại.`,
 	},
 	SignatureMismatch: {
 		InvalidSignature,
 		`The signature does not belong to this certificate, or the signature was changed. Check that the certificate is the signing key's and sign again.`,
-		`Chữ ký không khớp với chứng thư, hoặc chữ ký đã bị thay đổi. Hãy kiểm tra chứng thư có đúng với khóa ký không rồi ký lại.`,
+		`Chữ ký số không khớp với chứng thư số, hoặc đã bị thay đổi. Hãy kiểm tra chứng thư số có đúng với khóa dùng để ký không, rồi ký số lại.`,
 	},
 	UntrustedChain: {
 		Untrusted,
 		`The certificate was not issued by an authority that is trusted here. Use a certificate of an accepted authority, or include the intermediate certificates.`,
-		`Chứng thư không do tổ chức chứng thực được tin cậy cấp. Hãy dùng chứng thư của tổ chức được chấp nhận, hoặc gửi kèm chứng thư trung gian.`,
+		`Chứng thư số không do tổ chức chứng thực được trục tin cậy cấp. Hãy dùng chứng thư số của tổ chức chứng thực được chấp nhận, hoặc gửi kèm chứng thư số trung gian.`,
 	},
 	CertificateExpired: {
 		Untrusted,
 		`The certificate has expired. Renew it and sign again.`,
-		`Chứng thư đã hết hạn. Hãy gia hạn hoặc xin cấp mới rồi ký lại.`,
+		`Chứng thư số đã hết hạn. Hãy gia hạn hoặc xin cấp mới rồi ký số lại.`,
 	},
 	CertificateNotYetValid: {
 		Untrusted,
 		`The certificate is not valid yet. Check the clock, or sign again from its first day.`,
-		`Chứng thư chưa có hiệu lực. Hãy kiểm tra đồng hồ, hoặc ký lại từ ngày chứng thư có hiệu lực.`,
+		`Chứng thư số chưa có hiệu lực. Hãy kiểm tra đồng hồ, hoặc ký số lại từ ngày chứng thư số có hiệu lực.`,
 	},
 	KeyUsage: {
 		Untrusted,
 		`The certificate is not for signing documents. Use one with key usage digitalSignature or nonRepudiation.`,
-		`Chứng thư không dùng để ký văn bản. Hãy dùng chứng thư có mục đích digitalSignature hoặc nonRepudiation.`,
+		`Chứng thư số không dùng để ký số tài liệu. Hãy dùng chứng thư số có mục đích digitalSignature hoặc nonRepudiation.`,
 	},
 	CACertificate: {
 		Untrusted,
 		`The certificate is that of an authority, which must not sign documents. Sign with the certificate issued to the agency.`,
-		`Chứng thư là của tổ chức chứng thực, không được dùng để ký văn bản. Hãy ký bằng chứng thư cấp cho cơ quan.`,
+		`Chứng thư số là của tổ chức chứng thực, không được dùng để ký số tài liệu. Hãy ký số bằng chứng thư số cấp cho cơ quan.`,
 	},
 	CertificateConstraint: {
 		Untrusted,
 		`The certificate, or one above it, has a constraint or critical extension that does not allow this use. Ask the issuing authority for another.`,
-		`Chứng thư, hoặc chứng thư cấp trên, có ràng buộc hoặc phần mở rộng bắt buộc không cho phép mục đích này. Hãy liên hệ tổ chức cấp để đổi chứng thư.`,
+		`Chứng thư số, hoặc chứng thư số cấp trên, có ràng buộc hoặc phần mở rộng bắt buộc không cho phép mục đích này. Hãy liên hệ tổ chức cấp để đổi chứng thư số.`,
 	},
 }

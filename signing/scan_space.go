@@ -69,7 +69,7 @@ func (s *scanner) addDeclaration(name *qname, value []byte) error {
 	if !mayBind(declared(name), uri) {
 		return s.refuse(NamespaceDeclaration, name.raw+"="+excerpt(value))
 	}
-	if uri != "" && !hasScheme(uri) {
+	if uri != "" && !isAbsolute(uri) {
 		return s.refuse(RelativeNamespace, excerpt(value))
 	}
 	t.decls = append(t.decls, attribute{name: name, value: uri})
@@ -88,10 +88,12 @@ func mayBind(prefix, uri string) bool {
 	return uri != "" || prefix == ""
 }
 
-// hasScheme says whether a namespace is absolute. Relative ones have no
-// canonical form (Canonical XML 1.0, 1.3).
-func hasScheme(uri string) bool {
-	scheme, _, found := strings.Cut(uri, ":")
+// isAbsolute says whether a namespace is an absolute URI. Relative ones have no
+// canonical form (Canonical XML 1.0, 1.3), and of two readers one refuses what
+// RFC 3986 does not allow in a URI. An ampersand is refused though it does: in
+// canonical form some write it as it is, against the standard.
+func isAbsolute(uri string) bool {
+	scheme, rest, found := strings.Cut(uri, ":")
 	if !found || scheme == "" {
 		return false
 	}
@@ -102,7 +104,28 @@ func hasScheme(uri string) bool {
 			return false
 		}
 	}
-	return true
+	return strings.Count(rest, "#") <= 1 && !strings.ContainsFunc(rest, notInURI) && hasPort(rest)
+}
+
+// notInURI tells the characters that no namespace has. A percent sign is among
+// them: nobody encodes in a name that is only compared.
+func notInURI(c rune) bool {
+	letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+	return !letter && !strings.ContainsRune("0123456789-._~:/?#@!$'()*+,;=", c)
+}
+
+// hasPort says whether what stands after the host's colon, if one does, is a
+// port (RFC 3986, 3.2.3).
+func hasPort(rest string) bool {
+	authority, found := strings.CutPrefix(rest, "//")
+	if !found {
+		return true
+	}
+	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+		authority = authority[:end]
+	}
+	_, port, found := strings.Cut(authority[strings.LastIndexByte(authority, '@')+1:], ":")
+	return !found || port != "" && len(port) <= 5 && strings.Trim(port, "0123456789") == ""
 }
 
 // uri keeps a namespace once, unless it is longer than any that repeats.
