@@ -55,7 +55,7 @@ var rules = map[Rule]ruleWords{
 	RelativeNamespace: {
 		Malformed,
 		`A namespace is not an absolute URI, or has characters in it that are canonicalised in different ways. Use a full URI, such as http://…, without spaces, &, % or accents.`,
-		`Không gian tên không phải URI tuyệt đối, hoặc có ký tự mà các phần mềm chuẩn tắc hóa khác nhau. Hãy dùng URI đầy đủ, ví dụ http://…, không có dấu cách, &, % hay chữ có dấu.`,
+		`Có không gian tên không phải URI tuyệt đối, hoặc có ký tự mà mỗi phần mềm chuẩn tắc hóa một cách. Hãy dùng URI đầy đủ, ví dụ http://…, không có dấu cách, &, % hay chữ có dấu.`,
 	},
 	InvalidReference: {
 		Malformed,
@@ -165,7 +165,7 @@ var rules = map[Rule]ruleWords{
 	SignatureStructure: {
 		InvalidSignature,
 		`The signature contains something unexpected or lacks something required. Sign again with a standard XML signature library and without additions.`,
-		`Chữ ký số có thành phần lạ hoặc thiếu thành phần bắt buộc. Hãy ký số lại bằng thư viện chữ ký XML chuẩn, không thêm thành phần khác.`,
+		`Chữ ký số có thành phần lạ hoặc thiếu thành phần bắt buộc. Hãy ký số lại bằng thư viện chữ ký số XML chuẩn, không thêm thành phần khác.`,
 	},
 	UnsignedObject: {
 		InvalidSignature,
@@ -175,7 +175,7 @@ var rules = map[Rule]ruleWords{
 	SignedProperties: {
 		InvalidSignature,
 		`The XAdES signed properties are incomplete or contradict the signature. Sign again with current XAdES software.`,
-		`Thuộc tính ký XAdES không đầy đủ hoặc mâu thuẫn với chữ ký số. Hãy ký số lại bằng phần mềm XAdES cập nhật.`,
+		`Thuộc tính ký XAdES không đầy đủ hoặc mâu thuẫn với chữ ký số. Hãy ký số lại bằng phần mềm ký XAdES phiên bản mới.`,
 	},
 	UnsignedProperties: {
 		InvalidSignature,
@@ -270,7 +270,7 @@ var rules = map[Rule]ruleWords{
 	UntrustedChain: {
 		Untrusted,
 		`The certificate was not issued by an authority that is trusted here. Use a certificate of an accepted authority, or include the intermediate certificates.`,
-		`Chứng thư số không do tổ chức chứng thực được trục tin cậy cấp. Hãy dùng chứng thư số của tổ chức chứng thực được chấp nhận, hoặc gửi kèm chứng thư số trung gian.`,
+		`Chứng thư số không do tổ chức chứng thực được tin cậy cấp. Hãy dùng chứng thư số của tổ chức chứng thực được chấp nhận, hoặc gửi kèm chứng thư số trung gian.`,
 	},
 	CertificateExpired: {
 		Untrusted,
