@@ -52,7 +52,9 @@ Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 			if err != nil {
 				return err
 			}
-			findings := check(c.Context(), cfg, time.Now())
+			p := o.progress(c, "checking")
+			findings := check(c.Context(), cfg, time.Now(), p)
+			p.end()
 			if err := o.show(c, findings, func(w io.Writer) {
 				for _, f := range findings {
 					fmt.Fprintf(w, "%s\t%s\t%s\n", f.State, f.What, f.Detail)
@@ -81,7 +83,7 @@ func verdict(findings []finding) error {
 	return worst
 }
 
-func check(ctx context.Context, cfg config, now time.Time) []finding {
+func check(ctx context.Context, cfg config, now time.Time, p *progress) []finding {
 	findings := []finding{{What: "configuration", State: "ok", Detail: cfg.path}}
 	findings = append(findings, checkKeys(cfg)...)
 	for _, file := range []struct{ what, path string }{
@@ -91,7 +93,7 @@ func check(ctx context.Context, cfg config, now time.Time) []finding {
 			findings = append(findings, checkCertificates(file.what, file.path, now)...)
 		}
 	}
-	return append(findings, checkStores(ctx, cfg)...)
+	return append(findings, checkStores(ctx, cfg, p)...)
 }
 
 func checkKeys(cfg config) []finding {
@@ -134,7 +136,7 @@ func checkDates(what string, c *x509.Certificate, now time.Time) finding {
 	return f
 }
 
-func checkStores(ctx context.Context, cfg config) []finding {
+func checkStores(ctx context.Context, cfg config, p *progress) []finding {
 	vault, err := disk.Open(cfg.Vault, disk.Options{})
 	if err != nil {
 		return []finding{{What: "vault", State: "failed", Detail: err.Error(), Do: "correct vault in " + cfg.path}}
@@ -150,7 +152,7 @@ func checkStores(ctx context.Context, cfg config) []finding {
 	if err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "restore a backup, and keep this file for inspection"})
 	}
-	err = errors.Join(checkRecord(ctx, ledger, vault), ledger.Close())
+	err = errors.Join(checkRecord(ctx, ledger, vault, p), ledger.Close())
 	if err != nil {
 		return append(findings, finding{What: "record", State: "failed", Detail: err.Error(), Do: "keep the files as they are, restore a backup aside, and compare"})
 	}
@@ -172,10 +174,12 @@ func checkFree(ctx context.Context, vault *disk.Vault) finding {
 }
 
 // checkRecord checks the whole ledger, and that the vault holds every package.
-func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault) error {
+func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, show *progress) error {
+	show.at("checking the ledger")
 	if err := ledger.Check(ctx); err != nil {
 		return err
 	}
+	var checked, size int64
 	for cursor := ""; ; {
 		packages, next, err := ledger.Packages(ctx, exchange.PackageQuery{Cursor: cursor, Limit: 200})
 		if err != nil {
@@ -194,6 +198,8 @@ func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault) er
 			if exchange.Digest(h.Sum(nil)) != p.Digest {
 				return fmt.Errorf("the bytes of package %s are not those that were accepted", p.ID)
 			}
+			checked, size = checked+1, size+p.Size
+			show.at("checking the packages' bytes: %d packages, %.1f GiB", checked, float64(size)/(1<<30))
 		}
 		if cursor = next; cursor == "" {
 			return nil

@@ -194,7 +194,10 @@ func backupCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := hub.Backup(c.Context(), dir); err != nil {
+		p := o.progress(c, "the hub is copying its ledger and packages")
+		err = hub.Backup(c.Context(), dir)
+		p.end()
+		if err != nil {
 			return err
 		}
 		return o.show(c, map[string]string{"directory": dir}, func(w io.Writer) {
