@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -72,7 +73,8 @@ func (x *Exchange) signedBy(ctx context.Context, a Agency, s *signing.Signature,
 
 // atSignature gives a refusal the signature's line, if it has no place yet.
 func atSignature(err error, s *signing.Signature) error {
-	if e, ok := err.(*Error); ok && e.Path == "" {
+	var e *Error
+	if errors.As(err, &e) && e.Path == "" {
 		return e.At("Signature", s.Line)
 	}
 	return err

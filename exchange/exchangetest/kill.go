@@ -67,7 +67,7 @@ func killedChild(t *testing.T, dir string, round int) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
 	child.Env = append(os.Environ(), childTest+"="+t.Name(), childDir+"="+dir, childRound+"="+strconv.Itoa(round))
 	child.ExtraFiles = []*os.File{w}
 	var output limited

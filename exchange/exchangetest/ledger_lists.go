@@ -103,7 +103,6 @@ func ids[T any](list []T, id func(T) string) []string {
 	return names
 }
 
-func packageID(p exchange.Package) string   { return string(p.ID) }
 func deliveryID(d exchange.Delivery) string { return string(d.ID) }
 
 func (t *ledgerTest) packages() {
