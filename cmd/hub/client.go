@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +64,22 @@ func (o *options) show(c *cobra.Command, v any, text func(w io.Writer)) error {
 		e.SetIndent("", "  ")
 		return e.Encode(v)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(plain{out}, 0, 0, 2, ' ', 0)
 	text(w)
 	return w.Flush()
+}
+
+// plain keeps what others wrote (subjects, reasons) from drawing on the
+// terminal: control characters but line ends become a mark.
+type plain struct{ w io.Writer }
+
+func (p plain) Write(b []byte) (int, error) {
+	shown := bytes.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return '\ufffd'
+		}
+		return r
+	}, b)
+	_, err := p.w.Write(shown)
+	return len(b), err
 }
