@@ -64,7 +64,7 @@ func ParseAcknowledgement(r io.Reader) (Acknowledgement, *signing.Document, erro
 		return Acknowledgement{}, nil, err
 	}
 	a.Raw = raw
-	a.Signature = signatureOf(doc.Signature)
+	a.Signature = SignatureOf(doc.Signature)
 	return a, doc, nil
 }
 
@@ -173,13 +173,4 @@ func ackSequence(root *signing.Element) error {
 		return ackShape.With(Words{"the element " + want[i] + " is missing", "thiếu phần tử " + want[i]}).At(root.Path(), root.Line)
 	}
 	return nil
-}
-
-// signatureOf keeps what a verified signature says.
-func signatureOf(s *signing.Signature) *Signature {
-	if s == nil {
-		return nil
-	}
-	return &Signature{Method: s.Method, Certificate: DigestOf(s.Certificate.Raw),
-		Subject: s.Certificate.Subject.String(), Serial: s.Certificate.SerialNumber.Text(16)}
 }

@@ -1,6 +1,10 @@
 package exchange
 
-import "time"
+import (
+	"time"
+
+	"tram/signing"
+)
 
 // PackageID identifies a package: a UUID version 7, so that later is greater.
 type PackageID string
@@ -96,6 +100,16 @@ type Signature struct {
 	Certificate Digest `json:"certificate"`
 	Subject     string `json:"subject"`
 	Serial      string `json:"serial"`
+}
+
+// SignatureOf keeps what a verified signature says; nil for none. The serial
+// number is decimal, as in X509IssuerSerial (XML Signature 1.1, 4.5.4.1).
+func SignatureOf(s *signing.Signature) *Signature {
+	if s == nil {
+		return nil
+	}
+	return &Signature{Method: s.Method, Certificate: DigestOf(s.Certificate.Raw),
+		Subject: s.Certificate.Subject.String(), Serial: s.Certificate.SerialNumber.String()}
 }
 
 // StatusMessage is the business status that a status package reports on a

@@ -82,20 +82,10 @@ func (d *decoder) Decode(doc *signing.Document) (exchange.Package, error) {
 	p.Digest, p.Size = doc.Digest, doc.Size
 	p.Content, p.Signature = exchange.Digest(doc.Digest), nil
 	if doc.Signature != nil {
-		p.Content, p.Signature = doc.Signature.SignedInfo, signature(doc.Signature)
+		p.Content, p.Signature = doc.Signature.SignedInfo, exchange.SignatureOf(doc.Signature)
 	}
 	p.Warnings = r.warnings
 	return p, nil
-}
-
-// signature is what a verified signature says.
-func signature(s *signing.Signature) *exchange.Signature {
-	return &exchange.Signature{
-		Method:      s.Method,
-		Certificate: exchange.DigestOf(s.Certificate.Raw),
-		Subject:     s.Certificate.Subject.String(),
-		Serial:      s.Certificate.SerialNumber.String(),
-	}
 }
 
 // envelope checks the outer shape and finds the envelope.
