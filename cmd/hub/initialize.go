@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,7 @@ type blueprint struct {
 	RetryFirst   string
 }
 
-func initCommand(_ *options) *cobra.Command {
+func initCommand(o *options) *cobra.Command {
 	b := blueprint{RetryFirst: "30s"}
 	c := &cobra.Command{
 		Use:     "init DIR",
@@ -58,8 +59,10 @@ second, empty record.`,
 			if err := b.create(c.Context(), time.Now()); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "created %s\nstart it with: hub serve --config %s\n", b.Dir, filepath.Join(b.Dir, "hub.yaml"))
-			return nil
+			made := map[string]string{"directory": b.Dir, "config": b.path("hub.yaml"), "administrator": b.Admin, "secretFile": b.path("admin.secret")}
+			return o.show(c, made, func(w io.Writer) {
+				fmt.Fprintf(w, "created %s\nstart it with: hub serve --config %s\n", b.Dir, made["config"])
+			})
 		},
 	}
 	c.Flags().StringVar(&b.Code, "code", "hub.example", "the hub's identifier in receipts")
