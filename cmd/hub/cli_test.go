@@ -20,12 +20,13 @@ import (
 )
 
 // TestScripts runs testdata/script: the words that operators type, and those
-// that they read. Each script has free addresses in $LISTEN and $OPERATORS.
+// that they read. Each script has free addresses in $LISTEN and $OPERATORS, and a free $PORT.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LISTEN", freeAddress(t))
+			env.Setenv("PORT", strings.TrimPrefix(freeAddress(t), "127.0.0.1:"))
 			env.Setenv("OPERATORS", freeAddress(t))
 			return nil
 		},

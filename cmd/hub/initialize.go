@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -52,7 +54,7 @@ Agencies sign with certificates of the authorities in trust/roots.pem. Give your
 authority's file with --roots, or put it there before starting the hub.
 "hub serve" never creates anything, so that a mistyped path cannot start a
 second, empty record.`,
-		Example: "  hub init /srv/hub --code truc.camau.example --name 'Trục liên thông Cà Mau' --roots rootca.pem\n  hub serve --config /srv/hub/hub.yaml",
+		Example: "  hub init /srv/hub --code truc.camau.example --name 'Trục liên thông Cà Mau' --listen 0.0.0.0:8443 --host truc.camau.example --roots rootca.pem\n  hub serve --config /srv/hub/hub.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			b.Dir = args[0]
@@ -69,7 +71,7 @@ second, empty record.`,
 	c.Flags().StringVar(&b.Name, "name", "Trạm", "the hub's name for people")
 	c.Flags().StringVar(&b.Listen, "listen", "127.0.0.1:8443", "where agencies connect")
 	c.Flags().StringVar(&b.Operators, "operators", "127.0.0.1:9443", "where metrics and health are served")
-	c.Flags().StringSliceVar(&b.Hosts, "host", []string{"localhost", "127.0.0.1", "::1"}, "names and addresses for the TLS certificate")
+	c.Flags().StringSliceVar(&b.Hosts, "host", []string{"localhost", "127.0.0.1", "::1"}, "names and addresses for the TLS certificate, beside the one it listens on")
 	c.Flags().StringVar(&b.Roots, "roots", "", "PEM file of the authorities of agencies' certificates")
 	c.Flags().StringVar(&b.Admin, "admin", "admin", "identifier of the first administrator")
 	return c
@@ -83,12 +85,16 @@ func (b blueprint) create(ctx context.Context, now time.Time) error {
 			return usageError{fmt.Errorf("%s exists already; a hub is created once, in an empty directory", filepath.Join(b.Dir, part))}
 		}
 	}
+	roots, err := b.plausible()
+	if err != nil {
+		return usageError{err}
+	}
 	for _, dir := range []string{"", "keys", "trust"} {
 		if err := os.MkdirAll(filepath.Join(b.Dir, dir), 0o700); err != nil {
 			return err
 		}
 	}
-	if err := b.createKeys(now); err != nil {
+	if err := b.createKeys(roots, now); err != nil {
 		return err
 	}
 	if err := disk.Create(b.path("vault")); err != nil {
@@ -104,7 +110,21 @@ func (b blueprint) path(parts ...string) string {
 	return filepath.Join(append([]string{b.Dir}, parts...)...)
 }
 
-func (b blueprint) createKeys(now time.Time) error {
+// plausible looks at what it was given before anything is made, so that a
+// mistake leaves no half of a hub behind. It returns the authorities' file.
+func (b blueprint) plausible() ([]byte, error) {
+	for flag, address := range map[string]string{"--listen": b.Listen, "--operators": b.Operators} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return nil, fmt.Errorf("%s %q is no address such as 0.0.0.0:8443", flag, address)
+		}
+	}
+	if b.Code == "" || strings.ContainsAny(b.Code, " \t\n+") {
+		return nil, fmt.Errorf("--code %q is no name such as truc.camau.example", b.Code)
+	}
+	return b.roots()
+}
+
+func (b blueprint) createKeys(roots []byte, now time.Time) error {
 	authority, err := newAuthority(b.Name+" TLS", "", now)
 	if err != nil {
 		return err
@@ -113,7 +133,7 @@ func (b blueprint) createKeys(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	server, err := authority.server(b.Hosts, tlsKey.Public(), now)
+	server, err := authority.server(b.hosts(), tlsKey.Public(), now)
 	if err != nil {
 		return err
 	}
@@ -135,10 +155,6 @@ func (b blueprint) createKeys(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	roots, err := b.roots()
-	if err != nil {
-		return err
-	}
 	return errors.Join(
 		writeKey(b.path("keys", "tls.key"), tlsKey),
 		writeCertificates(b.path("keys", "tls.pem"), server, authority.certificate),
@@ -156,7 +172,7 @@ func (b blueprint) roots() ([]byte, error) {
 		return []byte("# put the certificates (PEM) of the authorities here that agencies' certificates come from\n"), nil
 	}
 	if _, err := readCertificates(b.Roots); err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	return os.ReadFile(b.Roots)
 }
@@ -197,7 +213,29 @@ func (b blueprint) writeConfig() error {
 }
 
 // URL is where this machine reaches the hub.
-func (b blueprint) URL() string { return "https://" + b.Listen }
+func (b blueprint) URL() string {
+	_, port, _ := net.SplitHostPort(b.Listen)
+	return "https://" + net.JoinHostPort(b.reach(), port)
+}
+
+// reach is the host that this machine finds the hub at. A hub that listens on
+// every address is found on the loopback one.
+func (b blueprint) reach() string {
+	host, _, _ := net.SplitHostPort(b.Listen)
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		return "127.0.0.1"
+	}
+	return host
+}
+
+// hosts are what the TLS certificate names: the operators' commands must find
+// the hub as well as the agencies do.
+func (b blueprint) hosts() []string {
+	if slices.Contains(b.Hosts, b.reach()) {
+		return b.Hosts
+	}
+	return append(slices.Clip(b.Hosts), b.reach())
+}
 
 // Origin names the log.
 func (b blueprint) Origin() string { return b.origin() }
@@ -214,12 +252,14 @@ operators: {{printf "%q" .Operators}}     # metrics and health; keep it off the 
 tls:
   certificate: keys/tls.pem
   key: keys/tls.key
+  # plain: true                # plain HTTP, behind a proxy that ends TLS; no client certificates then
 
 ledger: ledger.db
 vault: vault
 
 trust:
   roots: trust/roots.pem       # authorities of agencies' signing certificates
+  # intermediates: trust/intermediates.pem   # further issuers, for packages that do not carry them
 
 seal:                          # receipts are sealed with this key
   key: keys/seal.key
@@ -231,6 +271,10 @@ log:                           # the Merkle log of all receipts
 
 webhook:                       # announcements to agencies that asked for them
   key: keys/webhook.key
+{{- if not .WebhookTo}}
+  # allow: ["10.0.0.0/8"]      # networks they may go to; absent: all but loopback and link-local
+  # roots: trust/webhook.pem   # authorities of receivers' TLS certificates, beside the system's
+{{- end}}
 {{- if .WebhookTo}}
   allow: {{"["}}{{range $i, $n := .WebhookTo}}{{if $i}}, {{end}}{{printf "%q" $n}}{{end}}{{"]"}}
 {{- end}}
@@ -240,13 +284,14 @@ webhook:                       # announcements to agencies that asked for them
 
 delivery:
   deadline: 168h               # an unanswered delivery fails after this, with a receipt
-  retry_first: {{.RetryFirst}}
-  retry_most: 1h
+  retry_first: {{.RetryFirst}}             # wait before the second attempt to announce
+  retry_most: 1h               # the longest wait between attempts
 
 limits:
   package: 1GiB
   requests_per_second: 200     # for each system
   bodies: 256                  # packages taken in at once
+  # patience: 1m               # how long one MiB of a package may take to come
 
 client:                        # what "hub" commands on this machine connect with
   url: {{printf "%q" .URL}}
