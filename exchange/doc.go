@@ -20,10 +20,10 @@
 //
 // # The way of one package
 //
-//	Exchange.Submit       Vault.Create > signing.Read > Format decode > admit > issue > Ledger.Accept > Queue.Publish
-//	Exchange.Deliver      Ledger.Update (attempt counted) > Courier.Send > Ledger.Update (state, receipt, leaf)
-//	Exchange.Acknowledge  signing.Read > bind to the recipient > issue > Ledger.Update
-//	Exchange.sweep        Ledger.Due > Queue.Publish, and what is past its deadline settled
+//	Exchange.Submit       Vault.Create > signing.Read > Decoder.Decode > Ledger.FirstReceipt > admit > Draft.Keep > issue > Ledger.Accept > Queue.Publish
+//	Exchange.Deliver      if to be announced: Ledger.Update (attempt counted) > Courier.Send; then issue > Ledger.Update (state, receipt, leaf)
+//	Exchange.Acknowledge  signing.Read > bind to the delivery and the recipient > issue > Ledger.Update
+//	Exchange.Sweep        Ledger.Due > Queue.Publish; Deliver fails what is past its deadline
 //
 // # States of a delivery
 //
