@@ -75,13 +75,13 @@ func (x *Exchange) inboxPage(ctx context.Context, agency, cursor string, limit i
 		if err != nil {
 			return InboxPage{}, err
 		}
-		page.Items = append(page.Items, InboxItem{Delivery: d, Package: forRecipient(p, d)})
+		page.Items = append(page.Items, InboxItem{Delivery: d, Package: forRecipient(p)})
 	}
 	return page, nil
 }
 
 // forRecipient leaves out what is not the recipient's business: who submitted.
-func forRecipient(p Package, _ Delivery) Package {
+func forRecipient(p Package) Package {
 	p.System = ""
 	return p
 }

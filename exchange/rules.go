@@ -133,6 +133,3 @@ func BusyError(seconds int) *Error { return busy.With(seconds) }
 func InvalidError(en, vi string, args ...any) *Error {
 	return &Error{Rule: Rule{"invalid-entry", Malformed, en, vi}, Args: args}
 }
-
-// UnauthenticatedError says that the caller did not prove who it is.
-func UnauthenticatedError() *Error { return badCredentials.With() }

@@ -30,7 +30,7 @@ func (x *Exchange) Package(ctx context.Context, by Caller, id PackageID) (Packag
 	if len(own) == 0 {
 		return PackageView{}, NotFoundError("package", string(id))
 	}
-	return PackageView{Package: forRecipient(p, own[0]), Deliveries: own}, nil
+	return PackageView{Package: forRecipient(p), Deliveries: own}, nil
 }
 
 // Packages lists packages, newest first: any for people, their senders' for
@@ -69,7 +69,7 @@ func (x *Exchange) Delivery(ctx context.Context, by Caller, id DeliveryID) (Inbo
 	if !by.Speaks(d.Recipient) || d.ConsignedAt.IsZero() {
 		return InboxItem{}, NotFoundError("delivery", string(id))
 	}
-	return InboxItem{Delivery: d, Package: forRecipient(p, d)}, nil
+	return InboxItem{Delivery: d, Package: forRecipient(p)}, nil
 }
 
 // Deliveries lists deliveries, newest first: any for people; for systems those
