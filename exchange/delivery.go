@@ -81,6 +81,9 @@ type Delivery struct {
 	Version int64 `json:"version"`
 }
 
+// Urgent reports whether the delivery goes before others to its recipient.
+func (d Delivery) Urgent() bool { return d.Priority > 0 }
+
 // BusinessStatus is what the recipient's status packages said about the
 // document: a second axis, beside the state.
 type BusinessStatus struct {

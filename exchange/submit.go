@@ -140,7 +140,7 @@ func (x *Exchange) publish(ctx context.Context, deliveries []Delivery) {
 }
 
 func jobOf(d Delivery) Job {
-	return Job{Delivery: d.ID, Recipient: d.Recipient, Urgent: d.Priority > 0}
+	return Job{Delivery: d.ID, Recipient: d.Recipient, Urgent: d.Urgent()}
 }
 
 // rejected issues the SubmissionRejection for a refusal. What is not a refusal

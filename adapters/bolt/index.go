@@ -61,7 +61,7 @@ func deliveryIndex(d exchange.Delivery) []entry {
 }
 
 func inboxPrefix(d exchange.Delivery) []byte {
-	if d.Priority > 0 { // as Package.Urgent
+	if d.Urgent() {
 		return under(d.Recipient, "0")
 	}
 	return under(d.Recipient, "1")
