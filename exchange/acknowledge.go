@@ -19,11 +19,15 @@ func (x *Exchange) Acknowledge(ctx context.Context, by Caller, id DeliveryID, bo
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	if err := x.answers(ctx, ack, d); err != nil {
+	m, err := x.matterOf(ctx, d)
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	if err := m.answers(ack, d); err != nil {
 		return Receipt{}, false, err
 	}
 	for attempt := 1; ; attempt++ {
-		receipt, before, err := x.answer(ctx, by, ack, doc.Signature, d)
+		receipt, before, err := x.answer(ctx, by, ack, doc.Signature, m, d)
 		if CodeOf(err) != Conflict || attempt == 5 {
 			return receipt, before, err
 		}
@@ -52,32 +56,24 @@ func (x *Exchange) recipients(ctx context.Context, by Caller, id DeliveryID) (De
 	if d.State != Queued || d.Attempts == 0 {
 		return d, nil
 	}
-	if err := x.consign(ctx, d); err != nil {
+	m, err := x.matterOf(ctx, d)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if err := x.consign(ctx, m, d); err != nil {
 		return Delivery{}, err
 	}
 	return x.c.Ledger.Delivery(ctx, id)
 }
 
 // answers holds an acknowledgement to the delivery it is sent for.
-func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, d Delivery) error {
-	pkg, err := x.c.Ledger.Package(ctx, d.Package)
-	if err != nil {
-		return err
-	}
-	sender, err := x.canonical(ctx, ack.Sender)
-	if err != nil {
-		return err
-	}
-	recipient, err := x.canonical(ctx, ack.Recipient)
-	if err != nil {
-		return err
-	}
+func (m matter) answers(ack Acknowledgement, d Delivery) error {
 	for _, about := range []struct{ what, said, is string }{
-		{"package", string(ack.Package), string(pkg.ID)},
-		{"document", ack.DocumentID, pkg.DocumentID},
-		{"digest", ack.Digest.String(), pkg.Digest.String()},
-		{"sender", sender, d.Sender},
-		{"recipient", recipient, d.Recipient},
+		{"package", string(ack.Package), string(m.pkg.ID)},
+		{"document", ack.DocumentID, m.pkg.DocumentID},
+		{"digest", ack.Digest.String(), m.pkg.Digest.String()},
+		{"sender", m.sender.canonical(ack.Sender), d.Sender},
+		{"recipient", m.recipient.canonical(ack.Recipient), d.Recipient},
 	} {
 		if about.said != about.is {
 			return ackMismatch.With(noun(about.what), about.said, about.is)
@@ -87,11 +83,7 @@ func (x *Exchange) answers(ctx context.Context, ack Acknowledgement, d Delivery)
 }
 
 // answerSigned holds an acknowledgement's signature to the recipient.
-func (x *Exchange) answerSigned(ctx context.Context, s *signing.Signature, d Delivery) error {
-	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
-	if err != nil {
-		return err
-	}
+func (x *Exchange) answerSigned(ctx context.Context, s *signing.Signature, recipient Agency) error {
 	if s != nil {
 		return x.signedBy(ctx, recipient, s, x.now())
 	}
@@ -101,22 +93,13 @@ func (x *Exchange) answerSigned(ctx context.Context, s *signing.Signature, d Del
 	return nil
 }
 
-// canonical is the code an agency is kept under, or the code itself.
-func (x *Exchange) canonical(ctx context.Context, code string) (string, error) {
-	a, err := x.c.Ledger.Agency(ctx, code)
-	if CodeOf(err) == NotFound {
-		return code, nil
-	}
-	return a.Code, err
-}
-
-func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s *signing.Signature, d Delivery) (Receipt, bool, error) {
+func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s *signing.Signature, m matter, d Delivery) (Receipt, bool, error) {
 	// As with packages, an answer that was given before is not judged again: the
 	// certificate may have expired since, and nothing changes.
 	if d.State == HandedOver || d.State == Rejected {
 		return x.answeredBefore(ctx, ack, d)
 	}
-	if err := x.answerSigned(ctx, s, d); err != nil {
+	if err := x.answerSigned(ctx, s, m.recipient); err != nil {
 		return Receipt{}, false, err
 	}
 	if d.State == Held {
@@ -126,7 +109,7 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	receipt, err := x.attest(ctx, settled, event, func(e *Evidence) {
+	receipt, err := x.attest(m, settled, event, func(e *Evidence) {
 		e.Receiver = by.System.ID
 		e.Basis = basisOf(ack.Signature)
 		e.Acknowledgement = ack.Raw

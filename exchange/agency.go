@@ -77,5 +77,14 @@ func (a Agency) Holds(d Digest, at time.Time) bool {
 	})
 }
 
+// canonical is the code that the agency is kept under, if code is one of its
+// own; any other stays as it is.
+func (a Agency) canonical(code string) string {
+	if slices.ContainsFunc(a.Aliases, func(o Alias) bool { return o.Code == code }) {
+		return a.Code
+	}
+	return code
+}
+
 // Signs reports whether the agency must sign.
 func (a Agency) Signs() bool { return a.Policy != IfPresent }

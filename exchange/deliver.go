@@ -93,24 +93,24 @@ func (x *Exchange) Deliver(ctx context.Context, id DeliveryID) error {
 	if d.State.Final() || now.Before(d.DueAt()) {
 		return nil
 	}
-	if !now.Before(d.Deadline) {
-		return x.expire(ctx, d, now)
-	}
-	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
+	m, err := x.matterOf(ctx, d)
 	if err != nil {
 		return err
 	}
-	if recipient.Mode == Push {
-		if d, err = x.announce(ctx, recipient, d, now); err != nil {
+	if !now.Before(d.Deadline) {
+		return x.expire(ctx, m, d, now)
+	}
+	if m.recipient.Mode == Push {
+		if d, err = x.announce(ctx, m, d, now); err != nil {
 			return err
 		}
 	}
-	return x.consign(ctx, d)
+	return x.consign(ctx, m, d)
 }
 
 // announce makes one attempt to reach an agency that asked to be told. The
 // attempt is written down before it is made.
-func (x *Exchange) announce(ctx context.Context, to Agency, d Delivery, now time.Time) (Delivery, error) {
+func (x *Exchange) announce(ctx context.Context, m matter, d Delivery, now time.Time) (Delivery, error) {
 	d, err := d.BeginAttempt(now, x.c.Retry, x.jitter())
 	if err != nil {
 		return d, err
@@ -119,15 +119,11 @@ func (x *Exchange) announce(ctx context.Context, to Agency, d Delivery, now time
 		return d, err
 	}
 	d.Version++
-	pkg, err := x.c.Ledger.Package(ctx, d.Package)
-	if err != nil {
-		return d, err
-	}
-	failed := x.c.Courier.Send(ctx, to, d, pkg)
+	failed := x.c.Courier.Send(ctx, m.recipient, d, m.pkg)
 	if failed == nil {
 		return d, nil
 	}
-	x.c.Log.WarnContext(ctx, "agency not reached", "delivery", d.ID, "recipient", to.Code, "attempt", d.Attempts, "next", d.Next, "err", failed)
+	x.c.Log.WarnContext(ctx, "agency not reached", "delivery", d.ID, "recipient", d.Recipient, "attempt", d.Attempts, "next", d.Next, "err", failed)
 	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d.AttemptFailed(failed.Error())}}); err != nil {
 		return d, err
 	}
@@ -136,13 +132,13 @@ func (x *Exchange) announce(ctx context.Context, to Agency, d Delivery, now time
 
 // consign puts a queued delivery into the inbox. What was noted of it meanwhile
 // does not stand against that; what moved it on does.
-func (x *Exchange) consign(ctx context.Context, d Delivery) error {
+func (x *Exchange) consign(ctx context.Context, m matter, d Delivery) error {
 	for attempt := 1; ; attempt++ {
 		consigned, event, err := d.Consign(x.now())
 		if err != nil {
 			return err
 		}
-		err = x.settle(ctx, consigned, event)
+		err = x.settle(ctx, m, consigned, event)
 		if err == nil {
 			x.bells.ring(d.Recipient)
 		}
@@ -155,19 +151,19 @@ func (x *Exchange) consign(ctx context.Context, d Delivery) error {
 	}
 }
 
-func (x *Exchange) expire(ctx context.Context, d Delivery, now time.Time) error {
+func (x *Exchange) expire(ctx context.Context, m matter, d Delivery, now time.Time) error {
 	d, event, err := d.Expire(now)
 	if err != nil {
 		return err
 	}
-	return x.settle(ctx, d, event)
+	return x.settle(ctx, m, d, event)
 }
 
 // settle keeps a delivery's new state with the receipt that attests to it. If
 // the delivery was changed meanwhile nothing is kept; the sweep comes again if
 // there is still something to do.
-func (x *Exchange) settle(ctx context.Context, d Delivery, event Event, actions ...Action) error {
-	receipt, err := x.attest(ctx, d, event, func(*Evidence) {})
+func (x *Exchange) settle(ctx context.Context, m matter, d Delivery, event Event, actions ...Action) error {
+	receipt, err := x.attest(m, d, event, func(*Evidence) {})
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,11 @@ func (x *Exchange) withdrawOne(ctx context.Context, by Package, d Delivery, chan
 		return err
 	}
 	d.Detail = "recalled by package " + string(by.ID)
-	receipt, err := x.attest(ctx, d, event, func(e *Evidence) { e.Basis = basisOf(by.Signature) })
+	m, err := x.matterOf(ctx, d)
+	if err != nil {
+		return err
+	}
+	receipt, err := x.attest(m, d, event, func(e *Evidence) { e.Basis = basisOf(by.Signature) })
 	if err != nil {
 		return err
 	}

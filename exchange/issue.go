@@ -35,27 +35,35 @@ func (x *Exchange) evidenceOf(pkg Package, event Event, now time.Time) Evidence 
 	return e
 }
 
+// matter is what a delivery is about: the package, and the agencies on its two
+// sides. It is read once for all that is done with the delivery at a time.
+type matter struct {
+	pkg               Package
+	sender, recipient Agency
+}
+
+func (x *Exchange) matterOf(ctx context.Context, d Delivery) (m matter, err error) {
+	if m.pkg, err = x.c.Ledger.Package(ctx, d.Package); err != nil {
+		return matter{}, err
+	}
+	if m.sender, err = x.c.Ledger.Agency(ctx, d.Sender); err != nil {
+		return matter{}, err
+	}
+	if m.recipient, err = x.c.Ledger.Agency(ctx, d.Recipient); err != nil {
+		return matter{}, err
+	}
+	return m, nil
+}
+
 // attest issues the receipt of what happened to a delivery. It names this
 // recipient only.
-func (x *Exchange) attest(ctx context.Context, d Delivery, event Event, fill func(*Evidence)) (Receipt, error) {
-	pkg, err := x.c.Ledger.Package(ctx, d.Package)
-	if err != nil {
-		return Receipt{}, err
-	}
-	sender, err := x.c.Ledger.Agency(ctx, d.Sender)
-	if err != nil {
-		return Receipt{}, err
-	}
-	recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
-	if err != nil {
-		return Receipt{}, err
-	}
+func (x *Exchange) attest(m matter, d Delivery, event Event, fill func(*Evidence)) (Receipt, error) {
 	at := d.SettledAt
 	if event == ContentConsignment {
 		at = d.ConsignedAt
 	}
-	e := x.evidenceOf(pkg, event, at)
-	e.Sender, e.Recipients, e.RefersTo = partyOf(sender), []Party{partyOf(recipient)}, 1
+	e := x.evidenceOf(m.pkg, event, at)
+	e.Sender, e.Recipients, e.RefersTo = partyOf(m.sender), []Party{partyOf(m.recipient)}, 1
 	e.Delivery, e.Reason, e.Detail = d.ID, d.Reason, d.Detail
 	e.Basis = Basis{Method: BasisHub}
 	fill(&e)

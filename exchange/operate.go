@@ -62,17 +62,24 @@ func (x *Exchange) operate(ctx context.Context, by Caller, verb string, id Deliv
 	if err != nil {
 		return Delivery{}, err
 	}
-	if event != "" {
-		err = x.settle(ctx, d, event, action)
-	} else {
-		err = x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d}, Actions: []Action{action}})
-	}
-	if err != nil {
+	if err := x.keep(ctx, d, event, action); err != nil {
 		return Delivery{}, err
 	}
 	d.Version++
 	x.afterwards(ctx, d)
 	return d, nil
+}
+
+// keep writes what was done to a delivery, with a receipt if that is an event.
+func (x *Exchange) keep(ctx context.Context, d Delivery, event Event, action Action) error {
+	if event == "" {
+		return x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d}, Actions: []Action{action}})
+	}
+	m, err := x.matterOf(ctx, d)
+	if err != nil {
+		return err
+	}
+	return x.settle(ctx, m, d, event, action)
 }
 
 // afterwards tells those whom a change of a delivery concerns.

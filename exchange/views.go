@@ -93,17 +93,21 @@ func (x *Exchange) Deliveries(ctx context.Context, by Caller, q DeliveryQuery) (
 	return slices.DeleteFunc(list, onTheWay), cursor, err
 }
 
-// makeCanonical replaces the codes that are given.
+// makeCanonical replaces the codes that are given by those that their agencies
+// are kept under. A code that nobody has stays.
 func (x *Exchange) makeCanonical(ctx context.Context, codes ...*string) error {
 	for _, code := range codes {
 		if *code == "" {
 			continue
 		}
-		canonical, err := x.canonical(ctx, *code)
+		a, err := x.c.Ledger.Agency(ctx, *code)
+		if CodeOf(err) == NotFound {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		*code = canonical
+		*code = a.Code
 	}
 	return nil
 }
