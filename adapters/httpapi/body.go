@@ -106,8 +106,11 @@ func announced(r *http.Request, kind bodyKind, limit int64) error {
 // are UTF-8 here, whatever they might be elsewhere.
 func typed(header string, taken []string) error {
 	found, parameters, err := mime.ParseMediaType(header)
-	if strings.HasPrefix(found, "multipart/") || found == "application/x-www-form-urlencoded" {
+	if strings.HasPrefix(found, "multipart/") {
 		return multipartBody.With(found)
+	}
+	if found == "application/x-www-form-urlencoded" {
+		return untypedBody.With(taken[0])
 	}
 	charset := parameters["charset"]
 	if err == nil && (charset == "" || strings.EqualFold(charset, "utf-8")) {

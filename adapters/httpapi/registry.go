@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -66,7 +68,9 @@ func (s *Server) putAgency(c *gin.Context, by exchange.Caller) error {
 		if err != nil {
 			return err.At(fmt.Sprintf("/pem/%d", i), 0)
 		}
-		entry.Certificates = append(entry.Certificates, certificate)
+		if !slices.ContainsFunc(entry.Certificates, func(o exchange.Certificate) bool { return bytes.Equal(o.DER, certificate.DER) }) {
+			entry.Certificates = append(entry.Certificates, certificate)
+		}
 	}
 	a, err := s.x.PutAgency(c.Request.Context(), by, entry.Agency)
 	if err != nil {

@@ -34,6 +34,9 @@ var (
 	multipartBody = exchange.Rule{Name: "multipart-body", Code: exchange.Malformed,
 		En: "the body is a form (%s); send the document itself as the body, with curl --data-binary @FILE instead of -F",
 		Vi: "nội dung gửi lên là biểu mẫu (%s); hãy gửi thẳng tệp làm nội dung yêu cầu, ví dụ dùng curl --data-binary @TỆP thay cho -F"}
+	untypedBody = exchange.Rule{Name: multipartBody.Name, Code: multipartBody.Code,
+		En: "the Content-Type is application/x-www-form-urlencoded, as curl says unless it is told; send it with Content-Type: %s",
+		Vi: "Content-Type là application/x-www-form-urlencoded (giá trị mặc định của curl); hãy gửi với tiêu đề Content-Type: %s"}
 	contentEncoding = exchange.Rule{Name: "content-encoding", Code: exchange.Malformed,
 		En: "the body is compressed or encoded (%s); send it as it is, without Content-Encoding",
 		Vi: "nội dung gửi lên đã bị nén (%s); hãy gửi nguyên tệp, không dùng Content-Encoding"}

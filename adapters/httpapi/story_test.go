@@ -214,6 +214,17 @@ func (w *world) registry(t *testing.T) {
 		t.Errorf("registered: %+v", a)
 	}
 	w.want(http.StatusConflict, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.40", string(entry)))
+	again, err := json.Marshal(struct {
+		exchange.Agency
+		PEM []string `json:"pem"`
+	}{a, []string{text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.40", string(again))).into(t, &a)
+	if len(a.Certificates) != 1 {
+		t.Errorf("a certificate registered twice is there %d times", len(a.Certificates))
+	}
 	w.want(http.StatusForbidden, w.json(http.MethodPut, "user:binh", "/v1/agencies/H12.41", `{"name":"x"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.41", `{"name":"x","code":"H12.42"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPut, "user:an", "/v1/agencies/H12.41", `{"name":"x","pem":["no"]}`))
