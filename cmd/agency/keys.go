@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"os"
 
@@ -77,27 +76,9 @@ func readCertificates(file string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := parseCertificates(b)
+	list, err := signing.ParseCertificates(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return list, nil
-}
-
-func parseCertificates(b []byte) ([]*x509.Certificate, error) {
-	var list []*x509.Certificate
-	for block, rest := pem.Decode(b); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, c)
-	}
-	if len(list) == 0 {
-		return nil, errors.New("no certificate in PEM form is in it")
 	}
 	return list, nil
 }
@@ -134,7 +115,7 @@ func (p *program) sealing() ([]*x509.Certificate, error) {
 	}
 	var list []*x509.Certificate
 	for _, text := range keys.Sealing {
-		chain, err := parseCertificates([]byte(text))
+		chain, err := signing.ParseCertificates([]byte(text))
 		if err != nil {
 			return nil, usagef("keys: %s: %w", p.settings.Keys, err)
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -31,7 +30,7 @@ type authority struct {
 func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 	a := &authority{keys: keys}
 	for i, text := range keys.Sealing {
-		certs, err := certificates([]byte(text))
+		certs, err := signing.ParseCertificates([]byte(text))
 		if err != nil {
 			return nil, fmt.Errorf("sealing certificate %d of the hub's keys: %w", i+1, err)
 		}
@@ -51,7 +50,7 @@ func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 	if err != nil {
 		return nil, usagef("reading --trust: %w", err)
 	}
-	roots, err := certificates(pemBytes)
+	roots, err := signing.ParseCertificates(pemBytes)
 	if err != nil {
 		return nil, usagef("%s: %w", trustFile, err)
 	}
@@ -92,28 +91,4 @@ func (a *authority) seal(s *signing.Signature, at time.Time) (Finding, bool) {
 // checkpoint verifies a checkpoint and reads the tree it was signed for.
 func (a *authority) checkpoint(signed []byte) (tlog.Tree, error) {
 	return exchange.ParseCheckpoint(signed, a.keys.Origin, a.log)
-}
-
-// certificates reads one or more certificates in PEM.
-func certificates(b []byte) ([]*x509.Certificate, error) {
-	var list []*x509.Certificate
-	for {
-		block, rest := pem.Decode(b)
-		if block == nil {
-			break
-		}
-		b = rest
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, c)
-	}
-	if len(list) == 0 {
-		return nil, errors.New("no certificate in PEM form is in it")
-	}
-	return list, nil
 }
