@@ -35,9 +35,9 @@ func (p *program) ack() *cobra.Command {
 		Use:   "ack DELIVERY",
 		Short: "Accept or refuse a delivery, with the agency's signature",
 		Long: `ack answers a delivery that was fetched: the agency accepts it, or with --refuse does
-not. The answer names the very bytes that the
-agency holds, and is signed with the agency's key. The hub's receipt of it holds
-the answer inside: it proves to the sender what the agency said.
+not. The answer names the very bytes that the agency holds, and is signed with the
+agency's key. The hub's receipt of it holds the answer inside: it proves to the
+sender what the agency said.
 
 An answer cannot be changed. It is kept in DELIVERY.acknowledgement.xml, the
 receipt in DELIVERY.receipt.xml; repeating the command sends the same answer.`,
@@ -165,7 +165,7 @@ func (p *program) answer(a answering, item exchange.InboxItem, file string) ([]b
 	if !a.unsigned {
 		by, err := p.signer()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w; an agency that the hub lets answer without a signature says --unsigned", err)
 		}
 		sealer, err := signing.NewSealer(by.key, by.chain)
 		if err != nil {

@@ -53,6 +53,7 @@ func (p *program) composing(kind exchange.Kind, use, short, example string) *cob
 		Use: use, Short: short, Example: example, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return p.runCompose(kind, o) },
 	}
+	c.PreRunE = func(c *cobra.Command, _ []string) error { return complete(c, kind) }
 	f := c.Flags()
 	f.StringVarP(&o.out, "output", "o", "", "`file` to write (needed)")
 	f.StringVar(&o.from, "from", "", "the sender: `code[=name]`; the settings' agency without it")
@@ -79,6 +80,33 @@ func (p *program) composing(kind exchange.Kind, use, short, example string) *cob
 		f.StringArrayVar(&o.remove, "remove", nil, "code of a recipient that is removed; repeat for more")
 	}
 	return c
+}
+
+// complete names all flags that are needed and not given, at once.
+func complete(c *cobra.Command, kind exchange.Kind) error {
+	var missing []string
+	for _, name := range needed(kind) {
+		if !c.Flags().Changed(name) {
+			missing = append(missing, "--"+name)
+		}
+	}
+	if len(missing) > 0 {
+		return usagef("%s needs %s; see %q", c.CommandPath(), strings.Join(missing, ", "), c.CommandPath()+" --help")
+	}
+	return nil
+}
+
+// needed are the flags without which there is no package of the kind.
+func needed(kind exchange.Kind) []string {
+	switch kind {
+	case exchange.KindStatus:
+		return []string{"output", "code", "for"}
+	case exchange.KindRecall, exchange.KindUpdate:
+		return []string{"output", "to", "number", "subject", "target", "reason"}
+	case exchange.KindReplace:
+		return []string{"output", "to", "number", "subject", "replaces", "reason"}
+	}
+	return []string{"output", "to", "number", "subject"}
 }
 
 func (o *composition) statusFlags(f *pflag.FlagSet) {
@@ -111,9 +139,6 @@ func (o *composition) documentFlags(f *pflag.FlagSet) {
 }
 
 func (p *program) runCompose(kind exchange.Kind, o composition) error {
-	if o.out == "" {
-		return usagef("where to? give the file with -o")
-	}
 	d, err := o.document(kind, cmp.Or(o.from, p.settings.Agency), time.Now())
 	if err != nil {
 		return err

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,9 +53,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if !p.started && !strings.Contains(err.Error(), "\n") { // else it has a suggestion
+		err = fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help")
 	}
 	if !errors.Is(err, errSomeFailed) {
 		p.complain(err)
@@ -93,6 +98,7 @@ func (p *program) failure(err error) failure {
 	var problem *httpclient.Problem
 	var refused *exchange.Error
 	var unread *signing.Error
+	var unknown x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &problem):
 		f.Code, f.Rule, f.Path, f.Line = problem.Code, problem.Rule, problem.Path, problem.Line
@@ -103,6 +109,8 @@ func (p *program) failure(err error) failure {
 	case errors.As(err, &unread):
 		f.Error = fmt.Sprintf("%v\n  %s", err, unread.Rule.Text(p.language()))
 		f.Rule, f.Path, f.Line = string(unread.Rule), unread.Path, unread.Line
+	case errors.As(err, &unknown):
+		f.Error += "; give the file of the authority of the hub's TLS certificate with --roots, or roots in the settings"
 	}
 	return f
 }

@@ -78,6 +78,9 @@ func (p *program) showStatus(ctx context.Context, hub *httpclient.Client, ids []
 	return p.show(views, func(w io.Writer) {
 		for _, v := range views {
 			fmt.Fprintf(w, "package %s, %s, %s\n", v.Package.ID, oneLine(document(v.Package)), oneLine(v.Package.Subject))
+			if v.Package.DocumentID != "" { // what recalls and --document ask for
+				fmt.Fprintf(w, "document %s\n", oneLine(v.Package.DocumentID))
+			}
 			fmt.Fprintln(w, "RECIPIENT\tSTATE\tSINCE\tDOCUMENT STATUS\tREASON")
 			for _, d := range v.Deliveries {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Recipient, d.State, moment(since(d)), lastStatus(d), oneLine(reason(d)))
