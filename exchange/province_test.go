@@ -268,8 +268,6 @@ func unsigned(t testing.TB, d edxml.Document) []byte {
 	return b.Bytes()
 }
 
-var inHeader = []signing.Name{{Space: edxml.Namespace, Local: "edXML"}, {Space: edxml.Namespace, Local: "edXMLEnvelope"}, {Space: edxml.Namespace, Local: "edXMLHeader"}}
-
 // signed is a package signed by the sender, or by someone else.
 func signed(t testing.TB, d edxml.Document, by ...string) []byte {
 	t.Helper()
@@ -282,7 +280,7 @@ func signed(t testing.TB, d edxml.Document, by ...string) []byte {
 		h = holders()[finance] // one of its other codes
 	}
 	var b bytes.Buffer
-	if err := signing.Sign(&b, bytes.NewReader(unsigned(t, d)), h.key, h.chain, inHeader); err != nil {
+	if err := signing.Sign(&b, bytes.NewReader(unsigned(t, d)), h.key, h.chain, edxml.SignaturePlace()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -48,11 +48,15 @@ type decoder struct {
 	contents map[*signing.Element]*content
 }
 
+// SignaturePlace is where the standard has the signature: last in the header.
+func SignaturePlace() []signing.Name {
+	return []signing.Name{{Space: Namespace, Local: "edXML"}, {Space: Namespace, Local: "edXMLEnvelope"}, {Space: Namespace, Local: "edXMLHeader"}}
+}
+
 // Options are what signing.Read needs: the attachments' contents stream to the
-// decoder, and the signature may stand in the header, where the standard has it.
+// decoder, and the signature may stand where the standard has it.
 func (d *decoder) Options() signing.Options {
-	header := []signing.Name{{Space: Namespace, Local: "edXML"}, {Space: Namespace, Local: "edXMLEnvelope"}, {Space: Namespace, Local: "edXMLHeader"}}
-	return signing.Options{Limits: d.o.Document, Stream: d.stream, SignatureIn: [][]signing.Name{header}}
+	return signing.Options{Limits: d.o.Document, Stream: d.stream, SignatureIn: [][]signing.Name{SignaturePlace()}}
 }
 
 func (d *decoder) stream(e *signing.Element) io.Writer {

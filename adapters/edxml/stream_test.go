@@ -109,8 +109,7 @@ func TestSignedWhereTheStandardSigns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	place := New(Options{}).Decoder().Options().SignatureIn[0]
-	for name, at := range map[string][]signing.Name{"in the header": place, "last in the root": nil} {
+	for name, at := range map[string][]signing.Name{"in the header": SignaturePlace(), "last in the root": nil} {
 		t.Run(name, func(t *testing.T) {
 			var signed bytes.Buffer
 			if err := signing.Sign(&signed, bytes.NewReader(written(t, document(exchange.KindUpdate))), key, []*x509.Certificate{cert}, at); err != nil {

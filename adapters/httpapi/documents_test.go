@@ -42,8 +42,7 @@ func (w *world) sign(plain []byte, by string) []byte {
 	w.t.Helper()
 	i := w.keys[by]
 	var b bytes.Buffer
-	place := edxml.New(edxml.Options{}).Decoder().Options().SignatureIn[0]
-	if err := signing.Sign(&b, bytes.NewReader(plain), i.key, []*x509.Certificate{i.cert}, place); err != nil {
+	if err := signing.Sign(&b, bytes.NewReader(plain), i.key, []*x509.Certificate{i.cert}, edxml.SignaturePlace()); err != nil {
 		w.t.Fatal(err)
 	}
 	return b.Bytes()

@@ -40,7 +40,7 @@ func signedPackage(t *testing.T, by *authorityKey, from, to, number string) []by
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.key, []*x509.Certificate{by.cert}, signaturePlace()); err != nil {
+	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.key, []*x509.Certificate{by.cert}, edxml.SignaturePlace()); err != nil {
 		t.Fatal(err)
 	}
 	return signed.Bytes()

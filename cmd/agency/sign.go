@@ -38,12 +38,6 @@ The signed package appears when it is complete, and its signature has been verif
 	return c
 }
 
-// signaturePlace is where the national standard has the signature: last in the
-// header.
-func signaturePlace() []signing.Name {
-	return []signing.Name{{Space: edxml.Namespace, Local: "edXML"}, {Space: edxml.Namespace, Local: "edXMLEnvelope"}, {Space: edxml.Namespace, Local: "edXMLHeader"}}
-}
-
 func (p *program) signFile(in, out string, replace bool) error {
 	by, err := p.signer()
 	if err != nil {
@@ -60,7 +54,7 @@ func (p *program) signFile(in, out string, replace bool) error {
 	}
 	bar := p.progress("signing", 2*info.Size()) // it is read twice
 	err = writing(out, replace, 0o644, func(w io.Writer) error {
-		return signing.Sign(w, counted{src, bar}, by.key, by.chain, signaturePlace())
+		return signing.Sign(w, counted{src, bar}, by.key, by.chain, edxml.SignaturePlace())
 	})
 	bar.end()
 	if err != nil {

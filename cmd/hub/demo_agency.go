@@ -52,8 +52,7 @@ func (a *agency) sign(d edxml.Document) ([]byte, error) {
 	if err := edxml.Write(&plain, d); err != nil {
 		return nil, err
 	}
-	place := edxml.New(edxml.Options{}).Decoder().Options().SignatureIn[0]
-	err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), a.key, []*x509.Certificate{a.certificate}, place)
+	err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), a.key, []*x509.Certificate{a.certificate}, edxml.SignaturePlace())
 	return signed.Bytes(), err
 }
 

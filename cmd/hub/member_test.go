@@ -103,13 +103,8 @@ func (m *member) signed(t testing.TB, d edxml.Document) []byte {
 func (m *member) sign(t testing.TB, plain []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	must(t, signing.Sign(&out, bytes.NewReader(plain), m.key, []*x509.Certificate{m.certificate}, signatureIn()))
+	must(t, signing.Sign(&out, bytes.NewReader(plain), m.key, []*x509.Certificate{m.certificate}, edxml.SignaturePlace()))
 	return out.Bytes()
-}
-
-// signatureIn is where packages have their signature.
-func signatureIn() []signing.Name {
-	return edxml.New(edxml.Options{}).Decoder().Options().SignatureIn[0]
 }
 
 func (m *member) submit(ctx context.Context, pkg []byte) (exchange.Submission, error) {

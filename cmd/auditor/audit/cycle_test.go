@@ -62,8 +62,7 @@ func packageFor(t *testing.T, by *authorityKey, i int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	header := []signing.Name{{Space: edxml.Namespace, Local: "edXML"}, {Space: edxml.Namespace, Local: "edXMLEnvelope"}, {Space: edxml.Namespace, Local: "edXMLHeader"}}
-	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.key, []*x509.Certificate{by.cert}, header); err != nil {
+	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.key, []*x509.Certificate{by.cert}, edxml.SignaturePlace()); err != nil {
 		t.Fatal(err)
 	}
 	return signed.Bytes()
