@@ -2,7 +2,6 @@ package edxml
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -26,7 +25,7 @@ const (
 // Agency codes: levels from the lowest up with a fixed number of digits
 // (QCVN 102:2016), or from the highest down (Decision 20/2020/QĐ-TTg).
 var (
-	oldCode = regexp.MustCompile(`^(\d{3})\.(\d{2})\.(\d{2})\.([A-Z]\d{2})$`)
+	oldCode = regexp.MustCompile(`^\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2}$`)
 	newCode = regexp.MustCompile(`^[A-Z]\d{2}(\.[0-9A-Z]+)*$`)
 )
 
@@ -39,32 +38,6 @@ func checkCode(code string) *exchange.Error {
 	return ruleCode.With(excerpt(code))
 }
 
-// Suggest turns an agency's code from the old form into the new one or back:
-// 000.00.07.H12 and H12.07. It is empty where the rule gives none. Codes were
-// not always assigned by the rule, so it is good for a hint and for nothing else.
-func Suggest(code string) string {
-	if m := oldCode.FindStringSubmatch(code); m != nil {
-		levels := slices.DeleteFunc([]string{m[4], m[3], m[2], m[1]}, func(s string) bool { return strings.Trim(s, "0") == "" })
-		return strings.Join(levels, ".")
-	}
-	levels := strings.Split(code, ".")
-	if checkCode(code) != nil || len(levels) > 4 {
-		return ""
-	}
-	old := []string{"000", "00", "00", levels[0]}
-	for i, level := range levels[1:] {
-		at := 2 - i
-		if len(level) > len(old[at]) {
-			return ""
-		}
-		old[at] = old[at][len(level):] + level
-	}
-	if s := strings.Join(old, "."); oldCode.MatchString(s) {
-		return s
-	}
-	return ""
-}
-
 // checkID checks a document's identifier.
 func checkID(id string) *exchange.Error {
 	if n := utf8.RuneCountInString(id); n > maxDocumentID {
@@ -74,20 +47,6 @@ func checkID(id string) *exchange.Error {
 		return ruleIDCharacters.With(excerpt(id))
 	}
 	return nil
-}
-
-var dashedDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-
-// MatchID is the form in which to compare two documents' identifiers. One
-// client writes the date in the middle as yyyy-MM-dd in its statuses and as
-// yyyy/MM/dd in its documents.
-func MatchID(id string) string {
-	parts := strings.SplitN(id, ",", 3)
-	if len(parts) < 3 || !dashedDate.MatchString(parts[1]) {
-		return id
-	}
-	parts[1] = strings.ReplaceAll(parts[1], "-", "/")
-	return strings.Join(parts, ",")
 }
 
 // checkDate checks a date of the form yyyy/MM/dd.

@@ -203,36 +203,3 @@ func TestCodes(t *testing.T) {
 		}
 	}
 }
-
-func TestSuggest(t *testing.T) {
-	for old, now := range map[string]string{"000.00.01.H12": "H12.01", "000.46.24.H44": "H44.24.46", "000.00.00.G22": "G22", "007.00.01.H12": "H12.01.007"} {
-		if got := Suggest(old); got != now {
-			t.Errorf("%s suggests %q, want %q", old, got, now)
-		}
-	}
-	for now, old := range map[string]string{"H12.01": "000.00.01.H12", "H44.24.46": "000.46.24.H44", "G22": "000.00.00.G22"} {
-		if got := Suggest(now); got != old {
-			t.Errorf("%s suggests %q, want %q", now, got, old)
-		}
-	}
-	for _, code := range []string{"", "h12", "H37.DN.001", "H12.1.2.3.4", "H12.001"} {
-		if got := Suggest(code); got != "" {
-			t.Errorf("%q suggests %q, want nothing", code, got)
-		}
-	}
-}
-
-func TestMatchID(t *testing.T) {
-	tests := []struct{ name, id, want string }{
-		{"the date of one client", "H12.07,2026-11-20,1250/STC-NS", "H12.07,2026/11/20,1250/STC-NS"},
-		{"as the document has it", "H12.07,2026/11/20,1250/STC-NS", "H12.07,2026/11/20,1250/STC-NS"},
-		{"dashes elsewhere stay", "H12.07,2018,10-2", "H12.07,2018,10-2"},
-		{"a number with commas", "H12.07,2026-11-20,1,2-3", "H12.07,2026/11/20,1,2-3"},
-		{"a bare UUID", "0a6c2f0e-11f4-4b0c-8d5a-52b8d7a1e005", "0a6c2f0e-11f4-4b0c-8d5a-52b8d7a1e005"},
-	}
-	for _, test := range tests {
-		if got := MatchID(test.id); got != test.want {
-			t.Errorf("%s: %q matches as %q, want %q", test.name, test.id, got, test.want)
-		}
-	}
-}
