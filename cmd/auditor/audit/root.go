@@ -2,11 +2,13 @@ package audit
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -43,12 +45,19 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
 	if errors.Is(err, errDoesNotHold) {
 		return exitFailed
+	}
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case !p.started && !strings.Contains(err.Error(), "\n"): // else it has a suggestion
+		err = fmt.Errorf("%w; see %q", err, c.CommandPath()+" --help")
+	case errors.As(err, &unknown):
+		err = fmt.Errorf("%w; give the file of the authority of the hub's TLS certificate with --roots", err)
 	}
 	p.complain(err)
 	var u *usageError

@@ -169,7 +169,7 @@ func (a *authority) prove(v *verified, o verifyOptions) error {
 	if errors.Is(err, fs.ErrNotExist) && o.proof == "" {
 		if !o.sealOnly {
 			v.Findings = append(v.Findings, finding(proofMissing,
-				"there is no %s; give the proof with --proof, or say --seal-only if the seal is enough", file))
+				"there is no %s; \"agency receipts\" or the hub's /v1/receipts/%s/proof gives it, --proof names it, --seal-only does without", file, v.receipt.ID))
 		}
 		return nil
 	}
