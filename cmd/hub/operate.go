@@ -60,7 +60,7 @@ func since(d exchange.Delivery) string {
 			at = later
 		}
 	}
-	return at.In(vietnam).Format("2006-01-02 15:04:05")
+	return moment(at)
 }
 
 func why(d exchange.Delivery) string {
@@ -82,11 +82,11 @@ func describeDelivery(w io.Writer, item exchange.InboxItem) {
 		at   time.Time
 	}{{"accepted", d.AcceptedAt}, {"consigned", d.ConsignedAt}, {"fetched", d.FetchedAt}, {"settled", d.SettledAt}, {"next attempt", d.Next}, {"deadline", d.Deadline}} {
 		if !row.at.IsZero() && !(d.State.Final() && (row.name == "next attempt" || row.name == "deadline")) {
-			fmt.Fprintf(w, "%s\t%s\n", row.name, row.at.In(vietnam).Format("2006-01-02 15:04:05"))
+			fmt.Fprintf(w, "%s\t%s\n", row.name, moment(row.at))
 		}
 	}
 	for _, s := range d.Statuses {
-		fmt.Fprintf(w, "status %s\t%s\t%s\n", s.Code, s.At.In(vietnam).Format("2006-01-02 15:04:05"), s.Description)
+		fmt.Fprintf(w, "status %s\t%s\t%s\n", s.Code, moment(s.At), s.Description)
 	}
 }
 
@@ -108,7 +108,7 @@ func packagesCommand(o *options) *cobra.Command {
 			fmt.Fprintln(w, "PACKAGE\tKIND\tFROM\tDOCUMENT\tRECIPIENTS\tACCEPTED\tSUBJECT")
 			for _, p := range page.Packages {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", p.ID, p.Kind, p.Sender, p.DocumentID, len(p.Recipients),
-					p.AcceptedAt.In(vietnam).Format("2006-01-02 15:04:05"), p.Subject)
+					moment(p.AcceptedAt), p.Subject)
 			}
 			if page.Cursor != "" {
 				fmt.Fprintf(w, "more: --cursor %s\n", page.Cursor)
@@ -176,7 +176,7 @@ func actionsCommand(o *options) *cobra.Command {
 		return o.show(c, page, func(w io.Writer) {
 			fmt.Fprintln(w, "LEAF\tTIME\tACTOR\tACTION\tOBJECT\tREASON")
 			for _, a := range page.Actions {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.Leaf, a.Time.In(vietnam).Format("2006-01-02 15:04:05"), a.Actor, a.Verb, a.Object, a.Reason)
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", a.Leaf, moment(a.Time), a.Actor, a.Verb, a.Object, a.Reason)
 			}
 			if page.Cursor != "" {
 				fmt.Fprintf(w, "more: --cursor %s\n", page.Cursor)
@@ -189,7 +189,7 @@ func actionsCommand(o *options) *cobra.Command {
 }
 
 func backupCommand(o *options) *cobra.Command {
-	return watch(asking(o, "backup DIR", "Copy ledger and packages into a directory of the hub's machine, while it works", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+	c := asking(o, "backup DIR", "Copy ledger and packages into a directory of the hub's machine, while it works", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
 		dir, err := filepath.Abs(args[0])
 		if err != nil {
 			return err
@@ -203,5 +203,18 @@ func backupCommand(o *options) *cobra.Command {
 		return o.show(c, map[string]string{"directory": dir}, func(w io.Writer) {
 			fmt.Fprintf(w, "backed up to %s (keys and configuration are not in it)\n", dir)
 		})
-	}))
+	})
+	c.Long = `backup copies ledger and packages into a directory of the hub's machine,
+while it works. A directory that holds an earlier backup is brought up to date.
+
+Keys and configuration are not in it: keep them apart, and keep them. On the disk of
+the vault packages are linked, not copied: take the backup to another machine.
+
+To go back to a backup, stop the hub and put the copy of ledger.db and vault in the
+place of its own, beside keys and hub.yaml. What came after the backup is lost then,
+and auditors will notice that the log is shorter: tell them.`
+	return watch(c)
 }
+
+// moment is a time as people here count it.
+func moment(t time.Time) string { return t.In(vietnam).Format("2006-01-02 15:04:05 UTC+7") }

@@ -118,7 +118,7 @@ func agencyPut(o *options) *cobra.Command {
 
 An agency's certificates are those it signs packages with. During a rotation
 register the new one beside the old one, and drop the old one later.`
-	c.Example = "  hub agency put H12.07 --name 'Sở Tài chính' --alias 000.00.07.H12 --certificate stc.pem"
+	c.Example = "  hub agency put H12.07 --name 'Sở Tài chính' --alias 000.00.07.H12 --certificate stc.crt"
 	c.Flags().StringVar(&f.name, "name", "", "the agency's name")
 	c.Flags().StringVar(&f.parent, "parent", "", "code of the agency in charge")
 	c.Flags().StringVar(&f.policy, "policy", "", "required: it must sign; if-present: its system's word may stand in")
@@ -274,9 +274,12 @@ func systemPut(o *options) *cobra.Command {
 		}
 		return o.show(c, s, func(w io.Writer) {
 			fmt.Fprintf(w, "id\t%s\nname\t%s\nagencies\t%s\nstate\t%s\n", s.ID, s.Name, strings.Join(s.Agencies, ","), enabled(s.Disabled))
+			for _, d := range s.Certificates {
+				fmt.Fprintf(w, "certificate\t%s\n", d)
+			}
 		})
 	})
-	c.Example = "  hub system put stc --name 'Phần mềm của Sở Tài chính' --agency H12.07\n  hub system secret stc > stc.secret"
+	c.Example = "  hub system put stc --name 'Phần mềm của Sở Tài chính' --agency H12.07\n  hub system secret stc > stc.secret\n  hub system put snv --name 'Phần mềm của Sở Nội vụ' --agency H12.12 --certificate snv-tls.crt"
 	c.Flags().StringVar(&name, "name", "", "the system's name")
 	c.Flags().StringSliceVar(&agencies, "agency", nil, "codes of the agencies that it speaks for")
 	c.Flags().StringArrayVar(&certificates, "certificate", nil, "PEM file of a client certificate that it may present")
