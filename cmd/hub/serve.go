@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -72,10 +71,13 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, vault.Close()) }()
 	courier, err := webhook.New(keys.webhook)
 	if err != nil {
 		return err
 	}
+	defer courier.Close()
+	keys.published.Webhook = courier.PublicKey()
 	x, err := exchange.New(exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
@@ -182,7 +184,7 @@ type keyring struct {
 	sealer    *signing.Sealer
 	log       note.Signer
 	webhook   webhook.Config
-	published exchange.Keys
+	published exchange.Keys // but the webhook's, which the courier knows
 }
 
 func loadKeys(cfg config) (keyring, error) {
@@ -229,11 +231,9 @@ func loadKeys(cfg config) (keyring, error) {
 	if err != nil {
 		return k, usageError{fmt.Errorf("log.key: %w", err)}
 	}
-	public := k.webhook.Key.Public().(ed25519.PublicKey)
 	k.published = exchange.Keys{
 		Hub:    exchange.Hub{Code: cfg.Hub.Code, Name: cfg.Hub.Name, Policy: cfg.Hub.Policy},
 		Origin: cfg.Log.Origin, LogKey: verifier, Sealing: []string{pemOf(chain...)},
-		Webhook: "whpk_" + base64.StdEncoding.EncodeToString(public),
 	}
 	return k, nil
 }
