@@ -98,6 +98,9 @@ type Ledger struct {
 	writer  *writer
 }
 
+// ErrInUse is in Open's error when another process has the ledger open.
+var ErrInUse = berrors.ErrTimeout
+
 // Open opens a ledger that Create made. It never creates one, so that a mistyped
 // path cannot start a second, empty record.
 func Open(path string, o Options) (*Ledger, error) {
@@ -143,7 +146,7 @@ func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf(`ledger %s does not exist; check the path, or create it with "hub init": %w`, path, err)
-	case errors.Is(err, berrors.ErrTimeout):
+	case errors.Is(err, ErrInUse):
 		return fmt.Errorf("ledger %s is already in use by a running hub; ask that hub, or stop it first: %w", path, err)
 	case errors.Is(err, errEmpty), errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum),
 		errors.Is(err, berrors.ErrVersionMismatch):

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
@@ -141,12 +140,13 @@ func checkStores(ctx context.Context, cfg config, p *progress) []finding {
 	if err != nil {
 		return []finding{{What: "vault", State: "failed", Detail: err.Error(), Do: "correct vault in " + cfg.path}}
 	}
+	defer func() { _ = vault.Close() }() // only read
 	findings := []finding{checkFree(ctx, vault)}
 	if _, err := os.Stat(cfg.Ledger); err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "correct ledger in " + cfg.path + ", or restore a backup"})
 	}
 	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
-	if errors.Is(err, bolterrors.ErrTimeout) {
+	if errors.Is(err, bolt.ErrInUse) {
 		return append(findings, finding{What: "ledger", State: "ok", Detail: filepath.Base(cfg.Ledger) + " is in use by the running hub; stop it to check the whole record"})
 	}
 	if err != nil {
