@@ -91,7 +91,7 @@ func complete(c *cobra.Command, kind exchange.Kind) error {
 		}
 	}
 	if len(missing) > 0 {
-		return usagef("%s needs %s; see %q", c.CommandPath(), strings.Join(missing, ", "), c.CommandPath()+" --help")
+		return usagef("%s needs %s; see %q", c.Name(), strings.Join(missing, ", "), c.CommandPath()+" --help")
 	}
 	return nil
 }
