@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,12 +114,8 @@ func typed(header string, taken []string) error {
 		return untypedBody.With(taken[0])
 	}
 	charset := parameters["charset"]
-	if err == nil && (charset == "" || strings.EqualFold(charset, "utf-8")) {
-		for _, one := range taken {
-			if found == one {
-				return nil
-			}
-		}
+	if err == nil && (charset == "" || strings.EqualFold(charset, "utf-8")) && slices.Contains(taken, found) {
+		return nil
 	}
 	return mediaType.With(excerpt(header), strings.Join(taken, ", "))
 }
