@@ -110,17 +110,20 @@ func query(c *gin.Context, names ...string) (url.Values, error) {
 	return values, nil
 }
 
-// limitOf is how many entries are asked for; 0: as many as the exchange likes.
-func limitOf(q url.Values) (int, error) {
+// pageQuery reads the parameters of a list, and how many entries are asked for; 0: as
+// many as the exchange likes.
+func pageQuery(c *gin.Context, names ...string) (q url.Values, limit int, err error) {
+	if q, err = query(c, names...); err != nil {
+		return nil, 0, err
+	}
 	text := q.Get("limit")
 	if text == "" {
-		return 0, nil
+		return q, 0, nil
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 0, badLimit.With(excerpt(text))
+	if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
+		return nil, 0, badLimit.With(excerpt(text))
 	}
-	return n, nil
+	return q, limit, nil
 }
 
 // content answers with bytes that never change, in whole or in ranges (RFC 9110,

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -15,19 +14,10 @@ import (
 	"tram/exchange"
 )
 
-// sealed answers with a receipt's document.
-func sealed(c *gin.Context, r exchange.Receipt) {
-	content(c, mediaXML, string(r.ID)+".xml", exchange.DigestOf(r.Raw), r.Time, bytes.NewReader(r.Raw))
-}
-
 // inbox waits for something to come, if it is asked to. A server that is to
 // shut down answers at once: the caller asks again, of another or later.
 func (s *Server) inbox(c *gin.Context, by exchange.Caller) error {
-	q, err := query(c, "agency", "cursor", "limit", "wait")
-	if err != nil {
-		return err
-	}
-	limit, err := limitOf(q)
+	q, limit, err := pageQuery(c, "agency", "cursor", "limit", "wait")
 	if err != nil {
 		return err
 	}
@@ -65,11 +55,7 @@ func (s *Server) waitOf(text string) (time.Duration, error) {
 }
 
 func (s *Server) deliveries(c *gin.Context, by exchange.Caller) error {
-	q, err := query(c, "state", "recipient", "sender", "cursor", "limit")
-	if err != nil {
-		return err
-	}
-	limit, err := limitOf(q)
+	q, limit, err := pageQuery(c, "state", "recipient", "sender", "cursor", "limit")
 	if err != nil {
 		return err
 	}
@@ -112,11 +98,11 @@ func (s *Server) deliveryContent(c *gin.Context, by exchange.Caller) error {
 		c.Status(http.StatusOK)
 		return nil
 	}
-	p, bytes, err := s.x.DeliveryContent(c.Request.Context(), by, id)
+	p, file, err := s.x.DeliveryContent(c.Request.Context(), by, id)
 	if err != nil {
 		return err
 	}
-	return s.pack(c, p, bytes)
+	return s.pack(c, p, file)
 }
 
 func (s *Server) acknowledge(c *gin.Context, by exchange.Caller) error {

@@ -43,11 +43,7 @@ func (s *Server) checkpoint(c *gin.Context, _ exchange.Caller) error {
 
 // actions lists what the log's leaves of actions are of.
 func (s *Server) actions(c *gin.Context, by exchange.Caller) error {
-	q, err := query(c, "cursor", "limit")
-	if err != nil {
-		return err
-	}
-	limit, err := limitOf(q)
+	q, limit, err := pageQuery(c, "cursor", "limit")
 	if err != nil {
 		return err
 	}

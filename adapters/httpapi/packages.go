@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,23 +27,23 @@ func (s *Server) submit(c *gin.Context, by exchange.Caller) error {
 // receipt answers with the receipt of what was done: now, or when it was asked
 // for the first time.
 func receipt(c *gin.Context, r exchange.Receipt, replayed bool) {
-	h := c.Writer.Header()
-	h.Set("Tram-Receipt", string(r.ID))
-	h.Set("Tram-Leaf", strconv.FormatInt(r.Leaf, 10))
+	identify(c, r)
 	if replayed {
-		h.Set("Idempotent-Replayed", "true")
+		c.Header("Idempotent-Replayed", "true")
 		c.Data(http.StatusOK, mediaXML, r.Raw)
 		return
 	}
 	c.Data(http.StatusCreated, mediaXML, r.Raw)
 }
 
+// identify names the receipt that is answered with, and its place in the log.
+func identify(c *gin.Context, r exchange.Receipt) {
+	c.Header("Tram-Receipt", string(r.ID))
+	c.Header("Tram-Leaf", strconv.FormatInt(r.Leaf, 10))
+}
+
 func (s *Server) packages(c *gin.Context, by exchange.Caller) error {
-	q, err := query(c, "sender", "document", "cursor", "limit")
-	if err != nil {
-		return err
-	}
-	limit, err := limitOf(q)
+	q, limit, err := pageQuery(c, "sender", "document", "cursor", "limit")
 	if err != nil {
 		return err
 	}
@@ -67,17 +68,17 @@ func (s *Server) packageView(c *gin.Context, by exchange.Caller) error {
 }
 
 func (s *Server) packageContent(c *gin.Context, by exchange.Caller) error {
-	p, bytes, err := s.x.PackageContent(c.Request.Context(), by, exchange.PackageID(c.Param("id")))
+	p, file, err := s.x.PackageContent(c.Request.Context(), by, exchange.PackageID(c.Param("id")))
 	if err != nil {
 		return err
 	}
-	return s.pack(c, p, bytes)
+	return s.pack(c, p, file)
 }
 
 // pack answers with a package's bytes and closes them.
-func (s *Server) pack(c *gin.Context, p exchange.Package, bytes exchange.Content) error {
-	content(c, mediaXML, string(p.ID)+".edxml", p.Digest, p.AcceptedAt, bytes)
-	if err := bytes.Close(); err != nil { // the answer has left: this is for the log alone
+func (s *Server) pack(c *gin.Context, p exchange.Package, file exchange.Content) error {
+	content(c, mediaXML, string(p.ID)+".edxml", p.Digest, p.AcceptedAt, file)
+	if err := file.Close(); err != nil { // the answer has left: this is for the log alone
 		s.log.WarnContext(c.Request.Context(), "closing a package", "package", p.ID, "err", err)
 	}
 	return nil
@@ -101,10 +102,8 @@ func (s *Server) receipt(c *gin.Context, by exchange.Caller) error {
 	if err != nil {
 		return err
 	}
-	h := c.Writer.Header()
-	h.Set("Tram-Receipt", string(r.ID))
-	h.Set("Tram-Leaf", strconv.FormatInt(r.Leaf, 10))
-	sealed(c, r)
+	identify(c, r)
+	content(c, mediaXML, string(r.ID)+".xml", exchange.DigestOf(r.Raw), r.Time, bytes.NewReader(r.Raw))
 	return nil
 }
 

@@ -14,11 +14,7 @@ import (
 )
 
 func (s *Server) agencies(c *gin.Context, by exchange.Caller) error {
-	q, err := query(c, "cursor", "limit")
-	if err != nil {
-		return err
-	}
-	limit, err := limitOf(q)
+	q, limit, err := pageQuery(c, "cursor", "limit")
 	if err != nil {
 		return err
 	}
