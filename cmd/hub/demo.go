@@ -91,15 +91,20 @@ func (s *stage) startHub(ctx context.Context) (stop func() error, err error) {
 func (s *stage) farewell() error {
 	text := fmt.Sprintf(`
 Everything is in %[1]s. With the three commands in your PATH
-(go build -tags nomsgpack -o bin/ ./cmd/... makes them), start the hub again:
+(go build -tags nomsgpack -o bin/ ./cmd/... && PATH=$PWD/bin:$PATH), start the hub again:
 
   hub serve --config %[1]s/hub/hub.yaml
 
 and look around from another terminal:
 
   hub deliveries --config %[1]s/hub/hub.yaml
-  agency inbox --config %[1]s/agencies/H12.41/agency.yaml
   auditor follow https://%[2]s --once --roots %[1]s/hub/keys/tls-root.pem --dir %[1]s/auditor
+
+Send something from one agency to another, and see it arrive:
+
+  agency compose --config %[1]s/agencies/H12.41/agency.yaml --to H12.02 --number 7 --notation UBND --subject Thử --sign --output %[1]s/7.edxml
+  agency submit --config %[1]s/agencies/H12.41/agency.yaml %[1]s/7.edxml
+  agency inbox --config %[1]s/agencies/H12.02/agency.yaml --wait 10s
 `, s.dir, s.address)
 	if receipt := s.lastReceipt; receipt != "" {
 		text += fmt.Sprintf(`
