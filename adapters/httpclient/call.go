@@ -38,6 +38,8 @@ type call struct {
 	again bool
 }
 
+func (k call) String() string { return k.method + " /" + strings.Join(k.path, "/") }
+
 // do makes the call, again where that is right, and returns an answer of 2xx or
 // 304. The caller closes its body.
 func (c *Client) do(ctx context.Context, k call) (*http.Response, error) {
@@ -49,11 +51,11 @@ func (c *Client) do(ctx context.Context, k call) (*http.Response, error) {
 		}
 		wait, again := repeat(err, k.again, pause)
 		if !again || attempt >= c.attempts || !k.body.repeatable() {
-			return nil, fmt.Errorf("%s /%s: %w", k.method, strings.Join(k.path, "/"), err)
+			return nil, fmt.Errorf("%s: %w", k, err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%s /%s: %w, after %w", k.method, strings.Join(k.path, "/"), context.Cause(ctx), err)
+			return nil, fmt.Errorf("%s: %w, after %w", k, context.Cause(ctx), err)
 		case <-time.After(wait):
 		}
 		pause = min(2*pause, longestPause)
@@ -191,18 +193,23 @@ func doJSON[T any](ctx context.Context, c *Client, k call) (T, error) {
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(resp.Body, jsonLimit)).Decode(&v); err != nil {
-		return v, fmt.Errorf("%s /%s: reading the answer: %w", k.method, strings.Join(k.path, "/"), err)
+		return v, fmt.Errorf("%s: reading the answer: %w", k, err)
 	}
 	return v, nil
 }
 
 // getBytes reads a small answer whole.
 func (c *Client) getBytes(ctx context.Context, limit int64, path ...string) ([]byte, error) {
-	resp, err := c.do(ctx, call{method: http.MethodGet, path: path, again: true})
+	k := call{method: http.MethodGet, path: path, again: true}
+	resp, err := c.do(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	return readAll(resp, limit)
+	b, err := readAll(resp, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", k, err)
+	}
+	return b, nil
 }
 
 func readAll(resp *http.Response, limit int64) ([]byte, error) {
