@@ -13,10 +13,10 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// tileHeight is that of C2SP tlog-tiles: 256 hashes wide.
+// The log's tiles are 8 levels high and 256 hashes wide (C2SP tlog-tiles).
 const (
-	tileHeight = 8
-	tileWidth  = 1 << tileHeight
+	TileHeight = 8
+	TileWidth  = 1 << TileHeight
 )
 
 // Checkpoint is the signed note on the log as it stands (C2SP tlog-checkpoint).
@@ -74,10 +74,10 @@ func (x *Exchange) Tile(ctx context.Context, level, n int64, width int) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	if level < 0 || level > 7 || !inTree(n, width, size>>(tileHeight*level)) {
+	if level < 0 || level > 7 || !inTree(n, width, size>>(TileHeight*level)) {
 		return nil, NotFoundError("tile", fmt.Sprintf("%d/%d.p/%d", level, n, width))
 	}
-	t := tlog.Tile{H: tileHeight, L: int(level), N: n, W: width}
+	t := tlog.Tile{H: TileHeight, L: int(level), N: n, W: width}
 	return tlog.ReadTileData(t, x.c.Ledger.LogHashes(ctx))
 }
 
@@ -91,7 +91,7 @@ func (x *Exchange) EntryBundle(ctx context.Context, n int64, width int) ([]byte,
 	if !inTree(n, width, size) {
 		return nil, NotFoundError("entries", fmt.Sprintf("%d.p/%d", n, width))
 	}
-	from := n * tileWidth
+	from := n * TileWidth
 	entries, err := x.c.Ledger.LogEntries(ctx, from, from+int64(width))
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (x *Exchange) EntryBundle(ctx context.Context, n int64, width int) ([]byte,
 
 // inTree reports whether a tile of width begins and ends inside n hashes.
 func inTree(tile int64, width int, n int64) bool {
-	return tile >= 0 && width >= 1 && width <= tileWidth && tile <= n/tileWidth && tile*tileWidth+int64(width) <= n
+	return tile >= 0 && width >= 1 && width <= TileWidth && tile <= n/TileWidth && tile*TileWidth+int64(width) <= n
 }
 
 // Proof shows that a leaf is in the log, for anyone, without the hub (C2SP

@@ -57,9 +57,6 @@ func (s *Server) actions(c *gin.Context, by exchange.Caller) error {
 	}{orEmpty(list), cursor})
 }
 
-// tileWidth is a full tile's (C2SP tlog-tiles).
-const tileWidth = 256
-
 func (s *Server) tile(c *gin.Context, _ exchange.Caller) error {
 	level, err := strconv.ParseInt(c.Param("level"), 10, 64)
 	n, width, ok := tileIndex(c.Param("index"))
@@ -93,7 +90,7 @@ func noTile(c *gin.Context) error {
 // be offered once the full one is.
 func tileData(c *gin.Context, data []byte, width int) error {
 	keep := "public, max-age=3600"
-	if width == tileWidth {
+	if width == exchange.TileWidth {
 		keep = "public, max-age=31536000, immutable"
 	}
 	c.Header("Cache-Control", keep)
@@ -105,10 +102,10 @@ func tileData(c *gin.Context, data []byte, width int) error {
 // "Merkle Tree"): groups of three digits, all but the last marked with an x.
 func tileIndex(path string) (n int64, width int, ok bool) {
 	path = strings.TrimPrefix(path, "/")
-	width = tileWidth
+	width = exchange.TileWidth
 	if index, partial, found := strings.Cut(path, ".p/"); found {
 		w, err := strconv.Atoi(partial)
-		if err != nil || w < 1 || w >= tileWidth || strconv.Itoa(w) != partial {
+		if err != nil || w < 1 || w >= exchange.TileWidth || strconv.Itoa(w) != partial {
 			return 0, 0, false
 		}
 		path, width = index, w

@@ -10,15 +10,9 @@ import (
 	"tram/exchange"
 )
 
-// The log's tiles are 8 levels high and 256 wide (C2SP tlog-tiles).
-const (
-	TileHeight = 8
-	TileWidth  = 1 << TileHeight
-)
-
 // bundleLimit bounds a bundle of entries: each has at most 65,535 bytes and two
 // for its length.
-const bundleLimit = TileWidth * (1<<16 + 1)
+const bundleLimit = exchange.TileWidth * (1<<16 + 1)
 
 // Keys are what the hub publishes for those who verify without it.
 func (c *Client) Keys(ctx context.Context) (exchange.Keys, error) {
@@ -72,7 +66,7 @@ func TilePath(level int, n int64, width int) string {
 	for n /= 1000; n > 0; n /= 1000 {
 		number = fmt.Sprintf("x%03d/%s", n%1000, number)
 	}
-	if width < TileWidth {
+	if width < exchange.TileWidth {
 		number += fmt.Sprintf(".p/%d", width)
 	}
 	return "tile/" + kind + "/" + number

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"tram/exchange"
 )
 
 // Tiles reads the log's tiles for tlog.TileHashReader, which checks them against
@@ -36,7 +38,7 @@ func (t *Tiles) Hashes(tree tlog.Tree) tlog.HashReader { return tlog.TileHashRea
 func (t *Tiles) Err() error { return t.err }
 
 // Height is the tiles' height.
-func (t *Tiles) Height() int { return TileHeight }
+func (t *Tiles) Height() int { return exchange.TileHeight }
 
 // ReadTiles reads tiles from the directory or else from the hub.
 func (t *Tiles) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/adapters/httpclient"
+	"tram/exchange"
 )
 
 // compare holds the hub's tree to the mirror's, and lets the mirror grow to it.
@@ -45,7 +46,7 @@ func (m *mirror) tidy(before, now tlog.Tree) error {
 // newTiles are the tiles and bundles of entries of a tree that a smaller one
 // does not have.
 func newTiles(before, now tlog.Tree) []tlog.Tile {
-	tiles := tlog.NewTiles(httpclient.TileHeight, before.N, now.N)
+	tiles := tlog.NewTiles(exchange.TileHeight, before.N, now.N)
 	for _, t := range tiles {
 		if t.L == 0 {
 			t.L = -1 // bundles follow the lowest level (C2SP tlog-tiles)
@@ -99,7 +100,7 @@ func (m *mirror) grow(ctx context.Context, before, now tlog.Tree, list *findings
 func (m *mirror) newLeaves(ctx context.Context, hashes tlog.HashReader, before, now tlog.Tree, list *findings) (bool, error) {
 	check := leaves{tolerance: m.tolerance, now: time.Now(), latest: m.latest}
 	r := record{source: m.hub, findings: list}
-	const width = httpclient.TileWidth
+	const width = exchange.TileWidth
 	for n := before.N / width; n*width < now.N; n++ {
 		entries, err := r.bundle(ctx, n, now.N-n*width)
 		if err != nil || entries == nil {
@@ -153,7 +154,7 @@ func (m *mirror) keepBundle(n int64, entries [][]byte) error {
 
 // keepTiles keeps the tiles of hashes that are new. Most have been read before.
 func (m *mirror) keepTiles(hashes tlog.HashReader, before, now tlog.Tree) error {
-	for _, t := range tlog.NewTiles(httpclient.TileHeight, before.N, now.N) {
+	for _, t := range tlog.NewTiles(exchange.TileHeight, before.N, now.N) {
 		data, err := tlog.ReadTileData(t, hashes)
 		if err != nil {
 			return err
@@ -180,7 +181,7 @@ type localTiles struct {
 	dir directory
 }
 
-func (l localTiles) Height() int { return httpclient.TileHeight }
+func (l localTiles) Height() int { return exchange.TileHeight }
 
 func (l localTiles) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	data := make([][]byte, len(tiles))

@@ -29,7 +29,7 @@ func (r *record) walk(ctx context.Context, tree tlog.Tree) (bool, error) {
 	var all stack
 	tiles := tower{source: r.source, findings: r.findings}
 	for all.size < tree.N {
-		bundle, err := r.bundle(ctx, all.size/httpclient.TileWidth, tree.N-all.size)
+		bundle, err := r.bundle(ctx, all.size/exchange.TileWidth, tree.N-all.size)
 		if err != nil || bundle == nil {
 			return false, err
 		}
@@ -59,7 +59,7 @@ func (r *record) walk(ctx context.Context, tree tlog.Tree) (bool, error) {
 
 // bundle reads the nth bundle, of at most left entries; nil if it cannot be had.
 func (r *record) bundle(ctx context.Context, n, left int64) ([][]byte, error) {
-	width := int(min(left, httpclient.TileWidth))
+	width := int(min(left, exchange.TileWidth))
 	path := httpclient.TilePath(-1, n, width)
 	b, err := r.source.EntryBundle(ctx, n, width)
 	if absent(err) {

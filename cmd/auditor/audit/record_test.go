@@ -61,8 +61,8 @@ func readFile(t *testing.T, name string) []byte {
 func leavesOf(t *testing.T, dir string, size int64) [][]byte {
 	t.Helper()
 	var all [][]byte
-	for n := int64(0); n*httpclient.TileWidth < size; n++ {
-		width := int(min(size-n*httpclient.TileWidth, httpclient.TileWidth))
+	for n := int64(0); n*exchange.TileWidth < size; n++ {
+		width := int(min(size-n*exchange.TileWidth, exchange.TileWidth))
 		b, err := directory(dir).EntryBundle(t.Context(), n, width)
 		if err != nil {
 			t.Fatal(err)
@@ -99,14 +99,14 @@ func writeRecord(t *testing.T, dir string, key note.Signer, origin string, all [
 	if err := os.RemoveAll(filepath.Join(dir, "tile")); err != nil {
 		t.Fatal(err)
 	}
-	for _, tile := range tlog.NewTiles(httpclient.TileHeight, 0, size) {
+	for _, tile := range tlog.NewTiles(exchange.TileHeight, 0, size) {
 		data, err := tlog.ReadTileData(tile, reader)
 		if err != nil {
 			t.Fatal(err)
 		}
 		writeFile(t, filepath.Join(dir, httpclient.TilePath(tile.L, tile.N, tile.W)), data)
 		if tile.L == 0 {
-			from := tile.N * httpclient.TileWidth
+			from := tile.N * exchange.TileWidth
 			writeFile(t, filepath.Join(dir, httpclient.TilePath(-1, tile.N, tile.W)), join(all[from:from+int64(tile.W)]))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/adapters/httpclient"
+	"tram/exchange"
 )
 
 // stack is a Merkle tree that grows leaf by leaf (RFC 6962, 2.1): the roots of
@@ -62,7 +63,7 @@ func (t *tower) add(ctx context.Context, level int, h tlog.Hash) error {
 	row := &t.levels[level]
 	row.data = append(row.data, h[:]...)
 	row.tree.add(h)
-	if row.tree.size < httpclient.TileWidth {
+	if row.tree.size < exchange.TileWidth {
 		return nil
 	}
 	full := *row

@@ -29,7 +29,7 @@ func (s *stored) ReadHashes(at []int64) ([]tlog.Hash, error) {
 func (s *stored) Tile(_ context.Context, level, n int64, width int) ([]byte, error) {
 	path := httpclient.TilePath(int(level), n, width)
 	s.asked[path] = true
-	b, err := tlog.ReadTileData(tlog.Tile{H: httpclient.TileHeight, L: int(level), N: n, W: width}, s)
+	b, err := tlog.ReadTileData(tlog.Tile{H: exchange.TileHeight, L: int(level), N: n, W: width}, s)
 	if path == s.wrong {
 		b[len(b)-1] ^= 1
 	}
@@ -78,7 +78,7 @@ func TestTreeAgreesWithTlog(t *testing.T) {
 			t.Errorf("with %q wrong found %v", wrong, found.all())
 		}
 	}
-	for _, tile := range tlog.NewTiles(httpclient.TileHeight, 0, size) {
+	for _, tile := range tlog.NewTiles(exchange.TileHeight, 0, size) {
 		if path := httpclient.TilePath(tile.L, tile.N, tile.W); !s.asked[path] {
 			t.Errorf("never looked at %s", path)
 		}
