@@ -121,9 +121,12 @@ func (f fetched) print(w io.Writer) {
 	}
 }
 
-// fileName makes sure that an identifier of the hub names a file and no path.
+// plainName is an identifier of the hub that names a file and no path.
+var plainName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]{0,99}$`)
+
+// fileName is what a delivery's files are called.
 func fileName(id exchange.DeliveryID) (string, error) {
-	if !regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.-]{0,99}$`).MatchString(string(id)) {
+	if !plainName.MatchString(string(id)) {
 		return "", usagef("%q is not a delivery's identifier; see agency inbox", id)
 	}
 	return string(id), nil

@@ -77,9 +77,9 @@ func (p *program) saveReceipts(ctx context.Context, hub *httpclient.Client, id e
 }
 
 func saveReceipt(ctx context.Context, hub *httpclient.Client, r exchange.Receipt, dir string) (savedReceipt, error) {
-	name, err := fileName(exchange.DeliveryID(r.ID))
-	if err != nil {
-		return savedReceipt{}, err
+	name := string(r.ID)
+	if !plainName.MatchString(name) {
+		return savedReceipt{}, fmt.Errorf("the hub calls a receipt %q, which names no file", name)
 	}
 	raw, err := hub.Receipt(ctx, r.ID)
 	if err != nil {
