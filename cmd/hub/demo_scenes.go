@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"tram/adapters/edxml"
@@ -117,7 +118,11 @@ func (s *stage) recalled(ctx context.Context) error {
 		return err
 	}
 	for _, d := range view.Deliveries {
-		s.say("hub", "the recalled document to %s is %s", d.Recipient, d.State)
+		why := "nobody had fetched it"
+		if d.State != exchange.Withdrawn {
+			why = "it can be told, but not taken back"
+		}
+		s.say("hub", "the recalled document to %s is %s: %s", d.Recipient, d.State, why)
 	}
 	if err := s.receiveAll(ctx, "H12.05", 1); err != nil {
 		return err
@@ -240,7 +245,7 @@ func recipientsOf(d edxml.Document, to []string) string {
 	if len(to) > 3 {
 		return fmt.Sprintf("%d agencies", len(to))
 	}
-	return fmt.Sprint(to)
+	return strings.Join(to, ", ")
 }
 
 // receive takes one delivery and answers it.
@@ -269,6 +274,6 @@ func (s *stage) receiveAll(ctx context.Context, code string, n int) error {
 		kinds[i] = string(p.Kind)
 	}
 	slices.Sort(kinds)
-	s.say(code, "fetches and acknowledges %d: %v", n, kinds)
+	s.say(code, "fetches and acknowledges %d: %s", n, strings.Join(kinds, ", "))
 	return nil
 }
