@@ -28,7 +28,7 @@ func (x *Exchange) Acknowledge(ctx context.Context, by Caller, id DeliveryID, bo
 	}
 	for attempt := 1; ; attempt++ {
 		receipt, before, err := x.answer(ctx, by, ack, doc.Signature, m, d)
-		if CodeOf(err) != Conflict || attempt == 5 {
+		if CodeOf(err) != Conflict || attempt == mostTries {
 			return receipt, before, err
 		}
 		again, rerr := x.c.Ledger.Delivery(ctx, id)

@@ -142,7 +142,7 @@ func (x *Exchange) consign(ctx context.Context, m matter, d Delivery) error {
 		if err == nil {
 			x.bells.ring(d.Recipient)
 		}
-		if CodeOf(err) != Conflict || attempt == 5 {
+		if CodeOf(err) != Conflict || attempt == mostTries {
 			return err
 		}
 		if d, err = x.c.Ledger.Delivery(ctx, d.ID); err != nil || d.State != Queued {

@@ -149,6 +149,10 @@ func (s *sequence) next(ms int64) (int64, int64) {
 	return s.ms, s.n
 }
 
+// mostTries is how often a change is made ready when what it rests on was changed
+// meanwhile, each time.
+const mostTries = 5
+
 // jitter is a random number from 0 to 1.
 func (x *Exchange) jitter() float64 {
 	var b [2]byte

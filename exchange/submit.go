@@ -78,7 +78,7 @@ func (x *Exchange) accept(ctx context.Context, pkg Package, sender Agency) (Subm
 			return Submission{}, err
 		}
 		receipt, again, err := x.c.Ledger.Accept(ctx, pkg, change)
-		if CodeOf(err) == Conflict && attempt < 5 {
+		if CodeOf(err) == Conflict && attempt < mostTries {
 			continue // a delivery that a recall or a status touches was changed meanwhile
 		}
 		if CodeOf(err) == Conflict {

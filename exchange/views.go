@@ -147,7 +147,7 @@ func (x *Exchange) DeliveryContent(ctx context.Context, by Caller, id DeliveryID
 		}
 		if d.FetchedAt.IsZero() {
 			err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d.Fetch(x.now())}})
-			if CodeOf(err) == Conflict && attempt < 5 {
+			if CodeOf(err) == Conflict && attempt < mostTries {
 				continue
 			}
 			if err != nil {
