@@ -80,7 +80,10 @@ func (s *stage) startHub(ctx context.Context) (stop func() error, err error) {
 	select {
 	case addr := <-ready:
 		s.say("hub", "listens on https://%s, log in hub/hub.log", addr)
-		return stop, s.register(ctx)
+		if err := s.register(ctx); err != nil {
+			return nil, errors.Join(err, stop())
+		}
+		return stop, nil
 	case err := <-ended:
 		cancel()
 		return nil, errors.Join(err, logs.Close())
