@@ -151,7 +151,7 @@ func (b blueprint) createKeys(roots []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	logKey, _, err := note.GenerateKey(rand.Reader, b.origin())
+	logKey, _, err := note.GenerateKey(rand.Reader, b.Origin())
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,6 @@ func (b blueprint) roots() ([]byte, error) {
 	}
 	return os.ReadFile(b.Roots)
 }
-
-func (b blueprint) origin() string { return b.Code + "/log" }
 
 // createLedger makes the ledger with its first leaf: who created the hub, and
 // the first administrator.
@@ -238,7 +236,7 @@ func (b blueprint) hosts() []string {
 }
 
 // Origin names the log.
-func (b blueprint) Origin() string { return b.origin() }
+func (b blueprint) Origin() string { return b.Code + "/log" }
 
 var configTemplate = template.Must(template.New("hub.yaml").Parse(`# The hub's configuration. Paths are relative to this file.
 hub:

@@ -40,7 +40,7 @@ type issuer struct {
 
 // newAuthority makes a self-signed authority.
 func newAuthority(name, organisation string, now time.Time) (issuer, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := newECKey()
 	if err != nil {
 		return issuer{}, err
 	}
