@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"tram/exchange"
@@ -104,18 +105,9 @@ func systemIndex(s exchange.System) []entry {
 func without(a, b []entry) []entry {
 	var rest []entry
 	for _, e := range a {
-		if !contains(b, e) {
+		if !slices.ContainsFunc(b, e.is) {
 			rest = append(rest, e)
 		}
 	}
 	return rest
-}
-
-func contains(list []entry, e entry) bool {
-	for _, o := range list {
-		if e.is(o) {
-			return true
-		}
-	}
-	return false
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -289,10 +290,8 @@ func (d Document) checkTargets() error {
 		}
 	}
 	for _, code := range d.Added {
-		for _, other := range d.Removed {
-			if code == other {
-				return ruleReceiverTwice.With(code)
-			}
+		if slices.Contains(d.Removed, code) {
+			return ruleReceiverTwice.With(code)
 		}
 	}
 	return nil
