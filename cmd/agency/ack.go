@@ -111,6 +111,7 @@ func (p *program) runAck(ctx context.Context, a answering, id exchange.DeliveryI
 	if err := checkReceipt(receipt.Raw, item.Package.Digest, sealing, a.event()); err != nil {
 		return fmt.Errorf("%s is no receipt for the answer: %w", r.ReceiptFile, err)
 	}
+	p.keepProof(ctx, a.hub, receipt.ID, r.ReceiptFile)
 	return p.show(r, func(w io.Writer) {
 		fmt.Fprintf(w, "%s %s: the hub attests to %s in %s\n", id, r.Outcome, r.Event, r.ReceiptFile)
 	})

@@ -89,7 +89,7 @@ func saveReceipt(ctx context.Context, hub *httpclient.Client, r exchange.Receipt
 	if err != nil {
 		return savedReceipt{}, err
 	}
-	s := savedReceipt{Receipt: r, File: filepath.Join(dir, name+".xml"), Proof: filepath.Join(dir, name+".tlog-proof")}
+	s := savedReceipt{Receipt: r, File: filepath.Join(dir, name+".xml"), Proof: proofOf(filepath.Join(dir, name+".xml"))}
 	if err := writeBytes(s.File, true, 0o644, raw); err != nil {
 		return s, err
 	}

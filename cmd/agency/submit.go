@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,8 @@ func (p *program) submit() *cobra.Command {
 		Use:   "submit PACKAGE.edxml…",
 		Short: "Submit packages and keep the hub's receipts",
 		Long: `submit sends signed packages to the hub. When it is done the hub has each of them, and
-answers for it: its receipt is beside the package, in PACKAGE.edxml.receipt.xml.
+answers for it: its receipt is beside the package, in PACKAGE.edxml.receipt.xml,
+and the proof that it is in the log in PACKAGE.edxml.receipt.tlog-proof.
 
 Submitting a package again does no harm and gives the same receipt, so after an
 error whose cause is not the package simply repeat it. A package that the hub
@@ -80,6 +82,7 @@ func (p *program) submitFile(ctx context.Context, hub *httpclient.Client, sealin
 	if err := checkReceipt(s.Receipt.Raw, digest, sealing, exchange.SubmissionAcceptance); err != nil {
 		return nil, nil, fmt.Errorf("%s is no receipt for %s: %w", r.ReceiptFile, file, err)
 	}
+	p.keepProof(ctx, hub, s.Receipt.ID, r.ReceiptFile)
 	return r, func(w io.Writer) {
 		again := ""
 		if s.Resubmitted {
@@ -114,7 +117,26 @@ func (p *program) keepRejection(ctx context.Context, hub *httpclient.Client, fil
 		p.note("agency: the evidence of the refusal, receipt %s, could not be kept: %v", problem.Receipt, err)
 		return refusal
 	}
+	p.keepProof(ctx, hub, problem.Receipt, file+".rejection.xml")
 	return fmt.Errorf("%w; the evidence of it is in %s", refusal, file+".rejection.xml")
+}
+
+// keepProof keeps the proof that a receipt is in the log beside it, so that the
+// two are verified together without the hub. A missing one can be had later:
+// what was submitted or answered stands.
+func (p *program) keepProof(ctx context.Context, hub *httpclient.Client, id exchange.ReceiptID, receiptFile string) {
+	proof, err := hub.Proof(ctx, id)
+	if err == nil {
+		err = writeBytes(proofOf(receiptFile), true, 0o644, proof)
+	}
+	if err != nil {
+		p.note("agency: the proof of receipt %s could not be kept; \"agency receipts\" gets it: %v", id, err)
+	}
+}
+
+// proofOf is where the proof of a receipt's file is looked for.
+func proofOf(receiptFile string) string {
+	return strings.TrimSuffix(receiptFile, ".xml") + ".tlog-proof"
 }
 
 // checkReceipt checks that a receipt is of the event, about the content, and
