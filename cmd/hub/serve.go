@@ -100,6 +100,8 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if err != nil {
 		return err
 	}
+	log.InfoContext(ctx, "hub serving", "agencies", listeners.agencies.Addr().String(), "hub", cfg.Hub.Code, "version", version())
+	defer log.InfoContext(ctx, "hub stopped")
 	ready(listeners.agencies.Addr())
 	return runAll(ctx, x, api, listeners)
 }
