@@ -112,6 +112,9 @@ func agencyPut(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := f.warn(c, o); err != nil {
+			return err
+		}
 		return o.show(c, a, func(w io.Writer) { describeAgency(w, a) })
 	})
 	c.Long = `put registers an agency or changes the entry it has; what no flag names stays.
@@ -128,6 +131,32 @@ register the new one beside the old one, and drop the old one later.`
 	c.Flags().StringArrayVar(&f.certificates, "certificate", nil, "PEM file of a signing certificate to add; repeat for more")
 	c.Flags().StringArrayVar(&f.drop, "drop-certificate", nil, "SHA-256 of a certificate to drop; repeat for more")
 	return c
+}
+
+// warn tells of certificates that are registered now and that the hub would
+// refuse all the same: nobody should learn it from the first submission.
+func (f agencyFlags) warn(c *cobra.Command, o *options) error {
+	if len(f.certificates) == 0 {
+		return nil
+	}
+	cfg, err := loadConfig(o.config)
+	if err != nil {
+		return err
+	}
+	trust, err := loadTrust(cfg)
+	if err != nil {
+		return usageError{err}
+	}
+	for _, path := range f.certificates {
+		list, err := readCertificates(path)
+		if err != nil {
+			return usageError{err}
+		}
+		if err := trust.Check(list[0], list[1:], time.Now()); err != nil {
+			fmt.Fprintf(c.ErrOrStderr(), "hub: warning: %s is registered, but what it signs will be refused: %v\n", path, err)
+		}
+	}
+	return nil
 }
 
 // apply changes the entry by the flags that were given, and returns the

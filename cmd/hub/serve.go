@@ -197,16 +197,8 @@ func loadKeys(cfg config) (keyring, error) {
 			return k, usageError{fmt.Errorf("tls: %w", err)}
 		}
 	}
-	roots, err := readCertificates(cfg.Trust.Roots)
-	if err != nil {
-		return k, usageError{fmt.Errorf("trust.roots: %w; put the PEM certificates of the authorities there that agencies' certificates come from", err)}
-	}
-	intermediates, err := readOptional(cfg.Trust.Intermediates)
-	if err != nil {
-		return k, usageError{fmt.Errorf("trust.intermediates: %w", err)}
-	}
-	if k.trust, err = signing.NewTrust(roots, intermediates); err != nil {
-		return k, usageError{fmt.Errorf("trust: %w", err)}
+	if k.trust, err = loadTrust(cfg); err != nil {
+		return k, usageError{err}
 	}
 	sealKey, err := readKey(cfg.Seal.Key)
 	if err != nil {
@@ -238,6 +230,19 @@ func loadKeys(cfg config) (keyring, error) {
 		Origin: cfg.Log.Origin, LogKey: verifier, Sealing: []string{pemOf(chain...)},
 	}
 	return k, nil
+}
+
+// loadTrust reads the authorities that agencies' certificates must come from.
+func loadTrust(cfg config) (*signing.Trust, error) {
+	roots, err := readCertificates(cfg.Trust.Roots)
+	if err != nil {
+		return nil, fmt.Errorf("trust.roots: %w; put the PEM certificates of the authorities there that agencies' certificates come from", err)
+	}
+	intermediates, err := readOptional(cfg.Trust.Intermediates)
+	if err != nil {
+		return nil, fmt.Errorf("trust.intermediates: %w", err)
+	}
+	return signing.NewTrust(roots, intermediates)
 }
 
 func webhookConfig(cfg config) (webhook.Config, error) {
