@@ -16,14 +16,15 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/httpclient"
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 	"tram/signing"
 )
 
 // dial connects to the hub as somebody.
-func (h *testHub) dial(t *testing.T, id, secret string) *httpclient.Client {
+func dial(t *testing.T, h *hubtest.Hub, id, secret string) *httpclient.Client {
 	t.Helper()
-	c, err := httpclient.New(httpclient.Config{URL: h.url, ID: id, Secret: secret})
+	c, err := httpclient.New(httpclient.Config{URL: h.URL, ID: id, Secret: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func (h *testHub) dial(t *testing.T, id, secret string) *httpclient.Client {
 }
 
 // signedPackage is a package from one agency to another.
-func signedPackage(t *testing.T, by *authorityKey, from, to, number string) []byte {
+func signedPackage(t *testing.T, by *hubtest.Key, from, to, number string) []byte {
 	t.Helper()
 	var plain, signed bytes.Buffer
 	err := edxml.Write(&plain, edxml.Document{From: edxml.Organ{Code: from}, To: []edxml.Organ{{Code: to}}, Number: number,
@@ -40,7 +41,7 @@ func signedPackage(t *testing.T, by *authorityKey, from, to, number string) []by
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.key, []*x509.Certificate{by.cert}, edxml.SignaturePlace()); err != nil {
+	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.Signer, []*x509.Certificate{by.Certificate}, edxml.SignaturePlace()); err != nil {
 		t.Fatal(err)
 	}
 	return signed.Bytes()
@@ -49,7 +50,7 @@ func signedPackage(t *testing.T, by *authorityKey, from, to, number string) []by
 // The client and the hub's server agree on every call that administrators and
 // operators make.
 func TestClientAgreesWithTheHub(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	ctx := t.Context()
 	must := func(err error) {
 		t.Helper()
@@ -57,15 +58,15 @@ func TestClientAgreesWithTheHub(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	admin := hub.dial(t, "user:root", hub.person(t, "root", exchange.Administrator))
+	admin := dial(t, hub, "user:root", hub.Person(t, "root", exchange.Administrator))
 
-	a, b := newKeyFor(t, "A", hub.roots), newKeyFor(t, "B", hub.roots)
-	put, err := admin.PutAgency(ctx, exchange.Agency{Code: "H12.60", Name: "A"}, a.pem())
+	a, b := hubtest.NewKey(t, "A", hub.Roots), hubtest.NewKey(t, "B", hub.Roots)
+	put, err := admin.PutAgency(ctx, exchange.Agency{Code: "H12.60", Name: "A"}, a.PEM())
 	must(err)
-	if put.Version != 1 || !put.Holds(exchange.DigestOf(a.cert.Raw), time.Now()) {
+	if put.Version != 1 || !put.Holds(exchange.DigestOf(a.Certificate.Raw), time.Now()) {
 		t.Errorf("kept %+v", put)
 	}
-	_, err = admin.PutAgency(ctx, exchange.Agency{Code: "H12.61", Name: "B"}, b.pem())
+	_, err = admin.PutAgency(ctx, exchange.Agency{Code: "H12.61", Name: "B"}, b.PEM())
 	must(err)
 	if _, err = admin.PutAgency(ctx, exchange.Agency{Code: "H12.60", Name: "late"}); !errors.Is(err, &httpclient.Problem{Code: exchange.Conflict}) {
 		t.Errorf("a stale entry was kept: %v", err)
@@ -104,7 +105,7 @@ func TestClientAgreesWithTheHub(t *testing.T) {
 	must(admin.Backup(ctx, filepath.Join(t.TempDir(), "backup")))
 
 	// A pipe cannot be wound back; its size is not known either.
-	from, to, operator := hub.dial(t, "s60", fromSecret), hub.dial(t, "s61", toSecret), hub.dial(t, "user:op", opSecret)
+	from, to, operator := dial(t, hub, "s60", fromSecret), dial(t, hub, "s61", toSecret), dial(t, hub, "user:op", opSecret)
 	s, err := from.Submit(ctx, io.MultiReader(bytes.NewReader(signedPackage(t, a, "H12.60", "H12.61", "1"))), -1)
 	must(err)
 	page, err := to.Inbox(ctx, "H12.61", "", 0, 10*time.Second)
@@ -158,18 +159,18 @@ func TestClientAgreesWithTheHub(t *testing.T) {
 // A system proves itself by its TLS certificate, and the program believes the
 // hub's certificate only from the authority it was told of.
 func TestClientCertificate(t *testing.T) {
-	hub := newHub(t)
-	client := newKeyFor(t, "System", hub.roots)
-	hub.agency(t, "H12.70", "A", "")
-	system, err := hub.x.System(t.Context(), hub.admin, "sys-H12.70")
+	hub := hubtest.New(t)
+	client := hubtest.NewKey(t, "System", hub.Roots)
+	hub.Agency(t, "H12.70", "A", "")
+	system, err := hub.Exchange.System(t.Context(), hub.Admin, "sys-H12.70")
 	if err != nil {
 		t.Fatal(err)
 	}
-	system.Certificates = []exchange.Digest{exchange.DigestOf(client.cert.Raw)}
-	if _, err := hub.x.PutSystem(t.Context(), hub.admin, system); err != nil {
+	system.Certificates = []exchange.Digest{exchange.DigestOf(client.Certificate.Raw)}
+	if _, err := hub.Exchange.PutSystem(t.Context(), hub.Admin, system); err != nil {
 		t.Fatal(err)
 	}
-	api, err := httpapi.New(httpapi.Config{Exchange: hub.x})
+	api, err := httpapi.New(httpapi.Config{Exchange: hub.Exchange})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,18 +182,18 @@ func TestClientCertificate(t *testing.T) {
 	defer server.Close()
 
 	dir := t.TempDir()
-	key, err := x509.MarshalPKCS8PrivateKey(client.key)
+	key, err := x509.MarshalPKCS8PrivateKey(client.Signer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	args := []string{"inbox", "--url", server.URL,
-		"--client-certificate", writeFile(t, filepath.Join(dir, "c.crt"), []byte(client.pem())),
-		"--client-key", writeFile(t, filepath.Join(dir, "c.key"), inPEM("PRIVATE KEY", key))}
+		"--client-certificate", hubtest.WriteFile(t, filepath.Join(dir, "c.crt"), []byte(client.PEM())),
+		"--client-key", hubtest.WriteFile(t, filepath.Join(dir, "c.key"), inPEM("PRIVATE KEY", key))}
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 1 || !strings.Contains(errs.String(), "certificate") {
 		t.Errorf("a hub of an unknown authority: exits with %d: %s%s", code, out.String(), errs.String())
 	}
-	roots := writeFile(t, filepath.Join(dir, "roots.pem"), inPEM("CERTIFICATE", server.Certificate().Raw))
+	roots := hubtest.WriteFile(t, filepath.Join(dir, "roots.pem"), inPEM("CERTIFICATE", server.Certificate().Raw))
 	out.Reset()
 	errs.Reset()
 	if code := run(t.Context(), append(args, "--roots", roots), strings.NewReader(""), &out, &errs); code != 0 || !strings.Contains(out.String(), "the inbox is empty") {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tram/adapters/edxml"
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 	"tram/signing"
 )
@@ -61,7 +62,7 @@ func composed(t *testing.T, name string, content []byte) (file string, attachmen
 	if err != nil {
 		t.Fatal(err)
 	}
-	return writeFile(t, filepath.Join(t.TempDir(), "p.edxml"), b.Bytes()), pkg.Attachments
+	return hubtest.WriteFile(t, filepath.Join(t.TempDir(), "p.edxml"), b.Bytes()), pkg.Attachments
 }
 
 func TestExtract(t *testing.T) {
@@ -122,7 +123,7 @@ func TestExtractHoldsToTheDigest(t *testing.T) {
 	if bytes.Equal(b, changed) {
 		t.Fatal("nothing was changed")
 	}
-	writeFile(t, file, changed)
+	hubtest.WriteFile(t, file, changed)
 	dir := filepath.Join(t.TempDir(), "files")
 	if _, err := extract(file, dir, attachments); err == nil {
 		t.Error("unpacked")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 )
 
@@ -43,20 +44,20 @@ func one(object string, change func(*exchange.Action)) func(*httpclient.ActionPa
 }
 
 func TestCheckActions(t *testing.T) {
-	hub := newHub(t)
-	hub.agency(t, "H12.07", "A", "")
-	t.Setenv("TRAM_SECRET", hub.person(t, "an", exchange.Auditor))
+	hub := hubtest.New(t)
+	hub.Agency(t, "H12.07", "A", "")
+	t.Setenv("TRAM_SECRET", hub.Person(t, "an", exchange.Auditor))
 	for n := range 202 { // more than a page has
-		if _, err := hub.x.PutUser(t.Context(), hub.admin, exchange.User{ID: fmt.Sprint("nguoi-", n), Role: exchange.Operator}); err != nil {
+		if _, err := hub.Exchange.PutUser(t.Context(), hub.Admin, exchange.User{ID: fmt.Sprint("nguoi-", n), Role: exchange.Operator}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	keys := hub.keysFile(t)
-	code, stdout, stderr := audit(t, "check", hub.url, "--keys", keys, "--user", "an", "--json")
+	keys := hub.KeysFile(t)
+	code, stdout, stderr := audit(t, "check", hub.URL, "--keys", keys, "--user", "an", "--json")
 	if code != 0 || !strings.Contains(stdout, `"actions": 207`) || !strings.Contains(stdout, `"actionsChecked": 207`) {
 		t.Errorf("exits with %d: %s%s", code, stdout, stderr)
 	}
-	code, stdout, _ = audit(t, "check", hub.url, "--keys", keys)
+	code, stdout, _ = audit(t, "check", hub.URL, "--keys", keys)
 	if code != 0 || !strings.Contains(stdout, "207 in the log, 0 of them fetched") || !strings.Contains(stdout, "every action checked") {
 		t.Errorf("exits with %d: %s", code, stdout)
 	}
@@ -108,16 +109,16 @@ func TestCheckActions(t *testing.T) {
 
 // A receipt's leaf is not an action's, whatever the hub says.
 func TestCheckFindsAnActionAtAReceiptsLeaf(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	correspond(t, hub, 1)
-	t.Setenv("TRAM_SECRET", hub.person(t, "an", exchange.Auditor))
-	list, _, err := hub.x.Actions(t.Context(), hub.admin, "", 2) // a person's entry and secret, behind the receipts
+	t.Setenv("TRAM_SECRET", hub.Person(t, "an", exchange.Auditor))
+	list, _, err := hub.Exchange.Actions(t.Context(), hub.Admin, "", 2) // a person's entry and secret, behind the receipts
 	if err != nil {
 		t.Fatal(err)
 	}
 	invented := exchange.Action{ID: "x", Verb: "hold", Actor: "user:an", Leaf: list[1].Leaf - 1}
 	meddle := told(t, func(p *httpclient.ActionPage) { p.Actions = slices.Insert(p.Actions, 2, invented) })
-	code, stdout, stderr := audit(t, "check", behind(t, hub, meddle), "--keys", hub.keysFile(t), "--user", "an", "--json")
+	code, stdout, stderr := audit(t, "check", behind(t, hub, meddle), "--keys", hub.KeysFile(t), "--user", "an", "--json")
 	if got := names(t, stdout); code != 1 || got != "action-changed" || !strings.Contains(stdout, "is of no action") {
 		t.Errorf("exits with %d, finds %q\n%s%s", code, got, stdout, stderr)
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 	"tram/signing"
 )
@@ -21,7 +22,7 @@ import (
 func mirrored(t *testing.T, c *correspondence) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "mirror")
-	if code, stdout, stderr := audit(t, "follow", c.hub.url, "--dir", dir, "--keys", c.hub.keysFile(t), "--once"); code != 0 {
+	if code, stdout, stderr := audit(t, "follow", c.hub.URL, "--dir", dir, "--keys", c.hub.KeysFile(t), "--once"); code != 0 {
 		t.Fatalf("follow exits with %d: %s%s", code, stdout, stderr)
 	}
 	if err := os.CopyFS(filepath.Join(dir, "receipts"), os.DirFS(c.receipts)); err != nil {
@@ -31,16 +32,16 @@ func mirrored(t *testing.T, c *correspondence) string {
 }
 
 func TestCheckHub(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	c := correspond(t, hub, 3)
-	t.Setenv("TRAM_SECRET", hub.person(t, "an", exchange.Auditor))
-	keys := hub.keysFile(t)
+	t.Setenv("TRAM_SECRET", hub.Person(t, "an", exchange.Auditor))
+	keys := hub.KeysFile(t)
 
-	code, stdout, stderr := audit(t, "check", hub.url, "--keys", keys, "--user", "an", "--receipts", c.receipts, "--json")
+	code, stdout, stderr := audit(t, "check", hub.URL, "--keys", keys, "--user", "an", "--receipts", c.receipts, "--json")
 	if code != 0 || names(t, stdout) != "" || !strings.Contains(stdout, `"receiptsChecked": 9`) || !strings.Contains(stdout, `"held": 9`) {
 		t.Errorf("exits with %d: %s%s", code, stdout, stderr)
 	}
-	code, stdout, _ = audit(t, "check", hub.url)
+	code, stdout, _ = audit(t, "check", hub.URL)
 	if code != 0 || !strings.Contains(stdout, "9 in the log, 0 of them fetched") || !strings.Contains(stdout, "the record itself") {
 		t.Errorf("exits with %d: %s", code, stdout)
 	}
@@ -60,7 +61,7 @@ func TestCheckHub(t *testing.T) {
 		}, "receipt-missing"},
 		{"a receipt changed and sealed again by the hub", func(path string, status int, b []byte) (int, []byte) {
 			if strings.HasSuffix(path, id) {
-				return status, resealed(t, b, hub.sealer, "H12.12", "H12.13")
+				return status, resealed(t, b, hub.Sealer, "H12.12", "H12.13")
 			}
 			return status, b
 		}, "receipt-changed"},
@@ -101,7 +102,7 @@ func TestCheckHub(t *testing.T) {
 }
 
 func TestCheckMirror(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	c := correspond(t, hub, 3)
 	whole := mirrored(t, c)
 	tree := sizeOf(t, hub, whole)
@@ -110,7 +111,7 @@ func TestCheckMirror(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite := func(t *testing.T, dir string, change func([][]byte) [][]byte) {
-		writeRecord(t, dir, hub.log, hub.keys.Origin, change(leavesOf(t, dir, tree)))
+		writeRecord(t, dir, hub.Log, hub.Keys.Origin, change(leavesOf(t, dir, tree)))
 	}
 	for _, m := range []struct {
 		name string
@@ -122,7 +123,7 @@ func TestCheckMirror(t *testing.T) {
 			file := filepath.Join(dir, httpclient.TilePath(-1, 0, int(tree)))
 			b := readFile(t, file)
 			b[len(b)-10] = '0' + (b[len(b)-10]+1)%10 // in the digest
-			writeFile(t, file, b)
+			hubtest.WriteFile(t, file, b)
 		}, []string{"receipt-changed", "root-differs", "tile-differs"}},
 		{"a leaf dropped, and all signed anew", func(t *testing.T, dir string) {
 			rewrite(t, dir, func(all [][]byte) [][]byte { return append(all[:7:7], all[8:]...) })
@@ -150,33 +151,33 @@ func TestCheckMirror(t *testing.T) {
 			}
 		}, []string{"record-incomplete"}},
 		{"a checkpoint by another key", func(t *testing.T, dir string) {
-			writeRecord(t, dir, other, hub.keys.Origin, leavesOf(t, dir, tree))
+			writeRecord(t, dir, other, hub.Keys.Origin, leavesOf(t, dir, tree))
 		}, []string{"checkpoint-broken"}},
 		{"a receipt changed", func(t *testing.T, dir string) {
 			file := filepath.Join(dir, "receipts", filepath.Base(c.of(t, exchange.ContentHandover)[0]))
-			writeFile(t, file, bytes.Replace(readFile(t, file), []byte("H12.12"), []byte("H12.13"), 1))
+			hubtest.WriteFile(t, file, bytes.Replace(readFile(t, file), []byte("H12.12"), []byte("H12.13"), 1))
 		}, []string{"seal-broken"}},
 		{"a receipt forged", func(t *testing.T, dir string) {
-			k := newKeyFor(t, "Test hub", hub.roots)
-			forger, err := signing.NewSealer(k.key, []*x509.Certificate{k.cert})
+			k := hubtest.NewKey(t, "Test hub", hub.Roots)
+			forger, err := signing.NewSealer(k.Signer, []*x509.Certificate{k.Certificate})
 			if err != nil {
 				t.Fatal(err)
 			}
-			writeFile(t, filepath.Join(dir, "receipts", "forged.xml"), invent(t, c, forger))
+			hubtest.WriteFile(t, filepath.Join(dir, "receipts", "forged.xml"), invent(t, c, forger))
 		}, []string{"seal-unknown", "receipt-not-in-log"}},
 		{"a receipt that the hub sealed and never logged", func(t *testing.T, dir string) {
-			writeFile(t, filepath.Join(dir, "receipts", "forged.xml"), invent(t, c, hub.sealer))
+			hubtest.WriteFile(t, filepath.Join(dir, "receipts", "forged.xml"), invent(t, c, hub.Sealer))
 		}, []string{"receipt-not-in-log"}},
 		{"a receipt sealed twice, with two contents", func(t *testing.T, dir string) {
 			file := c.of(t, exchange.ContentHandover)[0]
-			writeFile(t, filepath.Join(dir, "receipts", filepath.Base(file)), resealed(t, readFile(t, file), hub.sealer, "H12.12", "H12.13"))
+			hubtest.WriteFile(t, filepath.Join(dir, "receipts", filepath.Base(file)), resealed(t, readFile(t, file), hub.Sealer, "H12.12", "H12.13"))
 		}, []string{"proof-broken", "receipt-changed"}},
 		{"a checkpoint of another record among those seen", func(t *testing.T, dir string) {
 			evil := t.TempDir()
 			all := leavesOf(t, dir, tree)
 			all[2] = invented(1, "other")[0]
-			writeRecord(t, evil, hub.log, hub.keys.Origin, all)
-			writeFile(t, filepath.Join(dir, "checkpoints", "evil"), readFile(t, filepath.Join(evil, "checkpoint")))
+			writeRecord(t, evil, hub.Log, hub.Keys.Origin, all)
+			hubtest.WriteFile(t, filepath.Join(dir, "checkpoints", "evil"), readFile(t, filepath.Join(evil, "checkpoint")))
 		}, []string{"fork"}},
 	} {
 		t.Run(m.name, func(t *testing.T) {
@@ -210,9 +211,9 @@ func invent(t *testing.T, c *correspondence, by *signing.Sealer) []byte {
 	return resealed(t, raw, by, string(r.ID), strings.Replace(string(r.ID), "-7", "-8", 1))
 }
 
-func sizeOf(t *testing.T, hub *testHub, dir string) int64 {
+func sizeOf(t *testing.T, hub *hubtest.Hub, dir string) int64 {
 	t.Helper()
-	by, err := newAuthority(hub.keys, "")
+	by, err := newAuthority(hub.Keys, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,9 +225,9 @@ func sizeOf(t *testing.T, hub *testHub, dir string) int64 {
 }
 
 // otherKey is a log key of the hub's name that is not the hub's.
-func otherKey(t *testing.T, hub *testHub) (public string, key note.Signer, err error) {
+func otherKey(t *testing.T, hub *hubtest.Hub) (public string, key note.Signer, err error) {
 	t.Helper()
-	secret, public, err := note.GenerateKey(nil, hub.log.Name())
+	secret, public, err := note.GenerateKey(nil, hub.Log.Name())
 	if err != nil {
 		return "", nil, err
 	}
@@ -236,10 +237,10 @@ func otherKey(t *testing.T, hub *testHub) (public string, key note.Signer, err e
 
 // The hub went back to an older record: whoever has a newer receipt shows it.
 func TestCheckFindsARollback(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	c := correspond(t, hub, 2)
 	dir := mirrored(t, c)
-	evil := newEvilHub(t, hub.keys, hub.log)
+	evil := newEvilHub(t, hub.Keys, hub.Log)
 	all := leavesOf(t, dir, sizeOf(t, hub, dir))
 	evil.show(t, all[:len(all)-4])
 	code, stdout, stderr := audit(t, "check", evil.url, "--receipts", c.receipts, "--json")

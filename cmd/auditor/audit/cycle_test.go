@@ -11,24 +11,25 @@ import (
 
 	"tram/adapters/edxml"
 	"tram/adapters/httpclient"
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 	"tram/signing"
 )
 
 // correspondence is what two agencies exchanged through a hub.
 type correspondence struct {
-	hub      *testHub
+	hub      *hubtest.Hub
 	packages map[exchange.PackageID][]byte
 	receipts string // directory of *.xml and *.tlog-proof
 }
 
 // correspond sends n packages from one agency to another, which accepts all but
 // the last, and keeps every receipt with its proof.
-func correspond(t *testing.T, hub *testHub, n int) *correspondence {
+func correspond(t *testing.T, hub *hubtest.Hub, n int) *correspondence {
 	t.Helper()
-	a, b := newKeyFor(t, "Agency A", hub.roots), newKeyFor(t, "Agency B", hub.roots)
-	from := dial(t, hub, "sys-H12.07", hub.agency(t, "H12.07", "A", a.pem()))
-	to := dial(t, hub, "sys-H12.12", hub.agency(t, "H12.12", "B", b.pem()))
+	a, b := hubtest.NewKey(t, "Agency A", hub.Roots), hubtest.NewKey(t, "Agency B", hub.Roots)
+	from := dial(t, hub, "sys-H12.07", hub.Agency(t, "H12.07", "A", a.PEM()))
+	to := dial(t, hub, "sys-H12.12", hub.Agency(t, "H12.12", "B", b.PEM()))
 	c := &correspondence{hub: hub, packages: map[exchange.PackageID][]byte{}, receipts: filepath.Join(t.TempDir(), "receipts")}
 	for i := range n {
 		signed := packageFor(t, a, i)
@@ -43,9 +44,9 @@ func correspond(t *testing.T, hub *testHub, n int) *correspondence {
 	return c
 }
 
-func dial(t *testing.T, hub *testHub, id, secret string) *httpclient.Client {
+func dial(t *testing.T, hub *hubtest.Hub, id, secret string) *httpclient.Client {
 	t.Helper()
-	c, err := httpclient.New(httpclient.Config{URL: hub.url, ID: id, Secret: secret})
+	c, err := httpclient.New(httpclient.Config{URL: hub.URL, ID: id, Secret: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func dial(t *testing.T, hub *testHub, id, secret string) *httpclient.Client {
 	return c
 }
 
-func packageFor(t *testing.T, by *authorityKey, i int) []byte {
+func packageFor(t *testing.T, by *hubtest.Key, i int) []byte {
 	t.Helper()
 	var plain, signed bytes.Buffer
 	err := edxml.Write(&plain, edxml.Document{From: edxml.Organ{Code: "H12.07"}, To: []edxml.Organ{{Code: "H12.12"}},
@@ -62,13 +63,13 @@ func packageFor(t *testing.T, by *authorityKey, i int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.key, []*x509.Certificate{by.cert}, edxml.SignaturePlace()); err != nil {
+	if err := signing.Sign(&signed, bytes.NewReader(plain.Bytes()), by.Signer, []*x509.Certificate{by.Certificate}, edxml.SignaturePlace()); err != nil {
 		t.Fatal(err)
 	}
 	return signed.Bytes()
 }
 
-func acknowledge(t *testing.T, to *httpclient.Client, by *authorityKey, refuse bool) {
+func acknowledge(t *testing.T, to *httpclient.Client, by *hubtest.Key, refuse bool) {
 	t.Helper()
 	page, err := to.Inbox(t.Context(), "", "", 0, 10*time.Second)
 	if err != nil || len(page.Items) != 1 {
@@ -79,7 +80,7 @@ func acknowledge(t *testing.T, to *httpclient.Client, by *authorityKey, refuse b
 	if refuse {
 		outcome, reason = exchange.AnswerRefused, "gửi nhầm"
 	}
-	sealer, err := signing.NewSealer(by.key, []*x509.Certificate{by.cert})
+	sealer, err := signing.NewSealer(by.Signer, []*x509.Certificate{by.Certificate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +109,8 @@ func (c *correspondence) keep(t *testing.T, by *httpclient.Client, id exchange.P
 		if err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, filepath.Join(c.receipts, string(r.ID)+".xml"), raw)
-		writeFile(t, filepath.Join(c.receipts, string(r.ID)+".tlog-proof"), proof)
+		hubtest.WriteFile(t, filepath.Join(c.receipts, string(r.ID)+".xml"), raw)
+		hubtest.WriteFile(t, filepath.Join(c.receipts, string(r.ID)+".tlog-proof"), proof)
 	}
 }
 

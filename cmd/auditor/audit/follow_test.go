@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 )
 
 func TestFollowGrowsWithTheHub(t *testing.T) {
-	hub := newHub(t)
-	evil := newEvilHub(t, hub.keys, hub.log)
+	hub := hubtest.New(t)
+	evil := newEvilHub(t, hub.Keys, hub.Log)
 	all := invented(1_000, "a")
 	dir := filepath.Join(t.TempDir(), "mirror")
 	for _, size := range []int{1, 5, 5, 255, 256, 257, 600, 1_000} {
@@ -52,7 +53,7 @@ func files(t *testing.T, dir string) string {
 }
 
 func TestFollowFinds(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	all := invented(700, "a")
 	public, other, err := otherKey(t, hub)
 	if err != nil {
@@ -81,14 +82,14 @@ func TestFollowFinds(t *testing.T) {
 		{"a new leaf that is not the one signed for", func(t *testing.T, e *evilHub) {
 			e.show(t, all)
 			file := filepath.Join(e.dir, "tile/entries/002.p/188")
-			writeFile(t, file, bytes.Replace(readFile(t, file), []byte("receipt"), []byte("receibt"), 1))
+			hubtest.WriteFile(t, file, bytes.Replace(readFile(t, file), []byte("receipt"), []byte("receibt"), 1))
 		}, "root-differs"},
 		{"hashes that do not lead to the root", func(t *testing.T, e *evilHub) {
 			e.show(t, all)
 			file := filepath.Join(e.dir, "tile/0/001")
 			b := readFile(t, file)
 			b[100] ^= 1
-			writeFile(t, file, b)
+			hubtest.WriteFile(t, file, b)
 		}, "root-differs"},
 		{"leaves that are not to be had", func(t *testing.T, e *evilHub) {
 			e.show(t, all)
@@ -100,7 +101,7 @@ func TestFollowFinds(t *testing.T) {
 		{"another key published", func(t *testing.T, e *evilHub) { e.keys.LogKey, e.key = public, other; e.show(t, all) }, "keys-changed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			evil := newEvilHub(t, hub.keys, hub.log)
+			evil := newEvilHub(t, hub.Keys, hub.Log)
 			evil.show(t, all[:300])
 			dir := filepath.Join(t.TempDir(), "mirror")
 			if code, stdout, stderr := audit(t, "follow", evil.url, "--dir", dir, "--once"); code != 0 {
@@ -123,8 +124,8 @@ func TestFollowFinds(t *testing.T) {
 
 // A fork leaves its evidence in the mirror: the mirror alone shows it.
 func TestForkStaysInEvidence(t *testing.T) {
-	hub := newHub(t)
-	evil := newEvilHub(t, hub.keys, hub.log)
+	hub := hubtest.New(t)
+	evil := newEvilHub(t, hub.Keys, hub.Log)
 	dir := filepath.Join(t.TempDir(), "mirror")
 	evil.show(t, invented(10, "a"))
 	if code, _, stderr := audit(t, "follow", evil.url, "--dir", dir, "--once"); code != 0 {
@@ -159,12 +160,12 @@ func (l *lines) has(s string) bool {
 }
 
 func TestFollowGoesOnUntilItIsStopped(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var out, errs lines
 	done := make(chan int)
 	go func() {
-		done <- Run(ctx, []string{"follow", hub.url, "--dir", t.TempDir(), "--interval", "10ms"}, &out, &errs)
+		done <- Run(ctx, []string{"follow", hub.URL, "--dir", t.TempDir(), "--interval", "10ms"}, &out, &errs)
 	}()
 	wait := func(s string) {
 		t.Helper()
@@ -176,9 +177,9 @@ func TestFollowGoesOnUntilItIsStopped(t *testing.T) {
 		}
 		t.Fatalf("never said %q: %s%s", s, out.b.String(), errs.b.String())
 	}
-	hub.person(t, "an", exchange.Auditor) // two actions: two leaves
+	hub.Person(t, "an", exchange.Auditor) // two actions: two leaves
 	wait("2 leaves")
-	hub.person(t, "binh", exchange.Operator)
+	hub.Person(t, "binh", exchange.Operator)
 	wait("4 leaves")
 	stop()
 	if code := <-done; code != 0 {

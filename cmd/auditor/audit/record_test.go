@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 )
 
@@ -104,10 +105,10 @@ func writeRecord(t *testing.T, dir string, key note.Signer, origin string, all [
 		if err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, filepath.Join(dir, httpclient.TilePath(tile.L, tile.N, tile.W)), data)
+		hubtest.WriteFile(t, filepath.Join(dir, httpclient.TilePath(tile.L, tile.N, tile.W)), data)
 		if tile.L == 0 {
 			from := tile.N * exchange.TileWidth
-			writeFile(t, filepath.Join(dir, httpclient.TilePath(-1, tile.N, tile.W)), join(all[from:from+int64(tile.W)]))
+			hubtest.WriteFile(t, filepath.Join(dir, httpclient.TilePath(-1, tile.N, tile.W)), join(all[from:from+int64(tile.W)]))
 		}
 	}
 	root, err := tlog.TreeHash(size, reader)
@@ -118,7 +119,7 @@ func writeRecord(t *testing.T, dir string, key note.Signer, origin string, all [
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "checkpoint"), signed)
+	hubtest.WriteFile(t, filepath.Join(dir, "checkpoint"), signed)
 }
 
 // invented are leaves such as a hub writes, a second apart and an hour ago.
@@ -168,10 +169,10 @@ func (e *evilHub) show(t *testing.T, all [][]byte) {
 }
 
 // behind puts a meddler between the auditor and a hub.
-func behind(t *testing.T, hub *testHub, meddle func(path string, status int, body []byte) (int, []byte)) string {
+func behind(t *testing.T, hub *hubtest.Hub, meddle func(path string, status int, body []byte) (int, []byte)) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, hub.url+r.URL.RequestURI(), nil)
+		req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, hub.URL+r.URL.RequestURI(), nil)
 		if err != nil {
 			t.Error(err)
 			return

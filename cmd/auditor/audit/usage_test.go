@@ -2,13 +2,12 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"os"
-	"os/exec"
-	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"tram/cmd/hub/hubtest"
 )
 
 func TestMain(m *testing.M) {
@@ -26,21 +25,6 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // else every command of the race detector lingers
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": hubtest.Exits},
 	})
-}
-
-// exits CODE program args…: runs a program that must end with the code.
-func exits(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	}
-	if got != want || (err != nil && exit == nil) {
-		ts.Fatalf("exits with %d, want %d (%v)", got, want, err)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 	"tram/signing"
 )
@@ -48,10 +49,10 @@ func resealed(t *testing.T, raw []byte, by *signing.Sealer, changes ...string) [
 }
 
 func TestVerify(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	c := correspond(t, hub, 2)
-	forger := newKeyFor(t, "Test hub", hub.roots) // the same name as the hub's
-	forged, err := signing.NewSealer(forger.key, []*x509.Certificate{forger.cert})
+	forger := hubtest.NewKey(t, "Test hub", hub.Roots) // the same name as the hub's
+	forged, err := signing.NewSealer(forger.Signer, []*x509.Certificate{forger.Certificate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,28 +85,28 @@ func TestVerify(t *testing.T) {
 		{"cut short", acceptance[0], func(b []byte) []byte { return b[:len(b)/2] }, same, "seal-broken"},
 		{"not a receipt", acceptance[0], func([]byte) []byte { return evidence.Acknowledgement }, same, "seal-broken"},
 		{"sealed again by a forger", acceptance[0], func(b []byte) []byte { return resealed(t, b, forged, "H12.12", "H12.13") }, same, "seal-unknown proof-broken"},
-		{"changed and sealed again by the hub itself", acceptance[0], func(b []byte) []byte { return resealed(t, b, hub.sealer, "H12.12", "H12.13") }, same, "proof-broken"},
-		{"dated back by the hub itself", acceptance[0], func(b []byte) []byte { return resealed(t, b, hub.sealer, "<erds:EventTime>20", "<erds:EventTime>19") }, same, "proof-broken"},
+		{"changed and sealed again by the hub itself", acceptance[0], func(b []byte) []byte { return resealed(t, b, hub.Sealer, "H12.12", "H12.13") }, same, "proof-broken"},
+		{"dated back by the hub itself", acceptance[0], func(b []byte) []byte { return resealed(t, b, hub.Sealer, "<erds:EventTime>20", "<erds:EventTime>19") }, same, "proof-broken"},
 		{"with the proof of another", acceptance[0], same, func([]byte) []byte { return otherProof }, "proof-broken"},
 		{"with a proof whose checkpoint was changed", acceptance[0], same, func(b []byte) []byte { return bytes.Replace(b, []byte("hub.test/log\n"), []byte("hub.test/lag\n"), 1) }, "proof-broken"},
 		{"without a proof", acceptance[0], same, func([]byte) []byte { return nil }, "proof-missing"},
 		{"with the recipient's answer changed by the hub", handover, func(b []byte) []byte {
 			changed := bytes.Replace(evidence.Acknowledgement, []byte("accepted"), []byte("refused_"), 1)
-			return resealed(t, b, hub.sealer, answer, base64.StdEncoding.EncodeToString(changed), ackDigest(evidence), exchange.DigestOf(changed).String())
+			return resealed(t, b, hub.Sealer, answer, base64.StdEncoding.EncodeToString(changed), ackDigest(evidence), exchange.DigestOf(changed).String())
 		}, same, "proof-broken acknowledgement-broken"},
 		{"with the recipient's answer to another package", handover, func(b []byte) []byte {
-			return resealed(t, b, hub.sealer, answer, otherAnswer, ackDigest(evidence), ackDigest(other))
+			return resealed(t, b, hub.Sealer, answer, otherAnswer, ackDigest(evidence), ackDigest(other))
 		}, same, "proof-broken acknowledgement-differs"},
 		{"a refusal made into a handover by the hub", refusal, func(b []byte) []byte {
-			return resealed(t, b, hub.sealer, "Event/ConsignmentRejection", "Event/ContentHandover")
+			return resealed(t, b, hub.Sealer, "Event/ConsignmentRejection", "Event/ContentHandover")
 		}, same, "proof-broken acknowledgement-differs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			file := writeFile(t, filepath.Join(t.TempDir(), "r.xml"), c.receipt(readFile(t, c.file)))
+			file := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "r.xml"), c.receipt(readFile(t, c.file)))
 			if proof := c.proof(readFile(t, strings.TrimSuffix(c.file, ".xml")+proofSuffix)); proof != nil {
-				writeFile(t, strings.TrimSuffix(file, ".xml")+proofSuffix, proof)
+				hubtest.WriteFile(t, strings.TrimSuffix(file, ".xml")+proofSuffix, proof)
 			}
-			code, stdout, stderr := audit(t, "verify", "--keys", hub.keysFile(t), "--json", file)
+			code, stdout, stderr := audit(t, "verify", "--keys", hub.KeysFile(t), "--json", file)
 			if got := verifyNames(t, stdout); got != c.want || (code == 0) != (c.want == "") {
 				t.Errorf("exits with %d, finds %q, want %q\n%s%s", code, got, c.want, stdout, stderr)
 			}
@@ -114,20 +115,20 @@ func TestVerify(t *testing.T) {
 }
 
 func TestVerifyCompares(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	c := correspond(t, hub, 1)
-	keys, file := hub.keysFile(t), c.of(t, exchange.SubmissionAcceptance)[0]
+	keys, file := hub.KeysFile(t), c.of(t, exchange.SubmissionAcceptance)[0]
 	refusal := c.of(t, exchange.ConsignmentRejection)[0]
 	var signed []byte
 	for _, signed = range c.packages {
 	}
-	pkg := writeFile(t, filepath.Join(t.TempDir(), "p.edxml"), signed)
+	pkg := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "p.edxml"), signed)
 
 	code, stdout, _ := audit(t, "verify", "--keys", keys, "--package", pkg, file)
 	if code != 0 || !strings.Contains(stdout, "byte for byte") {
 		t.Errorf("exits with %d: %s", code, stdout)
 	}
-	writeFile(t, pkg, append(signed, '\n'))
+	hubtest.WriteFile(t, pkg, append(signed, '\n'))
 	code, stdout, _ = audit(t, "verify", "--keys", keys, "--package", pkg, "--json", file)
 	if code != 1 || verifyNames(t, stdout) != "package-differs" {
 		t.Errorf("exits with %d: %s", code, stdout)
@@ -159,7 +160,7 @@ func TestVerifyCompares(t *testing.T) {
 	if code, stdout, _ = audit(t, "verify", "--keys", keys, "--seal-only", file); code != 0 || strings.Contains(stdout, "In the log") {
 		t.Errorf("exits with %d: %s", code, stdout)
 	}
-	strangers := writeFile(t, filepath.Join(t.TempDir(), "roots.pem"), []byte(newKeyFor(t, "Other authority", nil).pem()))
+	strangers := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "roots.pem"), []byte(hubtest.NewKey(t, "Other authority", nil).PEM()))
 	code, stdout, _ = audit(t, "verify", "--keys", keys, "--seal-only", "--trust", strangers, "--json", file)
 	if code != 1 || verifyNames(t, stdout) != "seal-untrusted" {
 		t.Errorf("exits with %d: %s", code, stdout)
@@ -167,9 +168,9 @@ func TestVerifyCompares(t *testing.T) {
 }
 
 func TestVerifyExplains(t *testing.T) {
-	hub := newHub(t)
+	hub := hubtest.New(t)
 	c := correspond(t, hub, 2)
-	_, stdout, stderr := audit(t, "verify", "--keys", hub.keysFile(t), c.of(t, exchange.ContentHandover)[0])
+	_, stdout, stderr := audit(t, "verify", "--keys", hub.KeysFile(t), c.of(t, exchange.ContentHandover)[0])
 	for _, want := range []string{": holds", "ContentHandover: the recipient has the package and accepted it", "Trục thử (hub.test)",
 		"A (H12.07)", "B (H12.12)", "an XML signature by CN=Agency B", "hub.test/log, leaf ", "UTC+7"} {
 		if !strings.Contains(stdout, want) {
