@@ -41,6 +41,9 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 		if err := x.signedBy(ctx, sender, s, now); err != nil {
 			return err
 		}
+		if s.SHA1 {
+			pkg.Signature.SHA1Until = sender.SHA1Until
+		}
 	}
 	if err := x.resolve(ctx, pkg, now); err != nil {
 		return err
@@ -52,8 +55,12 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 }
 
 // signedBy holds a verified signature to the agency: the certificate is trusted
-// and registered for it. A signature proves who signed, not that they may.
+// and registered for it, and SHA-1 is let pass for it if that is what it rests on.
+// A signature proves who signed, not that they may.
 func (x *Exchange) signedBy(ctx context.Context, a Agency, s *signing.Signature, now time.Time) error {
+	if s.SHA1 && !a.MaySHA1(now) {
+		return atSignature(refusal(signing.Refuse(signing.SHA1, a.Code)), s)
+	}
 	if err := x.c.Trust.Check(s.Certificate, s.Others, now); err != nil {
 		return atSignature(refusal(err), s)
 	}

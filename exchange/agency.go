@@ -48,6 +48,9 @@ type Agency struct {
 	// Certificates are those the agency signs with; several overlap during a
 	// rotation.
 	Certificates []Certificate `json:"certificates,omitempty"`
+	// SHA1Until is the time until which packages of the agency may rest on SHA-1,
+	// as old software signs them; zero: they may not. Receipts say where one does.
+	SHA1Until time.Time `json:"sha1Until,omitzero"`
 	// Closed is when the agency ceased; zero while it works.
 	Closed time.Time `json:"closed,omitzero"`
 	// Version counts changes; 0 is an entry not yet kept.
@@ -85,6 +88,9 @@ func (a Agency) canonical(code string) string {
 	}
 	return code
 }
+
+// MaySHA1 reports whether the agency's packages may rest on SHA-1 at the time.
+func (a Agency) MaySHA1(at time.Time) bool { return at.Before(a.SHA1Until) }
 
 // Signs reports whether the agency must sign.
 func (a Agency) Signs() bool { return a.Policy != IfPresent }

@@ -79,6 +79,9 @@ type Basis struct {
 	Algorithm   string // SignatureMethod URI
 	Certificate Digest
 	Subject     string
+	// SHA1Until is the end of the exception under which a signature that rests on
+	// SHA-1 was let pass; zero where none was needed.
+	SHA1Until time.Time
 }
 
 const (
@@ -94,7 +97,7 @@ func basisOf(s *Signature) Basis {
 	if s == nil {
 		return Basis{Method: BasisSystem}
 	}
-	return Basis{Method: BasisSignature, Algorithm: s.Method, Certificate: s.Certificate, Subject: s.Subject}
+	return Basis{Method: BasisSignature, Algorithm: s.Method, Certificate: s.Certificate, Subject: s.Subject, SHA1Until: s.SHA1Until}
 }
 
 // canonical writes the evidence in exclusive canonical form (C14N 1.0), so that
@@ -189,6 +192,9 @@ func (e Evidence) transaction(w *xmlWriter) {
 	}
 	if e.Basis.Subject != "" {
 		w.leaf("t:Subject", e.Basis.Subject)
+	}
+	if !e.Basis.SHA1Until.IsZero() {
+		w.leaf("t:Exception", "", "Rule", string(signing.SHA1), "Until", e.Basis.SHA1Until.UTC().Format(timeLayout))
 	}
 	w.close(1)
 	if len(e.Acknowledgement) > 0 {

@@ -109,6 +109,9 @@ func (p *evidenceParser) transaction(e *Evidence) {
 		p.fail("CertificateSHA256", err)
 		e.Basis.Certificate = d
 	}
+	if x := basis.Child(nsTram, "Exception"); x != nil {
+		e.Basis.SHA1Until = p.exception(x)
+	}
 	ack := log.Child(nsTram, "Acknowledgement")
 	if ack == nil {
 		return
@@ -119,6 +122,18 @@ func (p *evidenceParser) transaction(e *Evidence) {
 	}
 	p.fail("Acknowledgement", err)
 	e.Acknowledgement = raw
+}
+
+// exception reads what was let pass, and until when it may be.
+func (p *evidenceParser) exception(el *signing.Element) time.Time {
+	rule, _ := el.Attr("", "Rule")
+	until, _ := el.Attr("", "Until")
+	at, err := time.Parse(time.RFC3339Nano, until)
+	if err == nil && rule != string(signing.SHA1) {
+		err = fmt.Errorf("%q is no rule with exceptions", rule)
+	}
+	p.fail("Exception", err)
+	return at.UTC()
 }
 
 func party(el *signing.Element) Party {

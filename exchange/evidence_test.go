@@ -28,7 +28,7 @@ func evidences() map[string]Evidence {
 			{"1f0c9a1e-0001", "application/pdf", DigestOf([]byte("pdf"))}},
 		Basis: Basis{Method: BasisHub},
 	}
-	signature := Basis{BasisSignature, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", DigestOf([]byte("certificate")), `CN=Sở Tài chính,O="Tỉnh & huyện"`}
+	signature := Basis{Method: BasisSignature, Algorithm: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", Certificate: DigestOf([]byte("certificate")), Subject: `CN=Sở Tài chính,O="Tỉnh & huyện"`}
 	all := map[string]Evidence{}
 	with := func(name string, event Event, change func(*Evidence)) {
 		e := base
@@ -53,6 +53,11 @@ func evidences() map[string]Evidence {
 	})
 	with("acceptance-unsigned", SubmissionAcceptance, func(e *Evidence) {
 		e.Basis, e.DocumentID = Basis{Method: BasisSystem}, ""
+		e.Recipients = []Party{{Scheme: SchemeAgency, Code: "H12.12"}}
+	})
+	with("acceptance-sha1", SubmissionAcceptance, func(e *Evidence) {
+		e.Basis = signature
+		e.Basis.Algorithm, e.Basis.SHA1Until = "http://www.w3.org/2000/09/xmldsig#rsa-sha1", time.Date(2027, 6, 30, 17, 0, 0, 0, time.UTC)
 		e.Recipients = []Party{{Scheme: SchemeAgency, Code: "H12.12"}}
 	})
 	with("rejection", SubmissionRejection, func(e *Evidence) {
@@ -189,7 +194,7 @@ func anyEvidence(r *rapid.T) Evidence {
 	e := Evidence{ID: "r", Event: ContentHandover, Time: at.Draw(r, "time"), SubmitTime: at.Draw(r, "submitted"),
 		Hub: Hub{code.Draw(r, "hub"), text(r, "hub name"), text(r, "policy")}, Sender: party("sender"), Submitter: code.Draw(r, "submitter"),
 		Receiver: code.Draw(r, "receiver"), RefersTo: rapid.IntRange(0, 3).Draw(r, "refers to"), Package: "p", Delivery: "p.1",
-		DocumentID: text(r, "document"), Basis: Basis{BasisSignature, "urn:x", digest.Draw(r, "certificate"), text(r, "subject")},
+		DocumentID: text(r, "document"), Basis: Basis{Method: BasisSignature, Algorithm: "urn:x", Certificate: digest.Draw(r, "certificate"), Subject: text(r, "subject"), SHA1Until: at.Draw(r, "exception")},
 		Acknowledgement: rapid.SliceOf(rapid.Byte()).Draw(r, "acknowledgement"), Reason: Refused, Detail: text(r, "detail")}
 	for range rapid.IntRange(0, 3).Draw(r, "recipients") {
 		e.Recipients = append(e.Recipients, party("recipient"))

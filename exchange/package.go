@@ -100,6 +100,9 @@ type Signature struct {
 	Certificate Digest `json:"certificate"`
 	Subject     string `json:"subject"`
 	Serial      string `json:"serial"`
+	// SHA1Until is set when the signature rests on SHA-1: the end of the exception
+	// under which the sender was allowed that.
+	SHA1Until time.Time `json:"sha1Until,omitzero"`
 }
 
 // SignatureOf keeps what a verified signature says; nil for none. The serial

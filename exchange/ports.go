@@ -136,6 +136,9 @@ type Draft interface {
 	io.Writer
 	// Digest is that of the bytes written so far.
 	Digest() Digest
+	// Again reads the bytes written so far, from the first one. It may be used
+	// until the draft is written to, kept or discarded.
+	Again() (io.ReadCloser, error)
 	// Keep makes the bytes durable under their digest. Keeping what is there
 	// already is no error.
 	Keep() (Digest, error)

@@ -43,6 +43,8 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	decoder := x.c.Format.Decoder()
 	options := decoder.Options()
 	options.NoDigest = true // the draft takes it
+	options.Again = draft.Again
+	options.SHA1 = true // admit asks whether the sender may
 	doc, err := signing.Read(io.TeeReader(body, draft), options)
 	if err != nil {
 		return Submission{}, refusal(err)

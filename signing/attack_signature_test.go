@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"crypto"
 	"crypto/elliptic"
 	"encoding/asn1"
 	"encoding/base64"
@@ -79,7 +80,7 @@ func referenceVectors(t *testing.T) []vector {
 	withID := replace(t, base, "<edXML xmlns", `<edXML Id="p1" xmlns`)
 	return []vector{
 		{"second reference with a wrong digest", sign(t, base, form{refs: referenceText("", none)}), "extra-reference"},
-		{"second reference to an attachment", sign(t, base, form{refs: referenceText("208", none)}), "extra-reference"},
+		{"reference to an attachment that is not there", sign(t, base, form{refs: referenceText("208", none)}), "reference-not-allowed"},
 		{"thirty one references", sign(t, base, form{refs: strings.Repeat(referenceText("", none), 30)}), "too-many-references"},
 		{"reference without a uri", insider(` URI=""`, ""), "reference-not-allowed"},
 		{"reference to an id without its mark", sign(t, withID, form{info: changing(t, `URI=""`, `URI="p1"`)}), "reference-not-allowed"},
@@ -90,7 +91,7 @@ func referenceVectors(t *testing.T) []vector {
 		{"reference by xpointer", uri("#xpointer(/)"), "reference-not-allowed"},
 		{"reference over http", uri("http://127.0.0.1/x"), "reference-not-allowed"},
 		{"reference to a file", uri("file:///etc/hostname"), "reference-not-allowed"},
-		{"reference to an attachment by cid", uri("cid:c1"), "reference-not-allowed"},
+		{"reference to an attachment as if it were the document", uri("cid:c1"), "reference-not-allowed"},
 		{"reference to a manifest", insider(`URI=""`, `Type="http://www.w3.org/2000/09/xmldsig#Manifest" URI=""`), "reference-not-allowed"},
 		{"no reference", sign(t, base, form{info: func(s string) string {
 			return s[:strings.Index(s, "<ds:Reference")] + "</ds:SignedInfo>"
@@ -107,11 +108,12 @@ func referenceVectors(t *testing.T) []vector {
 		{"canonicalization twice", insider(exclusive, exclusive+exclusive), "transform-not-allowed"},
 		{"a hundred transforms", insider(exclusive, strings.Repeat(exclusive, 100)), "transform-not-allowed"},
 		{"xpath expression in a transform", insider(algExcC14N+`"></ds:Transform>`, algExcC14N+`"><ds:XPath>1</ds:XPath></ds:Transform>`), "transform-not-allowed"},
-		{"inclusive canonicalization transform", insider(exclusive, strings.Replace(exclusive, algExcC14N, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", 1)), "transform-not-allowed"},
-		{"canonicalization transform with comments", insider(exclusive, strings.Replace(exclusive, algExcC14N, algExcC14N+"WithComments", 1)), "transform-not-allowed"},
-		{"prefix list in a transform", insider(exclusive, withPrefixes), "inclusive-prefixes"},
-		{"prefix list in the canonicalization method", insider(algExcC14N+`"></ds:CanonicalizationMethod>`, algExcC14N+
-			`"><ec:InclusiveNamespaces xmlns:ec="`+algExcC14N+`" PrefixList="ds"></ec:InclusiveNamespaces></ds:CanonicalizationMethod>`), "inclusive-prefixes"},
+		{"prefix list with a name that is none", insider(exclusive, strings.Replace(withPrefixes, `"ds"`, `"a:b"`, 1)), "inclusive-prefixes"},
+		{"prefix list of many", insider(exclusive, strings.Replace(withPrefixes, `"ds"`, `"`+strings.Repeat("a ", 33)+`"`, 1)), "inclusive-prefixes"},
+		{"prefix list of another name", insider(exclusive, strings.Replace(withPrefixes, "PrefixList", "Prefixes", 1)), "signature-structure"},
+		{"prefix list for inclusive canonicalization", insider(exclusive, strings.Replace(withPrefixes, algExcC14N, algC14N, 1)), "transform-not-allowed"},
+		{"default prefix in the canonicalization methods list", insider(algExcC14N+`"></ds:CanonicalizationMethod>`, algExcC14N+
+			`"><ec:InclusiveNamespaces xmlns:ec="`+algExcC14N+`" PrefixList="#default"></ec:InclusiveNamespaces></ds:CanonicalizationMethod>`), "inclusive-prefixes"},
 		{"unknown element in signed info", insider("</ds:SignedInfo>", "<ds:Extra></ds:Extra></ds:SignedInfo>"), "signature-structure"},
 		{"unknown attribute in signed info", insider("<ds:Transforms>", `<ds:Transforms x="1">`), "signature-structure"},
 		{"digest of another length", sign(t, base, form{digest: "QUJD"}), "signature-base64"},
@@ -145,19 +147,21 @@ func algorithmVectors(t *testing.T) []vector {
 	return []vector{
 		{"hmac with the certificate as the key", method("http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"), "hmac"},
 		{"hmac sha1", method("http://www.w3.org/2000/09/xmldsig#hmac-sha1"), "hmac"},
-		{"rsa sha1", method("http://www.w3.org/2000/09/xmldsig#rsa-sha1"), "sha1"},
+		{"rsa sha1", sign(t, base, form{method: algRSASHA1}), "sha1"},
 		{"ecdsa sha1", method("http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1"), "sha1"},
 		{"dsa sha1", method("http://www.w3.org/2000/09/xmldsig#dsa-sha1"), "sha1"},
-		{"sha1 digest", digest("http://www.w3.org/2000/09/xmldsig#sha1"), "sha1"},
+		{"sha1 digest", sign(t, base, form{digest: digestAs(t, strings.Replace(base, here, "", 1), exclusiveForm(""), crypto.SHA1), info: changing(t, algSHA256, algSHA1)}), "sha1"},
 		{"md5 digest", digest("http://www.w3.org/2001/04/xmldsig-more#md5"), "algorithm-not-allowed"},
-		{"sha512 digest", digest(algSHA512), "algorithm-not-allowed"},
+		{"sha512 digest of another length", digest(algSHA512), "signature-base64"},
+		{"sha224 digest", digest("http://www.w3.org/2001/04/xmldsig-more#sha224"), "algorithm-not-allowed"},
+		{"sha3 digest", digest("http://www.w3.org/2007/05/xmldsig-more#sha3-256"), "algorithm-not-allowed"},
 		{"rsa md5", method("http://www.w3.org/2001/04/xmldsig-more#rsa-md5"), "algorithm-not-allowed"},
 		{"no algorithm at all", method("none"), "algorithm-not-allowed"},
 		{"empty algorithm", method(""), "algorithm-not-allowed"},
 		{"algorithm with a trailing space", method(algRSASHA256 + " "), "algorithm-not-allowed"},
 		{"output length in the signature method", sign(t, base, form{info: changing(t, algRSASHA256+`">`, algRSASHA256+`"><ds:HMACOutputLength>1</ds:HMACOutputLength>`)}), "algorithm-not-allowed"},
-		{"inclusive canonicalization", c14n("http://www.w3.org/TR/2001/REC-xml-c14n-20010315"), "canonicalization-not-allowed"},
-		{"canonicalization with comments", c14n(algExcC14N + "WithComments"), "canonicalization-not-allowed"},
+		{"inclusive canonicalization under which another form was signed", c14n(algC14N), "signature-mismatch"},
+		{"canonicalization 2", c14n("http://www.w3.org/2010/xml-c14n2"), "canonicalization-not-allowed"},
 		{"canonicalization method by the samples name", c14n(algExcC14NAlias), "canonicalization-not-allowed"},
 		{"ecdsa in der", ecdsa(inDER(t)), "signature-mismatch"},
 		{"ecdsa too short", ecdsa(func(v []byte) []byte { return v[:63] }), "signature-mismatch"},

@@ -1,15 +1,19 @@
 package signing
 
 import (
-	"crypto/sha256"
+	"crypto"
 	"hash"
 	"io"
 )
 
-// A canon writes an element, as it is scanned, in Exclusive Canonical XML 1.0
-// without comments. Begun at any element it makes the canonical form of that
-// subtree: of what lies outside it needs only the namespaces in scope.
+// A canon writes an element, as it is scanned, in canonical form without
+// comments: Exclusive XML Canonicalization 1.0, or Canonical XML 1.0 or 1.1.
+// Begun at any element it makes the canonical form of that subtree: of what lies
+// outside it needs only the namespaces in scope and, for the inclusive forms, the
+// inherited xml: attributes.
 type canon struct {
+	form     c14nForm
+	kind     crypto.Hash
 	hash     hash.Hash
 	sink     io.Writer // hash, unless a test wants to see the form itself
 	buf      []byte
@@ -24,10 +28,11 @@ const (
 	canonDirect = 512
 )
 
-func (c *canon) reset() {
-	if c.hash == nil {
-		c.hash = sha256.New()
+func (c *canon) reset(form c14nForm, kind crypto.Hash) {
+	if c.hash == nil || c.kind != kind {
+		c.hash, c.kind = kind.New(), kind
 	}
+	c.form = form
 	if c.buf == nil {
 		c.buf = make([]byte, 0, 2*canonBuffer)
 	}
@@ -37,10 +42,9 @@ func (c *canon) reset() {
 }
 
 // sum ends the form and returns its digest.
-func (c *canon) sum() (digest [32]byte) {
+func (c *canon) sum() []byte {
 	c.flush()
-	c.hash.Sum(digest[:0])
-	return digest
+	return c.hash.Sum(nil)
 }
 
 func (c *canon) flush() {
@@ -69,11 +73,10 @@ func (c *canon) drain() {
 func (c *canon) start(t *tag, in *scope) {
 	c.marks = append(c.marks, len(c.rendered))
 	c.fresh = c.fresh[:0]
-	c.use(t.name.prefix, in)
-	for i := range t.attrs {
-		if p := t.attrs[i].name.prefix; p != "" {
-			c.use(p, in)
-		}
+	if c.form.inclusive {
+		c.useAll(t, in)
+	} else {
+		c.useVisible(t, in)
 	}
 	c.buf = append(append(c.buf, '<'), t.name.raw...)
 	c.writeFresh()
@@ -97,15 +100,39 @@ func (c *canon) end(raw string) {
 	c.marks = c.marks[:last]
 }
 
-// use notes that a prefix is visibly utilised; it must be declared unless an
-// ancestor's declaration, as written, says the same (Exclusive XML
-// Canonicalization 1.0, section 3).
-func (c *canon) use(prefix string, in *scope) {
-	if prefix == "xml" {
+// useVisible notes the prefixes that a tag visibly utilises, and the listed ones
+// that are in scope (Exclusive XML Canonicalization 1.0, section 3).
+func (c *canon) useVisible(t *tag, in *scope) {
+	c.use(t.name.prefix, in)
+	for i := range t.attrs {
+		if p := t.attrs[i].name.prefix; p != "" {
+			c.use(p, in)
+		}
+	}
+	for _, p := range c.form.prefixes {
+		c.use(p, in)
+	}
+}
+
+// useAll notes the prefixes that a tag declares; at the apex, all that are in
+// scope (Canonical XML 1.0, 2.3, namespace axis).
+func (c *canon) useAll(t *tag, in *scope) {
+	if len(c.marks) == 1 {
+		for i := range in.bindings {
+			c.use(in.bindings[i].prefix, in)
+		}
 		return
 	}
-	uri, _ := in.lookup(prefix)
-	if c.says(prefix) == uri {
+	for i := range t.decls {
+		c.use(declared(t.decls[i].name), in)
+	}
+}
+
+// use notes a prefix; it must be declared unless the nearest declaration as
+// written says the same. A prefix that is not in scope is none.
+func (c *canon) use(prefix string, in *scope) {
+	uri, ok := in.lookup(prefix)
+	if prefix == "xml" || !ok || c.says(prefix) == uri {
 		return
 	}
 	for i := range c.fresh {

@@ -17,7 +17,9 @@ import (
 // canonicalOf is the canonical form that a document is digested in.
 func canonicalOf(r io.Reader) (string, error) {
 	var form bytes.Buffer
-	s := newScanner(r, inHeader())
+	o := inHeader()
+	o.scanOnly = true
+	s := newScanner(r, o)
 	defer s.release()
 	s.canon.sink = &form
 	if err := s.document(); err != nil {

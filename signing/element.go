@@ -25,6 +25,8 @@ type Element struct {
 	Parent   *Element
 	Text     string // character data directly inside, concatenated; empty if streamed
 	Line     int    // 1-based line of the start tag
+
+	order int // 1-based place among all elements' start tags
 }
 
 // Path says where the element stands, in local names:

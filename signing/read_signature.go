@@ -12,6 +12,7 @@ type signatureScan struct {
 	in    [][]Name
 	el    *Element // the ds:Signature; nil: none met
 	depth int      // elements open when it began, itself included; 0 outside of it
+	outer *canon   // where canonical form went when it began
 	last  bool     // it must be the last element of the root
 
 	elements, references int
@@ -22,7 +23,12 @@ type signatureScan struct {
 	text []byte         // of it, not yet in tree
 
 	props  *Element // its SignedProperties
-	digest [32]byte // of their canonical form
+	digest []byte   // of their canonical form
+
+	// check verifies the signature as far as it has been read. It is made at the
+	// end of SignedInfo, so that what comes after is digested as SignedInfo asks;
+	// nil if the signature is only looked for.
+	check *verification
 }
 
 // startInSignature notes where the signature begins and what is met in it.
@@ -44,11 +50,56 @@ func (s *scanner) startInSignature(el *Element) error {
 	case g.open != nil, g.info == nil && isSignedInfo(el, g.el):
 		s.copyTag(el)
 	case g.props == nil && isSignedProperties(el, g.el):
-		g.props = el
-		s.props.reset()
-		s.out = &s.props
+		return s.startProperties(el)
 	}
 	return nil
+}
+
+// startProperties begins the canonical form of the signed properties, in the
+// form and digest that SignedInfo, which stands before them, has for them.
+func (s *scanner) startProperties(el *Element) error {
+	s.sig.props = el
+	s.out = &s.props
+	ref := s.sig.check.propertiesReference()
+	s.props.reset(ref.form, ref.hash)
+	if !ref.form.inclusive {
+		return nil
+	}
+	inherited, err := inheritedXML(el, ref.form)
+	if err != nil {
+		return s.placed(err)
+	}
+	for _, a := range inherited {
+		name := &qname{raw: "xml:" + a.Local, prefix: "xml", local: a.Local}
+		s.tag.attrs = append(s.tag.attrs, attribute{name: name, space: nsXML, value: a.Value})
+	}
+	return nil
+}
+
+// inheritedXML are the xml: attributes that an element takes over from what it
+// stands in when it is the apex of an inclusive canonical form: those of all
+// ancestors in 1.0 (section 2.4), and without xml:id in 1.1 (section 2.4). There
+// xml:base is joined from all ancestors; nobody needs that, so it is refused.
+func inheritedXML(el *Element, form c14nForm) ([]Attr, *Error) {
+	var found []Attr
+	has := func(list []Attr, local string) bool {
+		return slices.ContainsFunc(list, func(a Attr) bool { return a.Name == Name{nsXML, local} })
+	}
+	for e := el.Parent; e != nil; e = e.Parent {
+		for _, a := range e.Attrs {
+			if a.Space != nsXML || has(el.Attrs, a.Local) && a.Local != "base" || has(found, a.Local) {
+				continue
+			}
+			if form.v11 && a.Local == "base" {
+				return nil, refusef(CanonicalizationNotAllowed, "xml:base is inherited")
+			}
+			if form.v11 && a.Local == "id" {
+				continue
+			}
+			found = append(found, a)
+		}
+	}
+	return found, nil
 }
 
 func (s *scanner) startSignature(el *Element) error {
@@ -61,7 +112,7 @@ func (s *scanner) startSignature(el *Element) error {
 		return s.refuse(SignatureMisplaced, "")
 	}
 	g.el, g.depth, g.last = el, len(s.stack)+1, !listed
-	s.out = nil
+	g.outer, s.out = s.out, nil
 	return nil
 }
 
@@ -107,6 +158,9 @@ func (s *scanner) copyTag(el *Element) {
 	g := &s.sig
 	g.copyText()
 	e := etree.NewElement(s.tag.name.raw)
+	for i := range s.tag.decls {
+		e.Attr = append(e.Attr, declaration(declared(s.tag.decls[i].name), s.tag.decls[i].value))
+	}
 	s.copyScope(e, s.tag.name.prefix)
 	for i := range s.tag.attrs {
 		a := &s.tag.attrs[i]
@@ -126,10 +180,7 @@ func (s *scanner) copyTag(el *Element) {
 // copyScope declares a prefix on e unless it, or the copy above, says the same.
 func (s *scanner) copyScope(e *etree.Element, prefix string) {
 	uri, _ := s.scope.lookup(prefix)
-	d := etree.Attr{Space: "xmlns", Key: prefix, Value: uri}
-	if prefix == "" {
-		d.Space, d.Key = "", "xmlns"
-	}
+	d := declaration(prefix, uri)
 	same := func(a etree.Attr) bool { return a.Space == d.Space && a.Key == d.Key }
 	if prefix == "xml" || slices.ContainsFunc(e.Attr, same) {
 		return
@@ -144,6 +195,14 @@ func (s *scanner) copyScope(e *etree.Element, prefix string) {
 		}
 	}
 	e.Attr = append(e.Attr, d)
+}
+
+// declaration is a namespace declaration as etree has it.
+func declaration(prefix, uri string) etree.Attr {
+	if prefix == "" {
+		return etree.Attr{Key: "xmlns", Value: uri}
+	}
+	return etree.Attr{Space: "xmlns", Key: prefix, Value: uri}
 }
 
 func (s *scanner) textInSignature(b []byte) {
@@ -161,18 +220,65 @@ func (g *signatureScan) copyText() {
 	}
 }
 
-func (s *scanner) finishInSignature(el *Element) {
+func (s *scanner) finishInSignature(el *Element) error {
 	g := &s.sig
 	switch {
 	case g.depth == 0:
+		return nil
 	case el == g.el:
-		g.depth = 0
-		s.out = &s.canon
+		return s.finishSignature()
 	case el == g.props:
 		g.digest = s.props.sum()
 		s.out = nil
 	case g.open != nil:
 		g.copyText()
-		g.open = g.open.Parent()
+		if g.open = g.open.Parent(); g.open == nil {
+			return s.finishSignedInfo()
+		}
 	}
+	return nil
+}
+
+// finishSignedInfo reads what is signed, unless the signature is only looked for.
+func (s *scanner) finishSignedInfo() error {
+	g := &s.sig
+	if s.scanOnly {
+		return nil
+	}
+	g.check = &verification{el: g.el, root: s.root, limits: s.lim, scan: g, sha1: s.sha1, part: s.part}
+	return g.check.readSignedInfo(s.scopeInForce())
+}
+
+// finishSignature verifies all of the signature but the digests of what comes
+// after it: a signature that cannot hold ends the reading here. If SignedInfo asks
+// for another form of the document than the one that is being made, it is not
+// made any further: there must be a second reading.
+func (s *scanner) finishSignature() error {
+	g := &s.sig
+	g.depth = 0
+	s.out = g.outer
+	if s.scanOnly {
+		return nil
+	}
+	if g.check == nil {
+		g.check = &verification{el: g.el, root: s.root, limits: s.lim, scan: g}
+	}
+	if err := g.check.verify(); err != nil {
+		return err
+	}
+	if !g.check.info.document.onePass() {
+		s.out = nil
+	}
+	return nil
+}
+
+// scopeInForce are the namespace declarations in force, each prefix once.
+func (s *scanner) scopeInForce() []binding {
+	var all []binding
+	for _, b := range s.scope.bindings {
+		if uri, _ := s.scope.lookup(b.prefix); uri == b.uri && !slices.Contains(all, b) {
+			all = append(all, b)
+		}
+	}
+	return all
 }

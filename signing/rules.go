@@ -63,6 +63,7 @@ const (
 	TransformNotAllowed        Rule = "transform-not-allowed"
 	ReferenceNotAllowed        Rule = "reference-not-allowed"
 	ExtraReference             Rule = "extra-reference"
+	SecondReading              Rule = "second-reading"
 	SignatureBase64            Rule = "signature-base64"
 	KeyInfoMissing             Rule = "key-info-missing"
 	KeyInfoNotAllowed          Rule = "key-info-not-allowed"

@@ -189,18 +189,18 @@ var rules = map[Rule]ruleWords{
 	},
 	CanonicalizationNotAllowed: {
 		InvalidSignature,
-		`The canonicalization method is not accepted. Use http://www.w3.org/2001/10/xml-exc-c14n# and sign again.`,
-		`Phương pháp chuẩn tắc hóa không được chấp nhận. Hãy dùng http://www.w3.org/2001/10/xml-exc-c14n# rồi ký số lại.`,
+		`The canonicalization method is not accepted. Use http://www.w3.org/2001/10/xml-exc-c14n#, or Canonical XML 1.0 or 1.1, and sign again.`,
+		`Phương pháp chuẩn tắc hóa không được chấp nhận. Hãy dùng http://www.w3.org/2001/10/xml-exc-c14n#, hoặc Canonical XML 1.0 hay 1.1, rồi ký số lại.`,
 	},
 	InclusivePrefixes: {
 		InvalidSignature,
-		`InclusiveNamespaces prefix lists are not accepted. Sign again without one.`,
-		`Không chấp nhận danh sách tiền tố InclusiveNamespaces. Hãy ký số lại và bỏ danh sách này.`,
+		`The InclusiveNamespaces prefix list is not accepted. Sign again without one, or list only prefixes that are in use.`,
+		`Danh sách tiền tố InclusiveNamespaces không được chấp nhận. Hãy ký số lại và bỏ danh sách này, hoặc chỉ liệt kê các tiền tố đang dùng.`,
 	},
 	AlgorithmNotAllowed: {
 		InvalidSignature,
-		`The signature or digest algorithm is not accepted. Use RSA or ECDSA with SHA-256, SHA-384 or SHA-512 and a SHA-256 digest.`,
-		`Thuật toán ký hoặc băm không được chấp nhận. Hãy dùng RSA hoặc ECDSA với SHA-256, SHA-384 hay SHA-512 và hàm băm SHA-256.`,
+		`The signature or digest algorithm is not accepted. Use RSA (PKCS #1 or PSS), ECDSA or Ed25519, and digests of SHA-256, SHA-384 or SHA-512.`,
+		`Thuật toán ký hoặc băm không được chấp nhận. Hãy dùng RSA (PKCS #1 hoặc PSS), ECDSA hay Ed25519, với hàm băm SHA-256, SHA-384 hoặc SHA-512.`,
 	},
 	SHA1: {
 		InvalidSignature,
@@ -214,18 +214,23 @@ var rules = map[Rule]ruleWords{
 	},
 	TransformNotAllowed: {
 		InvalidSignature,
-		`The transforms must be exactly enveloped-signature and then exclusive canonicalization. Set them so and sign again.`,
-		`Các phép biến đổi phải đúng là enveloped-signature rồi đến chuẩn tắc hóa exclusive (xml-exc-c14n). Hãy cấu hình lại phần mềm ký số rồi ký số lại.`,
+		`The transforms must be exactly enveloped-signature and then one canonicalization; of an attachment none, or base64. Set them so and sign again.`,
+		`Các phép biến đổi phải đúng là enveloped-signature rồi đến một phép chuẩn tắc hóa; với tệp đính kèm thì không có phép nào, hoặc là base64. Hãy cấu hình lại phần mềm ký số rồi ký số lại.`,
 	},
 	ReferenceNotAllowed: {
 		InvalidSignature,
-		`The signature does not cover the whole document. Use one reference with URI="".`,
-		`Chữ ký số không bảo vệ toàn bộ tài liệu. Hãy dùng một tham chiếu với URI="".`,
+		`The signature does not cover the whole document, or refers to something else. Use one reference with URI="", and for attachments their ContentId.`,
+		`Chữ ký số không bảo vệ toàn bộ tài liệu, hoặc tham chiếu đến thứ khác. Hãy dùng một tham chiếu với URI="", còn tệp đính kèm thì tham chiếu bằng ContentId.`,
+	},
+	SecondReading: {
+		InvalidSignature,
+		`The signature uses a canonical form, a digest or a reference to an attachment that takes a second reading, and here a document is read once. Sign the whole document with exclusive canonicalization and SHA-256.`,
+		`Chữ ký số dùng dạng chuẩn tắc, hàm băm hoặc tham chiếu tệp đính kèm cần đọc tài liệu lần thứ hai, nhưng ở đây tài liệu chỉ được đọc một lần. Hãy ký số toàn bộ tài liệu bằng chuẩn tắc hóa exclusive và SHA-256.`,
 	},
 	ExtraReference: {
 		InvalidSignature,
-		`The signature has a further reference. Keep the one to the document, and that to the XAdES signed properties if there are any.`,
-		`Chữ ký số có thêm tham chiếu khác. Hãy chỉ giữ tham chiếu đến tài liệu, và tham chiếu đến thuộc tính ký XAdES nếu có.`,
+		`The signature has a further reference. Keep the one to the document, one to the XAdES signed properties if there are any, and one to each attachment.`,
+		`Chữ ký số có thêm tham chiếu khác. Hãy chỉ giữ một tham chiếu đến tài liệu, một tham chiếu đến thuộc tính ký XAdES nếu có, và một tham chiếu đến mỗi tệp đính kèm.`,
 	},
 	SignatureBase64: {
 		InvalidSignature,

@@ -2,6 +2,7 @@ package signing
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -42,6 +43,12 @@ type scanner struct {
 	out   *canon // where canonical form goes now; nil: nowhere
 	sig   signatureScan
 	ids   map[string]struct{}
+
+	scanOnly bool // a signature is looked for, not verified
+	sha1     bool
+	part     func(root *Element, uri string) (Part, bool)
+	parts    map[int]*partDigest // by Element.order
+	forget   bool                // text outside the signature is let go
 }
 
 // A frame is an open element.
@@ -72,9 +79,10 @@ func newScanner(src io.Reader, o Options) *scanner {
 		s.raw = sha256.New()
 	}
 	s.window.reset(src, s.lim.Bytes)
-	s.canon.reset()
+	s.canon.reset(c14nForm{}, crypto.SHA256)
 	s.out = &s.canon
 	s.sig.in = o.SignatureIn
+	s.scanOnly, s.sha1, s.part = o.scanOnly, o.SHA1, o.Part
 	return s
 }
 
@@ -98,6 +106,7 @@ func (s *scanner) release() {
 	s.tag.forget()
 	s.scope.reset()
 	s.src, s.stream, s.root, s.out = nil, nil, nil, nil
+	s.part, s.parts, s.forget = nil, nil, false
 	s.stack, s.texts, s.elements = s.stack[:0], s.texts[:0], 0
 	s.tree, s.sig = tree{}, signatureScan{}
 	scanners.Put(s)

@@ -20,6 +20,7 @@ func (s *scanner) start() error {
 		parent = s.stack[len(s.stack)-1].el
 	}
 	el := s.tree.element(&s.tag, space, parent, s.lineAt(s.pos))
+	el.order = s.elements
 	if err := s.checkIDs(); err != nil {
 		return err
 	}
@@ -36,10 +37,21 @@ func (s *scanner) start() error {
 	if s.out != nil {
 		s.out.start(&s.tag, &s.scope)
 	}
-	if s.stream != nil && s.sig.depth == 0 {
-		s.stack[len(s.stack)-1].w = s.stream(el)
+	if s.sig.depth == 0 {
+		s.stack[len(s.stack)-1].w = s.writer(el)
 	}
 	return nil
+}
+
+// writer takes an element's text; nil if it is kept.
+func (s *scanner) writer(el *Element) io.Writer {
+	if d := s.parts[el.order]; d != nil {
+		return d
+	}
+	if s.stream == nil {
+		return nil
+	}
+	return s.stream(el)
 }
 
 // mayStart checks the limits that an element counts against.
@@ -96,7 +108,9 @@ func (s *scanner) finish() error {
 	if s.out != nil {
 		s.out.end(f.name.raw)
 	}
-	s.finishInSignature(f.el)
+	if err := s.finishInSignature(f.el); err != nil {
+		return err
+	}
 	s.scope.pop()
 	s.stack = s.stack[:len(s.stack)-1]
 	return nil
@@ -127,6 +141,9 @@ func (s *scanner) keepText(b []byte) error {
 		if _, err := f.w.Write(b); err != nil {
 			return s.streamed(err)
 		}
+		return nil
+	}
+	if s.forget && s.sig.depth == 0 {
 		return nil
 	}
 	if err := s.charge(len(b)); err != nil {

@@ -19,7 +19,7 @@ func scanForSigning(src io.ReadSeeker, place []Name) (spot, error) {
 	if _, err := src.Seek(0, io.SeekStart); err != nil {
 		return spot{}, fmt.Errorf("going to the package's beginning: %w", err)
 	}
-	p := passage{scanner: newScanner(src, Options{NoDigest: true}), place: place}
+	p := passage{scanner: newScanner(src, Options{NoDigest: true, scanOnly: true}), place: place}
 	defer p.release()
 	if err := p.document(); err != nil {
 		return spot{}, whySigned(err)
@@ -35,7 +35,7 @@ func scanForSigning(src io.ReadSeeker, place []Name) (spot, error) {
 		name := asWritten(p.empty)
 		return spot{}, fmt.Errorf("%w: write <%s></%s> in line %d", ErrEmptyPlace, name, name, p.empty.Line)
 	}
-	return spot{p.canon.sum(), p.endAt}, nil
+	return spot{[32]byte(p.canon.sum()), p.endAt}, nil
 }
 
 // whySigned names the refusal of a signature wherever it stands.

@@ -139,11 +139,11 @@ func (s signatory) certificates(prefix string) string {
 
 // verify verifies the signature of a document that was scanned; it must be ours.
 func (s signatory) verify(read *scanner) error {
-	if read.sig.el == nil {
+	v := read.sig.check
+	if v == nil {
 		return errors.New("no signature is seen")
 	}
-	v := verification{el: read.sig.el, root: read.root, digest: read.canon.sum(), limits: read.lim, scan: &read.sig}
-	signature, err := v.run()
+	signature, err := v.finish(read.canon.sum(), func() error { return v.readAgain(nil, Options{}, nil) })
 	if err != nil {
 		return err
 	}

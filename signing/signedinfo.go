@@ -2,63 +2,101 @@ package signing
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// A verification checks one signature after its document has been scanned.
+// A verification checks one signature: what is signed when SignedInfo ends, the
+// signature itself when it ends, the digests at the end of the document.
 type verification struct {
 	el     *Element // the ds:Signature
 	root   *Element // of the document
-	digest [32]byte // of the document's canonical form without el
 	limits Limits
 	scan   *signatureScan
+	sha1   bool
+	part   func(root *Element, uri string) (Part, bool)
 
-	canonical []byte   // the SignedInfo that is signed
-	info      *Element // read back from canonical, so that what is checked is what is signed
+	canonical []byte      // the SignedInfo that is signed
+	signed    *Element    // read back from canonical, so that what is checked is what is signed
+	info      *signedInfo // what it says
+	certs     []*x509.Certificate
+	value     []byte // SignatureValue, decoded
+	at        time.Time
 }
 
 // signedInfo is what an acceptable SignedInfo says.
 type signedInfo struct {
-	method     string
-	document   *reference
-	properties *reference // nil: none
+	canonicalization string
+	algorithm        string // of the signature, as written
+	method           method
+	document         *reference
+	properties       *reference // nil: none
+	parts            []*reference
+	sha1             bool // it, or a digest, rests on SHA-1
 }
 
-func (v *verification) run() (*Signature, error) {
+// readSignedInfo canonicalises SignedInfo, in which the namespaces given are in
+// scope, and holds it to the accepted profile.
+func (v *verification) readSignedInfo(inScope []binding) error {
+	form, err := v.signedForm()
+	if err != nil {
+		return err
+	}
+	if err := v.canonicalise(form, inScope); err != nil {
+		return err
+	}
+	v.info, err = v.checkSignedInfo()
+	return err
+}
+
+// verify verifies the signature's form, key and value, and its properties.
+func (v *verification) verify() (err error) {
 	if err := v.checkChildren(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := v.canonicalise(); err != nil {
-		return nil, err
+	if v.certs, err = v.certificates(); err != nil {
+		return err
 	}
-	info, err := v.checkSignedInfo()
-	if err != nil {
-		return nil, err
+	if err := v.checkValue(v.info.method, v.certs[0]); err != nil {
+		return err
 	}
-	certs, err := v.certificates()
-	if err != nil {
-		return nil, err
+	v.at, err = v.checkProperties(v.info.properties, v.certs[0])
+	return err
+}
+
+// finish compares the digest of the document, as the first reading made it, and
+// reads again for those that it could not make.
+func (v *verification) finish(digest []byte, again func() error) (*Signature, error) {
+	doc := v.info.document
+	if doc.onePass() && !bytes.Equal(doc.digest, digest) {
+		return nil, v.refuse(doc.value, DigestMismatch, "")
 	}
-	if err := v.checkValue(info.method, certs[0]); err != nil {
-		return nil, err
+	if !doc.onePass() || len(v.info.parts) > 0 {
+		if err := again(); err != nil {
+			return nil, err
+		}
 	}
-	if info.document.digest != v.digest {
-		return nil, v.refuse(info.document.value, DigestMismatch, "")
+	return v.signature(), nil
+}
+
+func (v *verification) signature() *Signature {
+	s := &Signature{
+		Method: v.info.algorithm, Canonicalization: v.info.canonicalization, DigestMethod: v.info.document.algorithm,
+		SHA1: v.info.sha1, SignedInfo: sha256.Sum256(v.canonical), Value: v.value,
+		Certificate: v.certs[0], Others: v.certs[1:], SigningTime: v.at, Line: v.el.Line,
 	}
-	at, err := v.checkProperties(info.properties, certs[0])
-	if err != nil {
-		return nil, err
+	for _, p := range v.info.parts {
+		s.Parts = append(s.Parts, SignedPart{URI: p.uri, Element: p.part.Element, Decoded: p.decoded})
 	}
-	return &Signature{
-		Method: info.method, DigestMethod: algSHA256, SignedInfo: sha256.Sum256(v.canonical),
-		Certificate: certs[0], Others: certs[1:], SigningTime: at, Line: v.el.Line,
-	}, nil
+	return s
 }
 
 // refuse is a refusal at an element of the signature.
@@ -84,7 +122,7 @@ func (v *verification) original(e *Element) *Element {
 	for ; top.Parent != nil; top = top.Parent {
 		steps = append(steps, slices.Index(top.Parent.Children, top))
 	}
-	if top != v.info {
+	if top != v.signed {
 		return e
 	}
 	top = v.scan.info
@@ -102,6 +140,9 @@ func (v *verification) original(e *Element) *Element {
 func (v *verification) checkChildren() error {
 	if err := v.shape(v.el, "Id"); err != nil {
 		return err
+	}
+	if v.info == nil && len(v.el.Children) > 0 && v.el.Children[0].Name == (Name{nsDS, "SignedInfo"}) {
+		return v.refusef(v.el, SignatureStructure, "SignedInfo or SignatureValue is missing")
 	}
 	want := []string{"SignedInfo", "SignatureValue", "KeyInfo", "Object"}
 	for i, c := range v.el.Children {
@@ -147,110 +188,111 @@ func (v *verification) attributes(e *Element, allowed ...string) error {
 	return nil
 }
 
+// signedForm is the canonical form in which SignedInfo is signed. It is read from
+// SignedInfo as it came, since without it there is no canonical one; that is
+// looked at again afterwards.
+func (v *verification) signedForm() (c14nForm, error) {
+	var first *Element
+	if c := v.scan.info.Children; len(c) > 0 {
+		first = c[0]
+	}
+	if first == nil || first.Name != (Name{nsDS, "CanonicalizationMethod"}) {
+		return c14nForm{}, v.refusef(v.scan.info, SignatureStructure, "it needs CanonicalizationMethod, SignatureMethod and Reference, in this order")
+	}
+	_, form, err := v.form(first, CanonicalizationNotAllowed)
+	if err == nil && slices.Contains(form.prefixes, "") {
+		err = v.refuse(first.Children[0], InclusivePrefixes, defaultPrefix)
+	}
+	return form, err
+}
+
 // canonicalise makes the canonical form of SignedInfo and reads it back.
-func (v *verification) canonicalise() (err error) {
-	v.canonical, err = canonicalForm(v.scan.tree)
+func (v *verification) canonicalise(form c14nForm, inScope []binding) (err error) {
+	if err := v.makeApex(form, inScope); err != nil {
+		return err
+	}
+	v.canonical, err = canonicalForm(form, v.scan.tree)
 	if err != nil {
 		return fmt.Errorf("canonicalising SignedInfo: %w", err)
 	}
-	s := newScanner(bytes.NewReader(v.canonical), Options{Limits: v.limits, NoDigest: true})
+	s := newScanner(bytes.NewReader(v.canonical), Options{Limits: v.limits, NoDigest: true, scanOnly: true})
 	defer s.release()
 	s.out = nil
 	if err := s.document(); err != nil {
 		return fmt.Errorf("reading the canonical SignedInfo: %w", err)
 	}
-	v.info = s.root
+	v.signed = s.root
+	return nil
+}
+
+// makeApex adds to the copy of SignedInfo what its canonical form takes over from
+// outside: all namespaces in scope and xml: attributes, or the listed namespaces.
+func (v *verification) makeApex(form c14nForm, inScope []binding) error {
+	apex := v.scan.tree
+	for _, b := range inScope {
+		d := declaration(b.prefix, b.uri)
+		there := slices.ContainsFunc(apex.Attr, func(a etree.Attr) bool { return a.Space == d.Space && a.Key == d.Key })
+		if !there && (form.inclusive || slices.Contains(form.prefixes, b.prefix)) {
+			apex.Attr = append(apex.Attr, d)
+		}
+	}
+	if !form.inclusive {
+		return nil
+	}
+	inherited, refusal := inheritedXML(v.scan.info, form)
+	if refusal != nil {
+		return v.placed(v.scan.info, refusal)
+	}
+	for _, a := range inherited {
+		apex.Attr = append(apex.Attr, etree.Attr{Space: "xml", Key: a.Local, Value: a.Value})
+	}
 	return nil
 }
 
 // canonicalForm guards against a panic in the libraries: a document from
 // outside must never end the process.
-func canonicalForm(e *etree.Element) (form []byte, err error) {
+func canonicalForm(form c14nForm, e *etree.Element) (canonical []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = refusef(SignatureStructure, "SignedInfo has no canonical form: %q", fmt.Sprint(p))
 		}
 	}()
-	form, err = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(e)
+	by := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(strings.Join(form.prefixes, " "))
+	if form.inclusive {
+		by = dsig.MakeC14N11Canonicalizer() // in an apex made as above both versions are alike
+	}
+	canonical, err = by.Canonicalize(e)
 	if err != nil {
 		return nil, &Error{Kind: InvalidSignature, Rule: SignatureStructure, Err: err}
 	}
-	return form, nil
+	return canonical, nil
 }
 
 // checkSignedInfo holds SignedInfo to the accepted profile.
 func (v *verification) checkSignedInfo() (*signedInfo, error) {
-	if err := v.shape(v.info, "Id"); err != nil {
+	if err := v.shape(v.scan.info, "Id"); err != nil { // the canonical one may have inherited attributes
 		return nil, err
 	}
-	c := v.info.Children
+	c := v.signed.Children
 	if len(c) < 3 || c[0].Name != (Name{nsDS, "CanonicalizationMethod"}) || c[1].Name != (Name{nsDS, "SignatureMethod"}) {
-		return nil, v.refusef(v.info, SignatureStructure, "it needs CanonicalizationMethod, SignatureMethod and Reference, in this order")
-	}
-	if err := v.checkCanonicalization(c[0]); err != nil {
-		return nil, err
+		return nil, v.refusef(v.signed, SignatureStructure, "it needs CanonicalizationMethod, SignatureMethod and Reference, in this order")
 	}
 	info := &signedInfo{}
 	var err error
-	if info.method, err = v.checkMethod(c[1]); err != nil {
+	if info.canonicalization, _, err = v.form(c[0], CanonicalizationNotAllowed); err != nil {
 		return nil, err
 	}
+	if info.algorithm, info.method, err = v.checkMethod(c[1]); err != nil {
+		return nil, err
+	}
+	info.sha1 = info.method.hash == crypto.SHA1
 	for _, r := range c[2:] {
 		if err := v.addReference(info, r); err != nil {
 			return nil, err
 		}
 	}
 	if info.document == nil {
-		return nil, v.refusef(v.info, ReferenceNotAllowed, "no reference covers the document")
+		return nil, v.refusef(v.signed, ReferenceNotAllowed, "no reference covers the document")
 	}
 	return info, nil
-}
-
-func (v *verification) checkCanonicalization(e *Element) error {
-	alg, err := v.algorithm(e, CanonicalizationNotAllowed)
-	if err != nil {
-		return err
-	}
-	if alg != algExcC14N {
-		return v.refuse(e, CanonicalizationNotAllowed, excerpt([]byte(alg)))
-	}
-	return nil
-}
-
-// algorithm is the Algorithm of an element that may hold nothing else.
-func (v *verification) algorithm(e *Element, rule Rule) (string, error) {
-	if err := v.shape(e, "Algorithm"); err != nil {
-		return "", err
-	}
-	if len(e.Children) > 0 {
-		c := e.Children[0]
-		if c.Local == "InclusiveNamespaces" {
-			return "", v.refuse(c, InclusivePrefixes, "")
-		}
-		return "", v.refusef(c, rule, "parameter %s", excerpt([]byte(c.Local)))
-	}
-	alg, _ := e.Attr("", "Algorithm")
-	return alg, nil
-}
-
-func (v *verification) checkMethod(e *Element) (string, error) {
-	if alg, _ := e.Attr("", "Algorithm"); strings.Contains(alg, "hmac") {
-		return "", v.refuse(e, HMAC, excerpt([]byte(alg)))
-	}
-	alg, err := v.algorithm(e, AlgorithmNotAllowed)
-	if err != nil {
-		return "", err
-	}
-	if _, ok := methods[alg]; ok {
-		return alg, nil
-	}
-	return "", v.refuse(e, algorithmRule(alg), excerpt([]byte(alg)))
-}
-
-// algorithmRule names why an algorithm is refused.
-func algorithmRule(alg string) Rule {
-	if strings.Contains(strings.ToLower(alg), "sha1") {
-		return SHA1
-	}
-	return AlgorithmNotAllowed
 }

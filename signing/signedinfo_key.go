@@ -3,27 +3,13 @@ package signing
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // for crypto.Hash
-	_ "crypto/sha512"
 	"crypto/x509"
 	"math/big"
 	"strings"
 )
-
-// methods are the signature methods that are accepted; it is never written.
-var methods = map[string]struct {
-	hash  crypto.Hash
-	ecdsa bool
-}{
-	algRSASHA256:   {crypto.SHA256, false},
-	algRSASHA384:   {crypto.SHA384, false},
-	algRSASHA512:   {crypto.SHA512, false},
-	algECDSASHA256: {crypto.SHA256, true},
-	algECDSASHA384: {crypto.SHA384, true},
-	algECDSASHA512: {crypto.SHA512, true},
-}
 
 const (
 	maxCertificates     = 10
@@ -129,35 +115,55 @@ func (v *verification) certificate(e *Element) (*x509.Certificate, error) {
 }
 
 // checkValue verifies SignatureValue over the canonical SignedInfo.
-func (v *verification) checkValue(alg string, cert *x509.Certificate) error {
+func (v *verification) checkValue(m method, cert *x509.Certificate) (err error) {
 	el := v.el.Children[1]
 	if refusal := checkKey(cert.PublicKey); refusal != nil {
 		return v.placed(v.el.Children[2], refusal)
 	}
-	value, err := v.base64(el)
-	if err != nil {
+	if v.value, err = v.base64(el); err != nil {
 		return err
 	}
-	method := methods[alg]
-	h := method.hash.New()
-	h.Write(v.canonical)
-	digest := h.Sum(nil)
 	switch key := cert.PublicKey.(type) {
 	case *rsa.PublicKey:
-		if method.ecdsa {
-			return v.refusef(v.el.Children[2], KeyMismatch, "an RSA key for an ECDSA method")
+		return v.checkRSA(el, key, m)
+	case *ecdsa.PublicKey:
+		if m.scheme != schemeECDSA {
+			return v.refusef(v.el.Children[2], KeyMismatch, "an ECDSA key for %s", v.info.algorithm)
 		}
-		if err := rsa.VerifyPKCS1v15(key, method.hash, digest, value); err != nil {
+		return v.checkECDSA(el, key, m.digest(v.canonical), v.value)
+	case ed25519.PublicKey:
+		if m.scheme != schemeEd25519 {
+			return v.refusef(v.el.Children[2], KeyMismatch, "an Ed25519 key for %s", v.info.algorithm)
+		}
+		if !ed25519.Verify(key, v.canonical, v.value) { // false for another length
 			return v.refuse(el, SignatureMismatch, "")
 		}
 		return nil
-	case *ecdsa.PublicKey:
-		if !method.ecdsa {
-			return v.refusef(v.el.Children[2], KeyMismatch, "an ECDSA key for an RSA method")
-		}
-		return v.checkECDSA(el, key, digest, value)
 	}
 	return v.refuse(v.el.Children[2], KeyMismatch, "")
+}
+
+// digest is what the key signs.
+func (m method) digest(b []byte) []byte {
+	h := m.hash.New()
+	h.Write(b)
+	return h.Sum(nil)
+}
+
+func (v *verification) checkRSA(el *Element, key *rsa.PublicKey, m method) error {
+	var err error
+	switch m.scheme {
+	case schemeRSA:
+		err = rsa.VerifyPKCS1v15(key, m.hash, m.digest(v.canonical), v.value)
+	case schemePSS:
+		err = rsa.VerifyPSS(key, m.hash, m.digest(v.canonical), v.value, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: m.hash})
+	default:
+		return v.refusef(v.el.Children[2], KeyMismatch, "an RSA key for %s", v.info.algorithm)
+	}
+	if err != nil {
+		return v.refuse(el, SignatureMismatch, "")
+	}
+	return nil
 }
 
 // checkECDSA takes r and s, each exactly as wide as the curve's order (XML
@@ -196,6 +202,8 @@ func checkKey(public crypto.PublicKey) *Error {
 			return nil
 		}
 		return refusef(WeakKey, "curve %s", key.Curve.Params().Name)
+	case ed25519.PublicKey:
+		return nil
 	}
 	return refusef(WeakKey, "a key of type %T", public)
 }

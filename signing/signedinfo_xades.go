@@ -7,14 +7,6 @@ import (
 	"time"
 )
 
-// certDigests are the digests that may name the signing certificate; it is
-// never written.
-var certDigests = map[string]crypto.Hash{
-	algSHA256: crypto.SHA256,
-	algSHA384: crypto.SHA384,
-	algSHA512: crypto.SHA512,
-}
-
 // checkProperties verifies the XAdES signed properties, if there are any, and
 // returns the signing time they claim. Only those that the reference covers are
 // looked at, and there may be no others (EN 319 132-1, 4.3 and 5.2).
@@ -33,7 +25,7 @@ func (v *verification) checkProperties(ref *reference, leaf *x509.Certificate) (
 	if ref == nil || !ok || ref.uri != "#"+id {
 		return at, v.refusef(v.el.Children[3], UnsignedObject, "no reference covers the signed properties")
 	}
-	if ref.digest != v.scan.digest {
+	if !bytes.Equal(ref.digest, v.scan.digest) {
 		return at, v.refusef(ref.value, DigestMismatch, "of the signed properties")
 	}
 	signature := props.Child(nsXAdES, "SignedSignatureProperties")
@@ -99,10 +91,11 @@ func (v *verification) checkCertDigest(e, digest *Element, leaf *x509.Certificat
 		return v.refusef(e, SignedProperties, "Cert/CertDigest is missing or incomplete")
 	}
 	alg, _ := method.Attr("", "Algorithm")
-	hash, ok := certDigests[alg]
-	if !ok {
+	hash, ok := digests[alg]
+	if !ok || hash == crypto.SHA1 && !v.sha1 {
 		return v.refuse(method, algorithmRule(alg), excerpt([]byte(alg)))
 	}
+	v.info.sha1 = v.info.sha1 || hash == crypto.SHA1
 	want, err := v.base64(value)
 	if err != nil {
 		return err

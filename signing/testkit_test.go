@@ -3,10 +3,10 @@ package signing
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -65,6 +65,11 @@ func newEC(c elliptic.Curve) func() (crypto.Signer, error) {
 	return func() (crypto.Signer, error) { return ecdsa.GenerateKey(c, rand.Reader) }
 }
 
+func newEd() (crypto.Signer, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return key, err
+}
+
 var issues = []issue{
 	{"ca", newRSA(2048), "", func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
@@ -73,6 +78,7 @@ var issues = []issue{
 	{"agency-p256", newEC(elliptic.P256()), "ca", nil},
 	{"agency-p384", newEC(elliptic.P384()), "ca", nil},
 	{"agency-p521", newEC(elliptic.P521()), "ca", nil},
+	{"agency-ed25519", newEd, "ca", nil},
 	{"other-agency", newRSA(2048), "ca", nil},
 	{"stranger", newRSA(2048), "", nil},
 	{"weak-rsa", newRSA(1024), "ca", nil},
@@ -175,6 +181,7 @@ type form struct {
 	digest  string              // base64; default: that of the document
 	refs    string              // further references
 	value   func([]byte) []byte // changes the signature value
+	signed  func(string) string // what the canonical SignedInfo is, when it is not as written
 	keyInfo string              // instead of the certificates
 }
 
@@ -191,8 +198,11 @@ func sign(t testing.TB, document string, f form) string {
 	}
 	if f.method == "" {
 		f.method = algRSASHA256
-		if _, ok := f.by.key.(*ecdsa.PrivateKey); ok {
+		switch f.by.key.(type) {
+		case *ecdsa.PrivateKey:
 			f.method = algECDSASHA256
+		case ed25519.PrivateKey:
+			f.method = algEd25519
 		}
 	}
 	if f.digest == "" {
@@ -202,7 +212,11 @@ func sign(t testing.TB, document string, f form) string {
 	if f.info != nil {
 		info = f.info(info)
 	}
-	value := rawSignature(t, f.by.key, f.method, info)
+	canonical := info
+	if f.signed != nil {
+		canonical = f.signed(info)
+	}
+	value := rawSignature(t, f.by.key, f.method, canonical)
 	if f.value != nil {
 		value = f.value(value)
 	}
@@ -241,29 +255,47 @@ func referenceText(uri, digest string) string {
 // digestOf is the base64 SHA-256 of a text's exclusive canonical form.
 func digestOf(t testing.TB, text string) string {
 	t.Helper()
+	return digestAs(t, text, dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(""), crypto.SHA256)
+}
+
+// digestAs is the base64 digest of a text's canonical form.
+func digestAs(t testing.TB, text string, form dsig.Canonicalizer, kind crypto.Hash) string {
+	t.Helper()
 	doc := etree.NewDocument()
 	if err := doc.ReadFromString(text); err != nil {
 		t.Fatal(err)
 	}
-	canonical, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(doc.Root())
+	canonical, err := form.Canonicalize(doc.Root())
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(canonical)
-	return base64.StdEncoding.EncodeToString(sum[:])
+	return sumOf(kind, canonical)
+}
+
+func sumOf(kind crypto.Hash, b []byte) string {
+	h := kind.New()
+	h.Write(b)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
 // rawSignature signs as XML signatures are: RSA, or r and s side by side. It is
 // deterministic, so that vectors repeat.
 func rawSignature(t testing.TB, key crypto.Signer, method, info string) []byte {
 	t.Helper()
-	hash := crypto.SHA256
-	if m, ok := methods[method]; ok {
-		hash = m.hash
+	m, ok := methods[method]
+	if !ok {
+		m = methods[algRSASHA256]
 	}
-	h := hash.New()
-	h.Write([]byte(info))
-	value, err := key.Sign(nil, h.Sum(nil), hash) // without randomness ECDSA follows RFC 6979
+	var value []byte
+	var err error
+	switch m.scheme {
+	case schemeEd25519:
+		value, err = key.Sign(nil, []byte(info), crypto.Hash(0))
+	case schemePSS:
+		value, err = key.Sign(zeros{}, m.digest([]byte(info)), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: m.hash})
+	default:
+		value, err = key.Sign(nil, m.digest([]byte(info)), m.hash) // without randomness ECDSA follows RFC 6979
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,6 +308,14 @@ func rawSignature(t testing.TB, key crypto.Signer, method, info string) []byte {
 		t.Fatal(err)
 	}
 	return value
+}
+
+// zeros is salt that repeats.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 var (

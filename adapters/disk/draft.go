@@ -1,11 +1,13 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -85,7 +87,7 @@ func (d *draft) create() (err error) {
 	}
 	name := d.vault.process + "-" + strconv.FormatInt(d.vault.drafts.Add(1), 36)
 	d.vault.live.Store(name, true) // before it exists: Sweep removes what is not live
-	d.file, err = os.OpenFile(filepath.Join(d.vault.dir, incoming, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	d.file, err = os.OpenFile(filepath.Join(d.vault.dir, incoming, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		d.vault.live.Delete(name)
 	}
@@ -94,6 +96,23 @@ func (d *draft) create() (err error) {
 
 // Digest implements exchange.Draft.
 func (d *draft) Digest() exchange.Digest { return exchange.Digest(d.hash.Sum(nil)) }
+
+// Again implements exchange.Draft.
+func (d *draft) Again() (io.ReadCloser, error) {
+	switch {
+	case d.buffer == nil:
+		return nil, errEnded
+	case d.err != nil:
+		return nil, d.err
+	case d.file == nil:
+		return io.NopCloser(bytes.NewReader(*d.buffer)), nil
+	}
+	if err := d.spill(); err != nil {
+		d.err = fmt.Errorf("writing a draft: %w", err)
+		return nil, d.err
+	}
+	return io.NopCloser(io.NewSectionReader(d.file, 0, d.size)), nil
+}
 
 // Keep implements exchange.Draft. After an error the draft can only be discarded.
 func (d *draft) Keep() (exchange.Digest, error) {

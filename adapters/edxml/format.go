@@ -56,8 +56,29 @@ func SignaturePlace() []signing.Name {
 // Options are what signing.Read needs: the attachments' contents stream to the
 // decoder, and the signature may stand where the standard has it.
 func (d *decoder) Options() signing.Options {
-	return signing.Options{Limits: d.o.Document, Stream: d.stream, SignatureIn: [][]signing.Name{SignaturePlace()}}
+	return signing.Options{Limits: d.o.Document, Stream: d.stream, SignatureIn: [][]signing.Name{SignaturePlace()}, Part: d.part}
 }
+
+// part finds the attachment that a reference of the signature names by its
+// ContentId. One that two attachments have names none: Decode refuses it, too.
+func (d *decoder) part(root *signing.Element, uri string) (signing.Part, bool) {
+	var found signing.Part
+	for _, list := range root.All(Namespace, "AttachmentEncoded") {
+		for _, a := range list.All(Namespace, "Attachment") {
+			id := a.Child(Namespace, "ContentId")
+			if id == nil || contentID(id.Value()) != contentID(uri) {
+				continue
+			}
+			if found.Element != nil {
+				return signing.Part{}, false
+			}
+			found = signing.Part{Element: a.Child(Namespace, "ContentTransferEncoded"), Decode: decodeTo}
+		}
+	}
+	return found, found.Element != nil
+}
+
+func decodeTo(to io.Writer) io.WriteCloser { return &unbase64{to: to} }
 
 func (d *decoder) stream(e *signing.Element) io.Writer {
 	if e.Local != "ContentTransferEncoded" || e.Parent == nil {

@@ -87,6 +87,7 @@ func decodeAll(file, dir string, want int) ([]string, error) {
 	var names []string
 	options := edxml.New(edxml.Options{}).Decoder().Options()
 	options.NoDigest = true
+	options.SHA1 = true // what the signature rests on was told when it was fetched
 	options.Stream = func(e *signing.Element) io.Writer {
 		if e.Local != "ContentTransferEncoded" || e.Space != edxml.Namespace {
 			return nil

@@ -101,6 +101,9 @@ type fetchedSignature struct {
 	// Registered tells whether the hub's directory has the certificate for
 	// the sender.
 	Registered bool `json:"registered"`
+	// SHA1 tells that the signature rests on SHA-1, which the hub lets pass for
+	// agencies with old software only.
+	SHA1 bool `json:"sha1,omitempty"`
 }
 
 func (f fetched) print(w io.Writer) {
@@ -112,6 +115,9 @@ func (f fetched) print(w io.Writer) {
 		fmt.Fprintf(w, "\tsigned by %s; set trust to check who stands behind the certificate\n", oneLine(s.Subject))
 	default:
 		fmt.Fprintf(w, "\tsigned by %s, whose certificate leads to an authority you trust\n", oneLine(s.Subject))
+	}
+	if f.Signature != nil && f.Signature.SHA1 {
+		fmt.Fprintf(w, "\tits signature rests on SHA-1, which is no longer safe: the hub lets that pass for this sender until a date\n")
 	}
 	if f.Signature != nil && !f.Signature.Registered {
 		fmt.Fprintf(w, "\tthe hub's directory does not name this certificate for %s\n", f.Sender)
@@ -184,7 +190,9 @@ func (f fetching) verify(ctx context.Context, file string, r *fetched) (exchange
 	}
 	defer in.Close()
 	decoder := edxml.New(edxml.Options{}).Decoder()
-	doc, err := signing.Read(in, decoder.Options())
+	options := decoder.Options()
+	options.SHA1 = true // the hub let it pass or not; here it is told
+	doc, err := signing.Read(in, options)
 	if err != nil {
 		return exchange.Package{}, err
 	}
@@ -193,7 +201,7 @@ func (f fetching) verify(ctx context.Context, file string, r *fetched) (exchange
 		return pkg, err
 	}
 	certificate := doc.Signature.Certificate
-	s := &fetchedSignature{Subject: certificate.Subject.String(), Issuer: certificate.Issuer.String(), Certificate: exchange.DigestOf(certificate.Raw)}
+	s := &fetchedSignature{Subject: certificate.Subject.String(), Issuer: certificate.Issuer.String(), Certificate: exchange.DigestOf(certificate.Raw), SHA1: doc.Signature.SHA1}
 	r.Signature = s
 	if sender, err := f.hub.Agency(ctx, r.Sender); err == nil {
 		s.Registered = sender.Holds(s.Certificate, time.Now())

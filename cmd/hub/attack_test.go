@@ -64,7 +64,7 @@ func attacked(t *testing.T) (*site, *member) {
 	s.start()
 	sender := &member{code: "H12.07", system: "system-h12.07"}
 	var certificates []*x509.Certificate
-	for _, name := range []string{"agency-rsa", "agency-p256", "agency-p384", "agency-p521"} {
+	for _, name := range []string{"agency-rsa", "agency-p256", "agency-p384", "agency-p521", "agency-ed25519"} {
 		certificates = append(certificates, vectorCertificate(t, name))
 	}
 	s.enter(sender, certificates)
@@ -241,7 +241,7 @@ func TestNothingIsFetched(t *testing.T) {
 		{"parameter entity", spliced(t, signed, `<edXML `, `<!DOCTYPE edXML [<!ENTITY % a SYSTEM "`+trap+`/a.txt"> %a;]><edXML `), exchange.Harmful, signing.Doctype},
 		{"style sheet", spliced(t, signed, `<edXML `, `<?xml-stylesheet href="`+trap+`/a.xsl" type="text/xsl"?><edXML `), exchange.Malformed, signing.ProcessingInstruction},
 		{"reference, signed by the sender", sender.resigned(t, signed, `URI=""`, `URI="`+trap+`/a.xml"`), exchange.InvalidSignature, signing.ReferenceNotAllowed},
-		{"second reference, signed by the sender", sender.resigned(t, signed, `</Reference>`, `</Reference><Reference URI="`+trap+`/b.xml"><DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></DigestMethod><DigestValue>AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=</DigestValue></Reference>`), exchange.InvalidSignature, signing.ExtraReference},
+		{"second reference, signed by the sender", sender.resigned(t, signed, `</Reference>`, `</Reference><Reference URI="`+trap+`/b.xml"><DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></DigestMethod><DigestValue>AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=</DigestValue></Reference>`), exchange.InvalidSignature, signing.ReferenceNotAllowed},
 		{"retrieval method", spliced(t, signed, `<X509Data>`, `<RetrievalMethod URI="`+trap+`/key" Type="http://www.w3.org/2000/09/xmldsig#rawX509Certificate"></RetrievalMethod><X509Data>`), exchange.InvalidSignature, signing.KeyInfoNotAllowed},
 		{"style sheet as a transform", sender.resigned(t, signed, `<Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></Transform>`,
 			`<Transform Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"><xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="1.0"><xsl:include href="`+trap+`/a.xsl"></xsl:include></xsl:stylesheet></Transform>`), exchange.InvalidSignature, signing.TransformNotAllowed},

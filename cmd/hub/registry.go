@@ -80,6 +80,9 @@ func agencyShow(o *options) *cobra.Command {
 func describeAgency(w io.Writer, a exchange.Agency) {
 	fmt.Fprintf(w, "code\t%s\nname\t%s\nparent\t%s\naliases\t%s\npolicy\t%s\nmode\t%s %s\n",
 		a.Code, a.Name, a.Parent, aliasesOf(a), policyOf(a), modeOf(a), a.Webhook)
+	if !a.SHA1Until.IsZero() {
+		fmt.Fprintf(w, "sha-1 until\t%s\n", a.SHA1Until.Format(time.RFC3339))
+	}
 	for _, cert := range a.Certificates {
 		fmt.Fprintf(w, "certificate\t%s\t%s\n", cert.SHA256, cert.Subject)
 	}
@@ -90,8 +93,8 @@ func describeAgency(w io.Writer, a exchange.Agency) {
 
 // agencyFlags are what "agency put" may change.
 type agencyFlags struct {
-	name, parent, policy, mode, webhook string
-	aliases, certificates, drop         []string
+	name, parent, policy, mode, webhook, sha1Until string
+	aliases, certificates, drop                    []string
 }
 
 func agencyPut(o *options) *cobra.Command {
@@ -127,6 +130,7 @@ register the new one beside the old one, and drop the old one later.`
 	c.Flags().StringVar(&f.policy, "policy", "", "required: it must sign; if-present: its system's word may stand in")
 	c.Flags().StringVar(&f.mode, "mode", "", "pull: it looks into its inbox; push: it is told by webhook")
 	c.Flags().StringVar(&f.webhook, "webhook", "", "URL that deliveries are announced to")
+	c.Flags().StringVar(&f.sha1Until, "sha1-until", "", "yyyy-mm-dd: until then its packages may rest on SHA-1, as old software signs them; \"never\" ends that now")
 	c.Flags().StringArrayVar(&f.aliases, "alias", nil, "another code, CODE or CODE@until-yyyy-mm-dd; repeat for more")
 	c.Flags().StringArrayVar(&f.certificates, "certificate", nil, "PEM file of a signing certificate to add; repeat for more")
 	c.Flags().StringArrayVar(&f.drop, "drop-certificate", nil, "SHA-256 of a certificate to drop; repeat for more")
@@ -171,6 +175,11 @@ func (f agencyFlags) apply(c *cobra.Command, a *exchange.Agency) (pem []string, 
 			set()
 		}
 	}
+	if c.Flags().Changed("sha1-until") {
+		if a.SHA1Until, err = parseEnd(f.sha1Until); err != nil {
+			return nil, fmt.Errorf("--sha1-until: %w", err)
+		}
+	}
 	for _, text := range f.aliases {
 		alias, err := parseAlias(text)
 		if err != nil {
@@ -210,6 +219,18 @@ func parseAlias(text string) (exchange.Alias, error) {
 	}
 	alias.Until = at
 	return alias, nil
+}
+
+// parseEnd reads the day at whose beginning something ends; zero for "never" any more.
+func parseEnd(text string) (time.Time, error) {
+	if text == "never" {
+		return time.Time{}, nil
+	}
+	at, err := time.ParseInLocation(time.DateOnly, text, vietnam)
+	if err != nil {
+		return at, fmt.Errorf("%q is neither a date, yyyy-mm-dd, nor \"never\"", text)
+	}
+	return at, nil
 }
 
 // vietnam is the zone of dates on the command line: there has been one, without

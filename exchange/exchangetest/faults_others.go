@@ -2,6 +2,7 @@ package exchangetest
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"tram/exchange"
@@ -66,6 +67,10 @@ func (d *faultyDraft) Write(p []byte) (int, error) {
 }
 
 func (d *faultyDraft) Digest() exchange.Digest { return d.d.Digest() }
+
+func (d *faultyDraft) Again() (io.ReadCloser, error) {
+	return call1(d.f, "Draft.Again", d.d.Again)
+}
 
 func (d *faultyDraft) Keep() (exchange.Digest, error) {
 	return call1(d.f, "Draft.Keep", d.d.Keep)

@@ -128,10 +128,25 @@ func (t *vaultTest) notBefore() {
 		if got := d.Digest(); got != exchange.DigestOf(b) {
 			t.Errorf("a draft of %d bytes has the digest %s", n, got)
 		}
+		t.readAgain(d, b)
 		t.lacks(b)
 		_, err := d.Keep()
 		must(t, d, err)
 		t.holds(b)
+	}
+}
+
+// readAgain reads a draft twice before it is kept.
+func (t *vaultTest) readAgain(d exchange.Draft, want []byte) {
+	for range 2 {
+		r, err := d.Again()
+		must(t, d, err)
+		got, err := io.ReadAll(r)
+		must(t, d, err)
+		must(t, d, r.Close())
+		if !bytes.Equal(got, want) {
+			t.Errorf("a draft of %d bytes is read again as %d others", len(want), len(got))
+		}
 	}
 }
 
@@ -147,6 +162,9 @@ func (t *vaultTest) discard() {
 		}
 		if _, err := d.Write([]byte("x")); err == nil {
 			t.Errorf("a discarded draft took bytes")
+		}
+		if _, err := d.Again(); err == nil {
+			t.Errorf("a discarded draft was read")
 		}
 		t.lacks(b)
 	}

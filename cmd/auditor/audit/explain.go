@@ -138,7 +138,11 @@ func wordsOf(e exchange.Event) string {
 func basis(b exchange.Basis) string {
 	switch b.Method {
 	case exchange.BasisSignature:
-		return fmt.Sprintf("an XML signature by %s (certificate SHA-256 %s, %s), which the hub verified", b.Subject, b.Certificate, shortURI(b.Algorithm))
+		words := fmt.Sprintf("an XML signature by %s (certificate SHA-256 %s, %s), which the hub verified", b.Subject, b.Certificate, shortURI(b.Algorithm))
+		if !b.SHA1Until.IsZero() {
+			words += "; it rests on SHA-1, which the hub let pass for this sender until " + moment(b.SHA1Until)
+		}
+		return words
 	case exchange.BasisSystem:
 		return "the word of the authenticated system: there was no signature"
 	case exchange.BasisHub:
