@@ -49,7 +49,10 @@ func (v *verification) pssParameters(e *Element, m method) (method, error) {
 	}
 	rest := params.Children
 	if len(rest) > 0 && rest[0].Name == (Name{nsDS, "DigestMethod"}) {
-		_, hash, err := v.digestMethod(rest[0])
+		alg, hash, err := v.digestMethod(rest[0])
+		if err == nil && hash == crypto.SHA1 { // no old software signs so
+			err = v.refuse(rest[0], SHA1, excerpt([]byte(alg)))
+		}
 		if err != nil {
 			return m, err
 		}
