@@ -73,6 +73,15 @@ func formVectors(t *testing.T) []vector {
 		{"inclusive canonicalization 1 1", sign(t, base, form{info: method(algC14N11 + `">`), signed: apex}), accepted},
 		{"inclusive canonicalization takes over base and id", sign(t, withBase, form{info: method(algC14N + `">`), signed: based}), accepted},
 		{"inclusive canonicalization 1 1 with a base", sign(t, withBase, form{info: method(algC14N11 + `">`), signed: apex}), "canonicalization-not-allowed"},
+		{"the form of the national sample", sign(t, base, form{signed: apex, info: func(s string) string {
+			content, err := base64.StdEncoding.DecodeString(pdf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = method(algC14N + `">`)(named(algExcC14NAlias)(s))
+			return replace(t, s, "</ds:SignedInfo>", `<ds:Reference URI="c1"><ds:DigestMethod Algorithm="`+algSHA256+`"></ds:DigestMethod><ds:DigestValue>`+
+				sumOf(crypto.SHA256, content)+`</ds:DigestValue></ds:Reference></ds:SignedInfo>`)
+		}}), accepted},
 		{"inclusive canonicalization throughout", sign(t, base, form{digest: digestAs(t, plain, inclusive, crypto.SHA256), signed: apex, info: func(s string) string {
 			return method(algC14N + `">`)(named(algC14N)(s))
 		}}), accepted},

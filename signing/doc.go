@@ -5,8 +5,10 @@
 // encodings than UTF-8, document types, processing instructions, comments,
 // anything that two readers could understand differently. While the document
 // passes, its exclusive canonical form is digested without the enveloped
-// ds:Signature; at the end the signature is verified over that digest, so what
-// a caller finds in the Document is what was signed.
+// ds:Signature; at the end that digest must be the one that was signed, so what
+// a caller finds in the Document is what was signed. A signature that asks for
+// another canonical form or digest, or has references to attachments of their
+// own, makes the document be read for a second time, in constant memory as well.
 //
 // Read proves that the holder of a key signed these bytes. It does not say
 // whether the key's certificate may be believed: Trust does, and which agency a

@@ -141,9 +141,6 @@ func (v *verification) checkChildren() error {
 	if err := v.shape(v.el, "Id"); err != nil {
 		return err
 	}
-	if v.info == nil && len(v.el.Children) > 0 && v.el.Children[0].Name == (Name{nsDS, "SignedInfo"}) {
-		return v.refusef(v.el, SignatureStructure, "SignedInfo or SignatureValue is missing")
-	}
 	want := []string{"SignedInfo", "SignatureValue", "KeyInfo", "Object"}
 	for i, c := range v.el.Children {
 		if i < len(want) && c.Name == (Name{nsDS, want[i]}) {
