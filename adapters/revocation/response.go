@@ -10,9 +10,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"errors"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -82,6 +82,9 @@ func (q question) read(der []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if !answerable(basic.Algorithm.Algorithm) {
+		return answer{}, because(exchange.OCSPAlgorithm, "it is signed with algorithm %v", basic.Algorithm.Algorithm)
+	}
 	responder, err := q.responder(basic.Certificates)
 	if err != nil {
 		return answer{}, err
@@ -89,9 +92,6 @@ func (q question) read(der []byte) (answer, error) {
 	response, err := ocsp.ParseResponseForCert(der, q.cert, nil)
 	if err != nil {
 		return answer{}, parsed(err)
-	}
-	if !allowed(response.SignatureAlgorithm) {
-		return answer{}, because(exchange.OCSPAlgorithm, "it is signed with %v (%v)", response.SignatureAlgorithm, basic.Algorithm.Algorithm)
 	}
 	if err := response.CheckSignatureFrom(responder); err != nil {
 		return answer{}, because(exchange.OCSPSignature, "%w", err)
@@ -129,6 +129,17 @@ func open(der []byte) (basicResponse, error) {
 		return basic, because(exchange.OCSPMalformed, "its basic response cannot be read: %v", err)
 	}
 	return basic, nil
+}
+
+// answerable are the algorithms that golang.org/x/crypto/ocsp verifies, without
+// SHA-1: RSA (PKCS #1 v1.5) and ECDSA with SHA-256, SHA-384 and SHA-512.
+func answerable(algorithm asn1.ObjectIdentifier) bool {
+	switch algorithm.String() {
+	case "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13",
+		"1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4":
+		return true
+	}
+	return false
 }
 
 // responder is whose key the signature must be of: the issuer, or who the issuer
@@ -190,13 +201,17 @@ func strong(key crypto.PublicKey) bool {
 	return false
 }
 
-// parsed names what golang.org/x/crypto/ocsp found wrong.
+// parsed names what golang.org/x/crypto/ocsp found wrong; it has one type of
+// error for all.
 func parsed(err error) error {
-	const signature = "bad signature on embedded certificate: " + "x509: "
-	if e, ok := errors.AsType[ocsp.ParseError](err); ok && len(e) > len(signature) && string(e[:len(signature)]) == signature {
-		return &problem{exchange.OCSPSignature, err}
+	reason := exchange.OCSPMalformed
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "bad signature"):
+		reason = exchange.OCSPSignature
+	case strings.HasPrefix(text, "no response matching"):
+		reason = exchange.OCSPOther
 	}
-	return &problem{exchange.OCSPMalformed, err}
+	return &problem{reason, err}
 }
 
 // named reports whether the responder is who the response says.
