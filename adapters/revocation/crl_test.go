@@ -193,8 +193,6 @@ func TestHostileServers(t *testing.T) {
 	}
 	list := w.crl(w.ca, nil)
 	w.serve("/moved.crl", list)
-	release := make(chan struct{})
-	t.Cleanup(func() { close(release) })
 	to := func(target string) http.HandlerFunc {
 		return func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, target, http.StatusFound) }
 	}
@@ -228,12 +226,7 @@ func TestHostileServers(t *testing.T) {
 				}
 			}
 		}, "unknown: timeout"},
-		{"silent", func(_ http.ResponseWriter, r *http.Request) {
-			select {
-			case <-release:
-			case <-r.Context().Done():
-			}
-		}, "unknown: timeout"},
+		{"silent", silent, "unknown: timeout"},
 		{"compressed", func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Encoding", "gzip")
 			_, _ = rw.Write([]byte{0x1f, 0x8b, 8, 0})
@@ -264,7 +257,7 @@ func TestHostileServers(t *testing.T) {
 // wait for it, and it is asked ever less often; once it is back, it is used.
 func TestDownIsNotWaitedFor(t *testing.T) {
 	w := newWorld(t)
-	w.handle("/ca.crl", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	w.handle("/ca.crl", silent)
 	s := w.service(func(c *Config) { c.Timeout, c.FetchTimeout = 300*time.Millisecond, 100*time.Millisecond })
 	w.expect(s, "unknown: timeout")
 	asked := w.asked.Load()
@@ -392,12 +385,12 @@ func TestClose(t *testing.T) {
 	w.serve("/ca.crl", w.crl(w.ca, nil))
 	s := w.service(nil)
 	w.expect(s, "good")
-	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	defer silent.Close()
-	late := certify(t, "late", &w.ca, func(c *x509.Certificate) { c.CRLDistributionPoints = []string{silent.URL} })
+	quiet := httptest.NewServer(http.HandlerFunc(silent))
+	defer quiet.Close()
+	late := certify(t, "late", &w.ca, func(c *x509.Certificate) { c.CRLDistributionPoints = []string{quiet.URL} })
 	done := make(chan exchange.RevocationFinding)
 	go func() { done <- s.Check(t.Context(), []*x509.Certificate{late.cert, w.ca.cert}, base) }()
-	eventually(t, "the silent server is asked", func() bool { return s.only(silent.URL) != nil })
+	eventually(t, "the silent server is asked", func() bool { return s.only(quiet.URL) != nil })
 	before := time.Now()
 	s.Close()
 	s.Close()

@@ -426,3 +426,10 @@ func listUntil(t testing.TB, by party, numbers []*big.Int, next time.Time) []byt
 		Signature asn1.BitString
 	}{asn1.RawValue{FullBytes: signed}, algorithm, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}}))
 }
+
+// silent never answers. A server notices that its caller has left once it has
+// read the request.
+func silent(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+}

@@ -197,7 +197,7 @@ func TestResponderDown(t *testing.T) {
 	w.expect(s, "good")
 	known := w.leaf
 	w.leaf = w.agency("", "/ocsp")
-	w.handle("/ocsp", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	w.handle("/ocsp", silent)
 	w.expect(s, "unknown: timeout")
 	asked := w.asked.Load()
 	for range 50 {
