@@ -25,6 +25,8 @@ const (
 	mostResponse = 64 << 10
 	// mostAnswers bounds what is remembered of one responder.
 	mostAnswers = 4096
+	// againAfter is when a question is asked again whose answer did not count.
+	againAfter = 5 * time.Second
 	// mostGet is the longest URL path of a question by GET (RFC 6960, A.1).
 	mostGet = 255
 	// nonceSize is the least that every responder must take (RFC 9654, 2.1).
@@ -45,9 +47,11 @@ type responder struct {
 	outcome
 }
 
-// remembered is an answer that need not be asked for again until then.
+// remembered is an answer, or what was wrong with it, that need not be asked for
+// again until then.
 type remembered struct {
 	answer
+	err   error
 	until time.Time
 }
 
@@ -69,7 +73,7 @@ func (r *responder) find(ctx context.Context, cert *x509.Certificate) (answer, e
 	r.mu.Lock()
 	if a, there := r.answers[id]; there && !now.After(a.until) && !a.thisUpdate.After(now.Add(r.s.c.Skew)) {
 		r.mu.Unlock()
-		return a.answer, nil
+		return a.answer, a.err
 	}
 	if r.err != nil && now.Before(r.next) {
 		defer r.mu.Unlock()
@@ -100,9 +104,7 @@ func (r *responder) inquire(ctx context.Context, cert *x509.Certificate, id seri
 	defer r.mu.Unlock()
 	delete(r.flights, id)
 	asked.answer, asked.err = a, err
-	if err == nil {
-		r.remember(id, a, now)
-	}
+	r.remember(id, a, err, now)
 	r.note(ctx, err, now)
 }
 
@@ -117,15 +119,22 @@ func (r *responder) note(ctx context.Context, err error, now time.Time) {
 	r.s.c.Log.WarnContext(ctx, "OCSP answer does not count", "source", r.url, "error", err)
 	switch reasonOf(err) {
 	case exchange.RevocationTimeout, exchange.RevocationUnreachable, exchange.RevocationHTTPStatus, exchange.RevocationAddress, exchange.OCSPTryLater:
-		r.failed(now, err, firstBackoff/2, mostBackoff)
+		r.failed(now, err, againAfter, mostBackoff)
 	default:
 		r.errAt, r.err, r.failures, r.next = now, err, 0, time.Time{}
 	}
 }
 
 // remember keeps an answer as long as it counts, but no longer than
-// Config.ResponseAge. mu is held.
-func (r *responder) remember(id serial, a answer, now time.Time) {
+// Config.ResponseAge; one that does not count, for a moment. mu is held.
+func (r *responder) remember(id serial, a answer, err error, now time.Time) {
+	if len(r.answers) >= mostAnswers {
+		r.forget(now)
+	}
+	if err != nil {
+		r.answers[id] = remembered{err: err, until: now.Add(againAfter)}
+		return
+	}
 	until := a.nextUpdate
 	if until.IsZero() {
 		until = a.thisUpdate.Add(r.s.c.Skew)
@@ -133,10 +142,7 @@ func (r *responder) remember(id serial, a answer, now time.Time) {
 	if most := now.Add(r.s.c.ResponseAge); until.After(most) {
 		until = most
 	}
-	if len(r.answers) >= mostAnswers {
-		r.forget(now)
-	}
-	r.answers[id], r.last = remembered{a, until}, a
+	r.answers[id], r.last = remembered{answer: a, until: until}, a
 }
 
 // forget makes room: old answers go, or if there are none, any. mu is held.

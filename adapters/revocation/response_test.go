@@ -237,5 +237,11 @@ func TestNonceDemanded(t *testing.T) {
 	w.answer("/ocsp", func(r *reply) { r.nonce = nil })
 	w.expect(s, "unknown: ocsp-nonce")
 	w.answer("/ocsp", nil)
+	before := w.asked.Load()
+	w.expect(s, "unknown: ocsp-nonce") // each package would ask in vain
+	if n := w.asked.Load(); n != before {
+		t.Errorf("it was asked again at once")
+	}
+	w.pass(againAfter + time.Second)
 	w.expect(s, "good")
 }

@@ -193,7 +193,7 @@ func TestResponderDown(t *testing.T) {
 	w := newWorld(t)
 	w.leaf = w.agency("", "/ocsp")
 	w.answer("/ocsp", nil)
-	s := w.service(func(c *Config) { c.Timeout = 300 * time.Millisecond })
+	s := w.service(func(c *Config) { c.Timeout = time.Second })
 	w.expect(s, "good")
 	known := w.leaf
 	w.leaf = w.agency("", "/ocsp")

@@ -21,15 +21,15 @@ const mostOfOne = 4
 
 // sources are the places to ask about a certificate, in order.
 func (s *Service) sources(cert, issuer *x509.Certificate) []located {
-	lists, responders := s.listsFor(cert, issuer), s.respondersFor(cert, issuer)
+	key := keyOf(issuer)
+	lists, responders := s.listsFor(cert, issuer, key), s.respondersFor(cert, issuer, key)
 	if s.c.Prefer == PreferOCSP {
 		return append(responders, lists...)
 	}
 	return append(lists, responders...)
 }
 
-func (s *Service) listsFor(cert, issuer *x509.Certificate) []located {
-	key := keyOf(issuer)
+func (s *Service) listsFor(cert, issuer *x509.Certificate, key string) []located {
 	locations := called(cert.CRLDistributionPoints)
 	if i, configured := s.issuers[key]; configured {
 		locations = i.CRLs
@@ -41,8 +41,7 @@ func (s *Service) listsFor(cert, issuer *x509.Certificate) []located {
 	return all
 }
 
-func (s *Service) respondersFor(cert, issuer *x509.Certificate) []located {
-	key := keyOf(issuer)
+func (s *Service) respondersFor(cert, issuer *x509.Certificate, key string) []located {
 	locations := called(cert.OCSPServer)
 	if i, configured := s.issuers[key]; configured {
 		locations = i.OCSP
@@ -100,7 +99,7 @@ func (tooMany) find(context.Context, *x509.Certificate) (answer, error) {
 // checkResponder looks a responder's certificate up in its issuer's CRLs. No
 // responder is asked about a responder.
 func (s *Service) checkResponder(ctx context.Context, cert, issuer *x509.Certificate) error {
-	f, err := s.ask(ctx, s.listsFor(cert, issuer), cert, s.c.Now())
+	f, err := s.ask(ctx, s.listsFor(cert, issuer, keyOf(issuer)), cert, s.c.Now())
 	if err != nil {
 		return because(exchange.OCSPUnchecked, "%q: %w", cert.Subject, err)
 	}
