@@ -161,8 +161,7 @@ func (r *responder) forget(now time.Time) {
 }
 
 func (r *responder) ask(ctx context.Context, cert *x509.Certificate) (answer, error) {
-	nonce := make([]byte, nonceSize)
-	_, _ = rand.Read(nonce) // it never fails
+	nonce := r.nonce()
 	request, err := r.request(ctx, cert, nonce)
 	if err != nil {
 		return answer{}, err
@@ -179,6 +178,17 @@ func (r *responder) ask(ctx context.Context, cert *x509.Certificate) (answer, er
 	q := question{cert: cert, issuer: r.issuer, nonce: nonce, demandNonce: r.s.c.Nonce, now: r.s.c.Now(), skew: r.s.c.Skew,
 		checked: func(c *x509.Certificate) error { return r.s.checkResponder(ctx, c, r.issuer) }}
 	return q.read(body.Bytes())
+}
+
+// nonce is for one question. A question that caches may answer has none, unless
+// one is demanded (RFC 5019, 4).
+func (r *responder) nonce() []byte {
+	if r.s.c.Get && !r.s.c.Nonce {
+		return nil
+	}
+	nonce := make([]byte, nonceSize)
+	_, _ = rand.Read(nonce) // it never fails
+	return nonce
 }
 
 // request is a POST, or a GET where that is configured and the question is short
@@ -209,8 +219,8 @@ func (r *responder) request(ctx context.Context, cert *x509.Certificate, nonce [
 // extensions.
 func createRequest(cert, issuer *x509.Certificate, nonce []byte) ([]byte, error) {
 	plain, err := ocsp.CreateRequest(cert, issuer, nil)
-	if err != nil {
-		return nil, err
+	if err != nil || nonce == nil {
+		return plain, err
 	}
 	var request struct {
 		Data struct {

@@ -30,7 +30,7 @@ var (
 // A question is what a response has to answer.
 type question struct {
 	cert, issuer *x509.Certificate
-	nonce        []byte
+	nonce        []byte // nil: the question had none, and that of the answer is another's
 	demandNonce  bool
 	now          time.Time
 	skew         time.Duration
@@ -294,10 +294,10 @@ func (q question) sameIssuer(id certID) error {
 func (q question) checkExtensions(extensions []pkix.Extension) error {
 	answered := false
 	for _, e := range extensions {
-		if !e.Id.Equal(oidNonce) {
-			if e.Critical {
-				return because(exchange.OCSPMalformed, "critical extension %v is not known", e.Id)
-			}
+		if !e.Id.Equal(oidNonce) && e.Critical {
+			return because(exchange.OCSPMalformed, "critical extension %v is not known", e.Id)
+		}
+		if !e.Id.Equal(oidNonce) || q.nonce == nil {
 			continue
 		}
 		var nonce []byte

@@ -35,8 +35,9 @@ type Config struct {
 	// Nonce refuses OCSP responses without one. Responders that sign in advance
 	// have none.
 	Nonce bool
-	// Get asks responders by GET, where the question is short enough, so that
-	// caches between can answer; else by POST.
+	// Get asks responders by GET, where the question is short enough, and
+	// without a nonce unless Nonce is set, so that caches between can answer;
+	// else by POST.
 	Get bool
 	// Allow lists the networks that may be called. When it is empty, any
 	// address will do that is not a loopback address. A loopback address needs a

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -215,29 +217,59 @@ func TestResponderDown(t *testing.T) {
 	w.expect(s, "good")
 }
 
-// TestGet asks by GET, so that caches can answer.
+// TestGet asks by GET: without a nonce, so that caches can answer and with what
+// they answered others, or with one.
 func TestGet(t *testing.T) {
 	w := newWorld(t)
 	w.leaf = w.agency("", "/ocsp/")
-	w.handle("/ocsp/", http.NotFound)
 	var question []byte
-	server := w.server.Config.Handler
+	foreign := []byte("of another's question")
+	posts := w.server.Config.Handler
 	w.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		encoded, found := strings.CutPrefix(r.URL.Path, "/ocsp/")
-		if !found {
-			server.ServeHTTP(rw, r)
+		if !found || r.Method != http.MethodGet {
+			posts.ServeHTTP(rw, r)
 			return
 		}
 		question, _ = base64.StdEncoding.DecodeString(encoded)
 		reply := w.reply()
-		reply.nonce = nonceOf(t, question)
+		reply.nonce = foreign
 		_, _ = rw.Write(reply.der())
 	})
-	w.expect(w.service(func(c *Config) { c.Get, c.Nonce = true, true }), "good")
+	w.expect(w.service(func(c *Config) { c.Get = true }), "good")
 	parsed, err := ocsp.ParseRequest(question)
 	if err != nil || parsed.SerialNumber.Cmp(w.leaf.cert.SerialNumber) != 0 {
 		t.Errorf("the question is %+v, %v", parsed, err)
 	}
+	w.expect(w.service(func(c *Config) { c.Get, c.Nonce = true, true }), "unknown: ocsp-nonce")
+	if len(nonceOf(t, question)) != nonceSize {
+		t.Errorf("the question is %x", question)
+	}
+}
+
+// TestStore: a list that cannot be kept is not used, as it could not be told from
+// an older one after a restart.
+func TestStore(t *testing.T) {
+	w := newWorld(t)
+	w.serve("/ca.crl", w.crl(w.ca, nil))
+	s := w.service(nil)
+	if err := os.RemoveAll(s.c.Dir); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(s, "unknown: store")
+}
+
+// TestTooManySources: certificates can make the hub remember only so much.
+func TestTooManySources(t *testing.T) {
+	w := newWorld(t)
+	w.leaf = w.agency("/ca.crl", "/ocsp")
+	w.serve("/ca.crl", w.crl(w.ca, nil))
+	s := w.service(nil)
+	for i := range mostPlaces {
+		s.crlAt(place{fmt.Sprintf("http://ca.example/%d.crl", i), "x"}, w.ca.cert)
+		s.responderAt(place{fmt.Sprintf("http://ca.example/%d", i), "x"}, w.ca.cert)
+	}
+	w.expect(s, "unknown: too-many-sources")
 }
 
 // TestContext: a check ends with its caller's patience, and the fetch goes on for
