@@ -116,16 +116,16 @@ func TestRollback(t *testing.T) {
 	dir := t.TempDir()
 	in := func(c *Config) { c.Dir, c.Refresh = dir, time.Minute }
 	old := w.crl(w.ca, numbered(10, -time.Hour))
-	lowered := w.crl(w.ca, numbered(10, time.Hour))
-	right := w.crl(w.ca, numbered(11, 0), revoked(w.leaf.cert, ocsp.KeyCompromise))
-	backdated := w.crl(w.ca, numbered(12, -time.Second))
+	lowered := w.crl(w.ca, numbered(10, 0))
+	right := w.crl(w.ca, numbered(11, -time.Minute), revoked(w.leaf.cert, ocsp.KeyCompromise))
+	backdated := w.crl(w.ca, numbered(12, -time.Hour))
 
 	w.serve("/ca.crl", right)
 	s := w.service(in)
 	w.expect(s, "revoked: keyCompromise")
 	for name, list := range map[string][]byte{"an older list": old, "a lower number": lowered, "an earlier date": backdated} {
 		w.serve("/ca.crl", list)
-		if err := s.only("/ca.crl").fetch(t.Context()); err == nil || reasonOf(err) != exchange.CRLRollback && reasonOf(err) != exchange.CRLNotYet {
+		if err := s.only("/ca.crl").fetch(t.Context()); err == nil || reasonOf(err) != exchange.CRLRollback {
 			t.Errorf("%s is %v", name, err)
 		}
 		w.expect(s, "revoked: keyCompromise")
@@ -176,6 +176,15 @@ func TestTimes(t *testing.T) {
 			w.expect(s, tt.late)
 		})
 	}
+	t.Run("to come, and then the right one", func(t *testing.T) {
+		w := newWorld(t)
+		w.serve("/ca.crl", w.crl(w.ca, numbered(12, time.Hour)))
+		s := w.service(nil)
+		w.expect(s, "unknown: crl-not-yet-valid")
+		w.serve("/ca.crl", w.crl(w.ca, numbered(11, 0)))
+		w.pass(firstBackoff)
+		w.expect(s, "good") // the one to come does not make it a rollback
+	})
 	t.Run("without an end", func(t *testing.T) {
 		w := newWorld(t)
 		w.serve("/ca.crl", endless(t, w.ca))

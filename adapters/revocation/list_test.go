@@ -48,6 +48,7 @@ func TestLists(t *testing.T) {
 		authority(c)
 		c.SubjectKeyId = ca.cert.SubjectKeyId
 	})
+	alias := certifyKey(t, "another name", ca.key, &w.root, authority)
 	when := func(d time.Duration) []byte { return must(asn1.MarshalWithParams(base.Add(d), "generalized")) }
 	entry := func(reason int, d time.Duration, extensions ...pkix.Extension) x509.RevocationListEntry {
 		return x509.RevocationListEntry{SerialNumber: leaf.cert.SerialNumber, RevocationTime: base.Add(d), ReasonCode: reason, ExtraExtensions: extensions}
@@ -89,6 +90,7 @@ func TestLists(t *testing.T) {
 
 		{"of another authority", w.root, nil, "unknown: crl-issuer"},
 		{"of a namesake", namesake, nil, "unknown: crl-issuer"},
+		{"of the issuer's key under another name", alias, nil, "unknown: crl-issuer"},
 		{"of an imposter", imposter, nil, "unknown: crl-signature"},
 		{"signed with SHA-1", ca, func(l *x509.RevocationList) { l.SignatureAlgorithm = x509.SHA1WithRSA }, "unknown: crl-algorithm"},
 		{"signed with RSA-PSS", ca, func(l *x509.RevocationList) { l.SignatureAlgorithm = x509.SHA256WithRSAPSS }, "good"},

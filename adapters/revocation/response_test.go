@@ -31,6 +31,7 @@ func TestResponses(t *testing.T) {
 	w.leaf = w.agency("", "/ocsp")
 	other := certify(t, "other authority", &w.root, authority)
 	namesake := certify(t, "issuing authority", nil, authority)
+	alias := certifyKey(t, "another name", w.ca.key, &w.root, authority)
 	responder := certify(t, "responder", &w.ca, unchecked)
 	by := func(p party) func(*reply) {
 		return func(r *reply) { r.by, r.with = p, []*x509.Certificate{p.cert} }
@@ -97,6 +98,7 @@ func TestResponses(t *testing.T) {
 		{"about another number", func(r *reply) { r.serial = big.NewInt(7) }, "unknown: ocsp-other-certificate"},
 		{"about the same number of another issuer", func(r *reply) { r.issuer = other.cert }, "unknown: ocsp-other-certificate"},
 		{"about a namesake's certificate", func(r *reply) { r.issuer = namesake.cert }, "unknown: ocsp-other-certificate"},
+		{"about a certificate of the issuer's key under another name", func(r *reply) { r.issuer = alias.cert }, "unknown: ocsp-other-certificate"},
 		{"about the certificate twice", func(r *reply) { r.twice = true }, "unknown: ocsp-other-certificate"},
 
 		{"by another authority, as itself", by(other), responders},
@@ -115,6 +117,7 @@ func TestResponses(t *testing.T) {
 		{"by a responder that is an authority", signed("responder", &w.ca, func(c *x509.Certificate) {
 			authority(c)
 			unchecked(c)
+			c.KeyUsage |= x509.KeyUsageDigitalSignature
 		}), responders},
 		{"by a responder for any usage", signed("responder", &w.ca, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}

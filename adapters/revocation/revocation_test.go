@@ -208,6 +208,11 @@ func TestResponderDown(t *testing.T) {
 	if n := w.asked.Load(); n != asked {
 		t.Errorf("%d requests more", n-asked)
 	}
+	w.leaf = w.agency("", "/ocsp") // of whom nobody asked
+	w.expect(s, "unknown: timeout")
+	if n := w.asked.Load(); n != asked {
+		t.Errorf("%d requests more for another certificate", n-asked)
+	}
 	other := w.leaf
 	w.leaf = known
 	w.expect(s, "good")
