@@ -74,4 +74,5 @@ var details = map[string]string{
 	"a key of type %T":                                            "khóa loại %T",
 	"%s is valid from %s":                                         "%s có hiệu lực từ %s",
 	"%s was valid to %s":                                          "%s hết hiệu lực từ %s",
+	"%s constrains names of a kind that is not judged":            "%s giới hạn tên theo loại mà bộ kiểm tra không đánh giá được",
 }
