@@ -28,6 +28,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	defer stop()
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep", x.Sweep) })
+	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
 	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()

@@ -77,6 +77,11 @@ type Delivery struct {
 	FetchedAt   time.Time        `json:"fetchedAt,omitzero"`
 	SettledAt   time.Time        `json:"settledAt,omitzero"`
 	Statuses    []BusinessStatus `json:"statuses,omitempty"`
+	// SenderRevoked is when the hub found out that the package's certificate had
+	// been revoked before it was accepted, where the recipient has the package
+	// already; zero otherwise. RecipientRevoked is that of the recipient's answer.
+	SenderRevoked    time.Time `json:"senderRevoked,omitzero"`
+	RecipientRevoked time.Time `json:"recipientRevoked,omitzero"`
 	// Version counts changes; the ledger refuses a change to another version.
 	Version int64 `json:"version"`
 }
@@ -238,6 +243,17 @@ func (d Delivery) Withdraw(now time.Time) (Delivery, Event, error) {
 	}
 	event := d.failure()
 	d.State, d.Reason, d.SettledAt = Withdrawn, WithdrawnBySender, now
+	return d, event, nil
+}
+
+// Disown fails a delivery that nobody fetched, because the package turned out to
+// be signed with a certificate that had been revoked.
+func (d Delivery) Disown(now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued, Held, Consigned); err != nil {
+		return d, "", err
+	}
+	event := d.failure()
+	d.State, d.Reason, d.SettledAt = Failed, Revoked, now
 	return d, event, nil
 }
 

@@ -103,6 +103,14 @@ type Signature struct {
 	// SHA1Until is set when the signature rests on SHA-1: the end of the exception
 	// under which the sender was allowed that.
 	SHA1Until time.Time `json:"sha1Until,omitzero"`
+	// Matched says how the certificate was found to be the agency's:
+	// MatchedRegistered or MatchedSubject.
+	Matched string `json:"matched,omitempty"`
+	// Revocation is what was known of its revocation when it was accepted.
+	Revocation RevocationFinding `json:"revocation,omitzero"`
+	// Chain is what its revocation is asked about: the certificate, its issuers,
+	// the root, DER.
+	Chain [][]byte `json:"-"`
 }
 
 // SignatureOf keeps what a verified signature says; nil for none. The serial

@@ -30,9 +30,12 @@ const (
 	agencies           = "agencies"
 	agencyCodes        = "agency-codes"
 	agencyCertificates = "agency-certificates"
+	agencySubjects     = "agency-subjects"
 	systems            = "systems"
 	systemCertificates = "system-certificates"
 	users              = "users"
+	rechecks           = "rechecks"
+	rechecksDue        = "rechecks-due"
 	actions            = "actions"
 	leaves             = "leaves"
 	hashes             = "hashes"
@@ -42,8 +45,12 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, systems, systemCertificates, users, actions, leaves, hashes}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes}
 }
+
+// added are the buckets that ledgers of format 1 did not have at first: Open makes
+// those that are missing. They begin empty, as they were before anyone knew them.
+func added() []string { return []string{agencySubjects, rechecks, rechecksDue} }
 
 // growing are the buckets whose keys come nearly in order: their pages can be
 // filled up, since little is put between what is there.

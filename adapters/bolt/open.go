@@ -115,6 +115,9 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
+	if err := addBuckets(db); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
+	}
 	at, size, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
@@ -153,6 +156,29 @@ func openError(path string, err error) error {
 		return fmt.Errorf("%s is not a ledger, or is damaged; check the path, or restore a backup: %w", path, err)
 	}
 	return fmt.Errorf("opening ledger %s: %w", path, err)
+}
+
+// addBuckets makes what a ledger lacks that an earlier program made. Nothing is
+// written to a file that is no ledger, or lacks nothing.
+func addBuckets(db *bbolt.DB) error {
+	missing := false
+	err := db.View(func(tx *bbolt.Tx) error {
+		for _, name := range added() {
+			missing = missing || tx.Bucket([]byte(name)) == nil
+		}
+		return checkFormat(tx)
+	})
+	if err != nil || !missing {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range added() {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // readState checks the format, and finds what is on the disk.
