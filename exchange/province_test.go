@@ -95,6 +95,9 @@ type province struct {
 	clock   *clock
 	dir     string
 	vaultAt string
+	// authorities are asked about revocation, if there are any.
+	authorities *authorities
+	policy      exchange.RevocationPolicy
 }
 
 // newProvince opens a hub. When the test is over, everything it left is audited.
@@ -186,7 +189,7 @@ func (p *province) close() {
 func (p *province) config() exchange.Config {
 	hub := holders()["hub"]
 	skey, _ := logKeys()
-	return exchange.Config{
+	c := exchange.Config{
 		Hub:    exchange.Hub{Code: "tram.camau.example", Name: "Trạm tỉnh Cà Mau", Policy: "urn:example:policy:1"},
 		Origin: origin, Ledger: p.ledger, Vault: p.vault, Queue: p.queue, Courier: p.courier, Format: edxml.New(edxml.Options{}),
 		Trust:  must(signing.NewTrust(authority().chain, nil)),
@@ -195,6 +198,10 @@ func (p *province) config() exchange.Config {
 		Retry:  exchange.RetryPolicy{First: time.Minute, Most: time.Hour},
 		Now:    p.clock.Now,
 	}
+	if p.authorities != nil {
+		c.Revocation, c.RevocationPolicy = p.authorities, p.policy
+	}
+	return c
 }
 
 var (
