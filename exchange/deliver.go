@@ -15,6 +15,9 @@ const sweepEvery = time.Second
 // old they must be: younger ones may be on their way into the ledger.
 const vaultSweepEvery = time.Hour
 
+// termsEvery is how often the log tells of what ends soon.
+const termsEvery = 24 * time.Hour
+
 // sweepLimit is how many deliveries of one recipient a sweep tells the queue of.
 const sweepLimit = 200
 
@@ -29,6 +32,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep", x.Sweep) })
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
+	sweeps.Go(func() { x.every(ctx, termsEvery, "looking for what ends soon", x.warnOfTerms) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
 	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()

@@ -43,7 +43,10 @@ type Config struct {
 	// RevocationPolicy says what happens when nothing is known of a
 	// certificate's revocation; HardFail by default.
 	RevocationPolicy RevocationPolicy
-	Sealer           *signing.Sealer
+	// Known are the certificates that the hub relies on, beside agencies', so
+	// that their end is reported ahead.
+	Known  []Known
+	Sealer *signing.Sealer
 	// LogKey signs checkpoints.
 	LogKey note.Signer
 	// Keys is what the hub publishes for those who verify without it.

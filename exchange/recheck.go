@@ -77,9 +77,9 @@ func (x *Exchange) rely(ctx context.Context, kept *Signature, by standing, s *si
 	case f.State == RevocationGood:
 		return nil
 	case f.State == RevocationRevoked:
-		return atSignature(certificateRevoked.With(f.subjectIn(by.chain), moment(f.RevokedAt), f.why(), f.Source), s)
+		return atSignature(certificateRevoked.With(f.subjectIn(by.chain), moment(f.RevokedAt), f.Source, f.why(), RevocationWords(f.why())), s)
 	case x.c.RevocationPolicy == HardFail:
-		return revocationUnknown.With(f.Reason, comeBack)
+		return revocationUnknown.With(RevocationWords(f.Reason), comeBack)
 	}
 	x.c.Log.WarnContext(ctx, "revocation unknown, accepted all the same", "certificate", kept.Subject, "reason", kept.Revocation.Reason)
 	for _, c := range by.chain {
@@ -97,7 +97,7 @@ func (x *Exchange) ask(ctx context.Context, chain []*x509.Certificate, at time.T
 		f.State = RevocationUnknown
 	}
 	if f.State == RevocationUnknown && f.Reason == "" {
-		f.Reason = "nothing was found out"
+		f.Reason = RevocationTimeout
 	}
 	if f.CheckedAt.IsZero() {
 		f.CheckedAt = x.now()

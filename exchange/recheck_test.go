@@ -37,7 +37,7 @@ func (a *authorities) say(f exchange.RevocationFinding) {
 }
 
 var (
-	down    = exchange.RevocationFinding{State: exchange.RevocationUnknown, Source: "http://ca.example/a.crl", CheckedAt: start, Reason: "no answer within 10s"}
+	down    = exchange.RevocationFinding{State: exchange.RevocationUnknown, Source: "http://ca.example/a.crl", CheckedAt: start, Reason: exchange.RevocationTimeout}
 	good    = exchange.RevocationFinding{State: exchange.RevocationGood, Source: "http://ca.example/a.crl", CheckedAt: start.Add(time.Hour), ThisUpdate: start, NextUpdate: start.Add(time.Hour)}
 	revoked = exchange.RevocationFinding{State: exchange.RevocationRevoked, Source: "http://ca.example/a.crl", CheckedAt: start.Add(time.Hour),
 		ThisUpdate: start, RevokedAt: start.AddDate(0, 0, -1), Reason: "keyCompromise"}
@@ -139,7 +139,7 @@ func TestHardFailJudgesNothing(t *testing.T) {
 		if e.Receipt != "" || must(p.ledger.LogSize(t.Context())) != size || p.contents() != 0 || p.doubtful() != 0 {
 			t.Errorf("%q: something is kept: receipt %q, %d contents", state, e.Receipt, p.contents())
 		}
-		if !strings.Contains(e.Text("vi"), "no answer within 10s") || e.Args[len(e.Args)-1] != 30 {
+		if !strings.Contains(e.Text("vi"), exchange.RevocationWords(exchange.RevocationTimeout).Vi) || e.Args[len(e.Args)-1] != 30 {
 			t.Errorf("says %q", e.Text("vi"))
 		}
 	}
