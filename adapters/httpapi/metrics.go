@@ -66,6 +66,8 @@ type ledgerGauges struct {
 var (
 	deliveriesGauge = prometheus.NewDesc("tram_deliveries", "Deliveries in the ledger, by state.", []string{"state"}, nil)
 	leavesGauge     = prometheus.NewDesc("tram_log_leaves", "Leaves of the log.", nil, nil)
+	daysGauge       = prometheus.NewDesc("tram_certificate_days_left", "Whole days until the first of a kind ends: of certificates, and of lists of revoked ones.", []string{"kind"}, nil)
+	doubtfulGauge   = prometheus.NewDesc("tram_doubtful_signatures", "Signatures accepted while nothing was known of their certificates' revocation, and still to be asked about.", nil, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
 )
 
@@ -75,6 +77,8 @@ const scrapeTime = 5 * time.Second
 func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- deliveriesGauge
 	to <- leavesGauge
+	to <- daysGauge
+	to <- doubtfulGauge
 	to <- readyGauge
 }
 
@@ -96,11 +100,31 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 	} else {
 		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, float64(leaves))
 	}
+	g.terms(ctx, to)
 	ready := 1.0
 	if err := g.x.Ready(ctx); err != nil {
 		ready = 0
 	}
 	to <- prometheus.MustNewConstMetric(readyGauge, prometheus.GaugeValue, ready)
+}
+
+// terms tells what ends first, and what is still doubtful.
+func (g *ledgerGauges) terms(ctx context.Context, to chan<- prometheus.Metric) {
+	soonest, err := g.x.SoonestTerms(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "looking for what ends first for the metrics", "err", err)
+	}
+	for kind, days := range soonest {
+		if err == nil {
+			to <- prometheus.MustNewConstMetric(daysGauge, prometheus.GaugeValue, float64(days), string(kind))
+		}
+	}
+	doubtful, err := g.x.DoubtfulSignatures(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "counting doubtful signatures for the metrics", "err", err)
+		return
+	}
+	to <- prometheus.MustNewConstMetric(doubtfulGauge, prometheus.GaugeValue, float64(doubtful))
 }
 
 // scrape serves the registry.

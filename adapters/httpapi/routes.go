@@ -87,6 +87,8 @@ func (s *Server) routes() []route {
 		{get, "/v1/receipts/:id", anyone, noBody, s.receipt},
 		{get, "/v1/receipts/:id/proof", anyone, noBody, s.proof},
 		{get, "/v1/actions", people, noBody, s.actions},
+		{get, "/v1/certificates", people, noBody, s.certificates},
+		{get, "/v1/revocation", people, noBody, s.revocation},
 
 		{get, "/v1/agencies", anyone, noBody, s.agencies},
 		{get, "/v1/agencies/:code", anyone, noBody, s.agency},
