@@ -50,7 +50,7 @@ func (a *authority) readReceipts(h *held, dir string, f *findings) error {
 		if err != nil {
 			return err
 		}
-		receipt, list := a.checkReceipt(raw)
+		receipt, _, list := a.checkReceipt(raw)
 		for _, l := range list {
 			f.add(l.in(file))
 		}
@@ -107,13 +107,16 @@ func (a *authority) readCheckpoints(h *held, dir string, f *findings) error {
 }
 
 // checkReceipt verifies a receipt by itself; nil if it cannot be read.
-func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, []Finding) {
+func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, exchange.Evidence, []Finding) {
 	receipt, evidence, doc, err := exchange.ParseReceipt(raw)
 	if err != nil {
-		return nil, []Finding{finding(sealBroken, "%v", err)}
+		return nil, evidence, []Finding{finding(sealBroken, "%v", err)}
 	}
 	var list []Finding
 	if f, ok := a.seal(doc.Signature, receipt.Time); !ok {
+		list = append(list, f.of(receipt.ID))
+	}
+	for _, f := range checkRevocation(evidence) {
 		list = append(list, f.of(receipt.ID))
 	}
 	if len(evidence.Acknowledgement) > 0 {
@@ -122,7 +125,7 @@ func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, []Finding) {
 			list = append(list, f.of(receipt.ID))
 		}
 	}
-	return &receipt, list
+	return &receipt, evidence, list
 }
 
 // leaf notes a leaf of the record.

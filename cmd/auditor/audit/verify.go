@@ -149,6 +149,7 @@ func (a *authority) verifyFile(file string, o verifyOptions) (verified, error) {
 	if f, ok := a.seal(doc.Signature, receipt.Time); !ok {
 		v.Findings = append(v.Findings, f)
 	}
+	v.Findings = append(v.Findings, checkRevocation(evidence)...)
 	if err := a.prove(&v, o); err != nil {
 		return v, err
 	}
