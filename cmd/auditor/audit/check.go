@@ -137,13 +137,13 @@ type checkResult struct {
 	ReceiptsChecked int64 `json:"receiptsChecked"`
 	// Actions are the leaves of what people did; ActionsChecked those that the
 	// hub told of.
-	Actions        int64     `json:"actions"`
-	ActionsChecked int64     `json:"actionsChecked"`
+	Actions        int64 `json:"actions"`
+	ActionsChecked int64 `json:"actionsChecked"`
 	// Doubtful are the signatures that were accepted while nothing was known of
 	// their certificates' revocation, and of which no receipt says more.
 	Doubtful int       `json:"doubtful"`
 	Held     int       `json:"held"`
-	Findings       []Finding `json:"findings"`
+	Findings []Finding `json:"findings"`
 }
 
 // hold reads what others than the hub have.
