@@ -97,7 +97,11 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress) []findin
 }
 
 func checkKeys(cfg config) []finding {
-	if _, err := loadKeys(cfg); err != nil {
+	_, err := loadKeys(cfg)
+	if err == nil {
+		_, err = loadIssuers(cfg)
+	}
+	if err != nil {
 		return []finding{{What: "keys", State: "failed", Detail: err.Error(), Do: "put the file named there in place, or correct its path in " + cfg.path}}
 	}
 	findings := []finding{{What: "keys", State: "ok", Detail: "all can be read and fit their certificates"}}

@@ -332,9 +332,12 @@ for some days more, so that what is under way still counts, and end then.`
 	return c
 }
 
-// rotate adds a certificate and ends the others, unless they end earlier.
+// rotate adds a certificate and ends the others, unless they end earlier. Those
+// that would only begin after that are dropped: they have never counted.
 func rotate(a *exchange.Agency, next exchange.Certificate, until time.Time) {
-	a.Certificates = slices.DeleteFunc(a.Certificates, func(o exchange.Certificate) bool { return o.SHA256 == next.SHA256 })
+	a.Certificates = slices.DeleteFunc(a.Certificates, func(o exchange.Certificate) bool {
+		return o.SHA256 == next.SHA256 || !o.From.Before(until)
+	})
 	for i := range a.Certificates {
 		o := &a.Certificates[i]
 		if o.Until.IsZero() || o.Until.After(until) {
