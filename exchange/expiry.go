@@ -51,12 +51,12 @@ func TermOf(kind TermKind, c *x509.Certificate, now time.Time) Term {
 
 // daysLeft counts whole days: on the last day 0, after it less.
 func daysLeft(until, now time.Time) int {
+	const day = 24 * time.Hour
 	left := until.Sub(now)
-	days := int(left / (24 * time.Hour))
-	if left < 0 {
-		days--
+	if left%day < 0 {
+		left -= day
 	}
-	return days
+	return int(left / day)
 }
 
 // Terms lists what ends within the time, or has ended, for people: the soonest
