@@ -82,18 +82,19 @@ func (m matter) answers(ack Acknowledgement, d Delivery) error {
 	return nil
 }
 
-// answerSigned holds an acknowledgement's signature to the recipient.
-func (x *Exchange) answerSigned(ctx context.Context, ack Acknowledgement, s *signing.Signature, recipient Agency) error {
+// answerSigned holds an acknowledgement's signature to the recipient. A chain is
+// returned if nothing is known of its revocation and it counts all the same.
+func (x *Exchange) answerSigned(ctx context.Context, ack Acknowledgement, s *signing.Signature, recipient Agency) (doubtful [][]byte, err error) {
 	if s == nil && recipient.Signs() {
-		return ackUnsigned.With(recipient.Code)
+		return nil, ackUnsigned.With(recipient.Code)
 	}
 	if s == nil {
-		return nil
+		return nil, nil
 	}
 	now := x.now()
 	by, err := x.signedBy(ctx, recipient, s, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return x.rely(ctx, ack.Signature, by, s, now)
 }
@@ -107,7 +108,8 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if d.State == Held {
 		return Receipt{}, false, heldDelivery.With(d.ID)
 	}
-	if err := x.answerSigned(ctx, ack, s, m.recipient); err != nil {
+	doubtful, err := x.answerSigned(ctx, ack, s, m.recipient)
+	if err != nil {
 		return Receipt{}, false, err
 	}
 	settled, event, err := d.Answer(ack.Outcome, ack.Reason, x.now())
@@ -123,7 +125,7 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 		return Receipt{}, false, err
 	}
 	change := Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt},
-		Rechecks: recheckOf(m.pkg, d.ID, ack.Signature, settled.SettledAt)}
+		Rechecks: recheckOf(m.pkg, d.ID, ack.Signature, doubtful, settled.SettledAt)}
 	if err := x.c.Ledger.Update(ctx, change); err != nil {
 		return Receipt{}, false, err
 	}

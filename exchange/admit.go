@@ -58,7 +58,9 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 	if err := x.unused(ctx, *pkg); err != nil {
 		return err
 	}
-	return x.rely(ctx, pkg.Signature, by, s, now)
+	var err error
+	pkg.Doubtful, err = x.rely(ctx, pkg.Signature, by, s, now)
+	return err
 }
 
 // standing is why a certificate may sign for an agency: the chain it is trusted

@@ -62,6 +62,9 @@ type Package struct {
 	// Warnings are departures that were let pass, by rule name.
 	Warnings   []string  `json:"warnings,omitempty"`
 	AcceptedAt time.Time `json:"acceptedAt"`
+	// Doubtful is the chain of its certificate, DER, leaf first, if it is accepted
+	// while nothing is known of its revocation.
+	Doubtful [][]byte `json:"-"`
 	// SenderPlace is where the sender stands in the document.
 	SenderPlace Place `json:"-"`
 	// TargetPlace is where the first target stands in the document.
@@ -108,9 +111,6 @@ type Signature struct {
 	Matched string `json:"matched,omitempty"`
 	// Revocation is what was known of its revocation when it was accepted.
 	Revocation RevocationFinding `json:"revocation,omitzero"`
-	// Chain is what its revocation is asked about: the certificate, its issuers,
-	// the root, DER.
-	Chain [][]byte `json:"-"`
 }
 
 // SignatureOf keeps what a verified signature says; nil for none. The serial

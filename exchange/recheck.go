@@ -63,29 +63,30 @@ type Recheck struct {
 func (r Recheck) Open() bool { return r.Known.State == "" }
 
 // rely decides whether a signature may be relied on, by what is known of its
-// certificate's revocation, and notes in kept how it was found to count.
-func (x *Exchange) rely(ctx context.Context, kept *Signature, by standing, s *signing.Signature, now time.Time) error {
+// certificate's revocation, and notes in kept how it was found to count. A chain
+// is returned if nothing is known and it counts all the same.
+func (x *Exchange) rely(ctx context.Context, kept *Signature, by standing, s *signing.Signature, now time.Time) (doubtful [][]byte, err error) {
 	if kept == nil || s == nil {
-		return nil
+		return nil, nil
 	}
-	kept.Matched, kept.Chain = by.matched, nil
+	kept.Matched = by.matched
 	if x.c.Revocation == nil {
-		return nil
+		return nil, nil
 	}
 	kept.Revocation = x.ask(ctx, by.chain, now)
 	switch f := kept.Revocation; {
 	case f.State == RevocationGood:
-		return nil
+		return nil, nil
 	case f.State == RevocationRevoked:
-		return atSignature(certificateRevoked.With(f.subjectIn(by.chain), moment(f.RevokedAt), f.Source, f.why(), RevocationWords(f.why())), s)
+		return nil, atSignature(certificateRevoked.With(f.subjectIn(by.chain), moment(f.RevokedAt), f.Source, f.why(), RevocationWords(f.why())), s)
 	case x.c.RevocationPolicy == HardFail:
-		return revocationUnknown.With(RevocationWords(f.Reason), comeBack)
+		return nil, revocationUnknown.With(RevocationWords(f.Reason), comeBack)
 	}
 	x.c.Log.WarnContext(ctx, "revocation unknown, accepted all the same", "certificate", kept.Subject, "reason", kept.Revocation.Reason)
 	for _, c := range by.chain {
-		kept.Chain = append(kept.Chain, c.Raw)
+		doubtful = append(doubtful, c.Raw)
 	}
-	return nil
+	return doubtful, nil
 }
 
 // ask finds out about a chain. What is not clearly good or revoked is unknown.
@@ -127,12 +128,12 @@ func moment(t time.Time) string {
 
 // recheckOf is what is still to be found out about a signature that was
 // accepted; nothing, if all is known or nobody asks.
-func recheckOf(p Package, answered DeliveryID, s *Signature, at time.Time) []Recheck {
-	if s == nil || s.Revocation.State != RevocationUnknown {
+func recheckOf(p Package, answered DeliveryID, s *Signature, doubtful [][]byte, at time.Time) []Recheck {
+	if s == nil || len(doubtful) == 0 {
 		return nil
 	}
 	id := cmp.Or(string(answered), string(p.ID))
-	return []Recheck{{ID: id, Package: p.ID, Delivery: answered, Signature: *s, At: at, Chain: s.Chain, Next: at}}
+	return []Recheck{{ID: id, Package: p.ID, Delivery: answered, Signature: *s, At: at, Chain: doubtful, Next: at}}
 }
 
 // SweepRevocation asks again about signatures that were accepted while nothing

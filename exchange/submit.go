@@ -124,7 +124,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 			Priority: pkg.Priority, State: Queued, Next: now, Deadline: now.Add(x.c.Deadline), AcceptedAt: now,
 		})
 	}
-	change.Rechecks = recheckOf(*pkg, "", pkg.Signature, now)
+	change.Rechecks = recheckOf(*pkg, "", pkg.Signature, pkg.Doubtful, now)
 	return change, x.effects(ctx, *pkg, &change)
 }
 

@@ -83,8 +83,8 @@ func (v vector) atTheHub(t *testing.T) (exchange.Code, string) {
 		return exchange.InvalidSignature, "signature-required"
 	case v.file == "signed-by-another-agency.xml":
 		return exchange.NotPermitted, "signer-not-sender"
-	case v.rule == string(signing.CertificateExpired) && time.Now().Before(vectorCertificate(t, "expired").NotAfter),
-		v.rule == string(signing.CertificateNotYetValid) && time.Now().After(vectorCertificate(t, "not-yet-valid").NotBefore):
+	case v.rule == string(signing.CertificateExpired) && time.Now().Before(vectorCertificate(t, "expired").NotAfter.Add(signing.DefaultSkew)),
+		v.rule == string(signing.CertificateNotYetValid) && time.Now().After(vectorCertificate(t, "not-yet-valid").NotBefore.Add(-signing.DefaultSkew)):
 		return exchange.Untrusted, "certificate-not-registered" // the index is written for another day
 	case v.kind == "accepted":
 		return "", ""
