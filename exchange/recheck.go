@@ -312,6 +312,6 @@ func (r Recheck) say(now time.Time) func(*Evidence) {
 
 // words say for a receipt that a certificate was revoked.
 func (f RevocationFinding) words(subject string) string {
-	return fmt.Sprintf("the signature by %q was accepted while nothing was known of its certificate's revocation; it had been revoked at %s (reason %s, as %s says)",
+	return fmt.Sprintf("the signature by %q was accepted while nothing was known of revocation; a certificate that it rests on had been revoked at %s (reason %s, as %s says)",
 		subject, moment(f.RevokedAt), f.why(), cmp.Or(f.Source, "the authority"))
 }

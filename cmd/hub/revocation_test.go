@@ -94,6 +94,9 @@ func TestNothingWasKnownOfRevocation(t *testing.T) {
 	_, err = health.fetch(t.Context(), waiting[i]) // the ward's is not fetched
 	must(t, err)
 	s.inboxOf(ward, 1)
+	if out := s.desk(finance).agency("status", string(honest.Package)); !strings.Contains(out, "it is not known yet whether") {
+		t.Errorf("the sender is shown\n%s", out)
+	}
 	if n := s.metric("tram_doubtful_signatures"); n != 2 {
 		t.Errorf("%d signatures are doubtful", n)
 	}
@@ -134,6 +137,9 @@ func TestNothingWasKnownOfRevocation(t *testing.T) {
 	}
 	if page, err := ward.hub.Inbox(t.Context(), "", "", 0, 0); err != nil || len(page.Items) != 0 {
 		t.Errorf("the ward's inbox has %v, %v", page.Items, err)
+	}
+	if out := s.desk(stolen).agency("status", string(forged.Package)); !strings.Contains(out, "(the package's certificate had been revoked)") || strings.Contains(out, "not known yet") {
+		t.Errorf("its sender is shown\n%s", out)
 	}
 	s.refuses(stolen, 403, exchange.Revoked, "certificate-revoked")
 	if out := s.mustHub("deliveries", string(waiting[i].Delivery.ID), "--config", s.config()); !strings.Contains(out, "had been revoked") {
