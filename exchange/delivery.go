@@ -246,15 +246,20 @@ func (d Delivery) Withdraw(now time.Time) (Delivery, Event, error) {
 	return d, event, nil
 }
 
-// Disown fails a delivery that nobody fetched, because the package turned out to
-// be signed with a certificate that had been revoked.
-func (d Delivery) Disown(now time.Time) (Delivery, Event, error) {
-	if err := d.in(Queued, Held, Consigned); err != nil {
-		return d, "", err
+// Disown is for a package that turned out to be signed with a certificate that
+// had been revoked. What nobody fetched fails; what the recipient has is marked;
+// what never came to it, and never will, stays as it is, without an event.
+func (d Delivery) Disown(detail string, now time.Time) (Delivery, Event) {
+	if !d.FetchedAt.IsZero() || d.State == HandedOver || d.State == Rejected {
+		d.SenderRevoked = now
+		return d, RevocationEstablished
+	}
+	if d.State.Final() {
+		return d, ""
 	}
 	event := d.failure()
-	d.State, d.Reason, d.SettledAt = Failed, Revoked, now
-	return d, event, nil
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Revoked, detail, now
+	return d, event
 }
 
 // Note adds a business status, once for each code.

@@ -272,22 +272,13 @@ func (x *Exchange) packageEstablished(ctx context.Context, r Recheck, c *Change)
 // disown ends a delivery of a package whose certificate had been revoked, or
 // marks it if its recipient has the package. Either way both sides get a receipt.
 func (x *Exchange) disown(ctx context.Context, r Recheck, d Delivery, now time.Time, c *Change) error {
-	has := !d.FetchedAt.IsZero() || d.State == HandedOver || d.State == Rejected
-	if d.State.Final() && !has {
-		return nil // it never came to the recipient and never will
+	d, event := d.Disown(r.Known.words(r.Signature.Subject), now)
+	if event == "" {
+		return nil
 	}
 	m, err := x.matterOf(ctx, d)
 	if err != nil {
 		return err
-	}
-	event := RevocationEstablished
-	if has {
-		d.SenderRevoked = now
-	} else if d, event, err = d.Disown(now); err != nil {
-		return err
-	}
-	if !has {
-		d.Detail = r.Known.words(r.Signature.Subject)
 	}
 	receipt, err := x.attest(m, d, event, r.say(now))
 	if err != nil {
