@@ -15,6 +15,9 @@ const (
 	proofMissing     = "proof-missing"           // nothing shows that the receipt is in the log
 	proofBroken      = "proof-broken"            // the proof does not show it
 	packageDiffers   = "package-differs"         // the package is not the one the receipt is about
+	packageRefused   = "package-refused"         // not a package that a hub may carry, changed after it was signed, or signed in a way that does not count
+	packageUnsigned  = "package-unsigned"        // nothing shows whose package it is
+	signerUntrusted  = "signer-untrusted"        // the signer's certificate does not lead to the authorities given, or was not in force
 	answerBroken     = "acknowledgement-broken"  // the recipient's signed answer does not hold
 	answerDiffers    = "acknowledgement-differs" // it answers something else than the receipt says
 	checkpointBroken = "checkpoint-broken"       // not signed by the hub's log key, or not of this log
