@@ -49,6 +49,14 @@ func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 
 // readTrust reads the authorities that certificates must lead to; none are nil.
 func readTrust(file string) (*signing.Trust, error) {
+	roots, err := readRoots(file)
+	if err != nil || roots == nil {
+		return nil, err
+	}
+	return signing.NewTrust(roots, nil)
+}
+
+func readRoots(file string) ([]*x509.Certificate, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -60,7 +68,7 @@ func readTrust(file string) (*signing.Trust, error) {
 	if err != nil {
 		return nil, usagef("%s: %w", file, err)
 	}
-	return signing.NewTrust(roots, nil)
+	return roots, nil
 }
 
 // readKeys reads the hub's keys from a file, as GET /v1/keys gives them.

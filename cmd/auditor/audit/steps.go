@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/edxml"
+	"tram/adapters/revocation"
 	"tram/cmd/locale"
 	"tram/exchange"
 	"tram/signing"
@@ -23,6 +25,7 @@ import (
 // explainOptions are the flags of explain.
 type explainOptions struct {
 	lang, keys, trust, certificate, proof, at string
+	crls                                      []string
 }
 
 func (p *program) explain() *cobra.Command {
@@ -38,7 +41,8 @@ which would be accepted, which digest the signature states and which the documen
 has.
 
 A step that was not taken says what it needs: --trust for the chain of the
-certificate, --certificate for the one that is registered, --keys for the seal and the log of a receipt.
+certificate, --crl for its revocation, --certificate for the one that is
+registered, --keys for the seal and the log of a receipt.
 
 Words are Vietnamese or English: by --lang, else by LC_ALL or LANG. Rules, element
 paths and the names in --json are the same in both.`,
@@ -46,11 +50,12 @@ paths and the names in --json are the same in both.`,
   auditor explain --lang vi --trust rootca.pem 1250-STC-NS.edxml
   auditor explain --keys keys.json --json 0198f2c4.xml`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return p.runExplain(o, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return p.runExplain(c.Context(), o, args[0]) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.lang, "lang", "", "language of the words: vi or en")
 	f.StringVar(&o.trust, "trust", "", "PEM `file` of certificate authorities that the signer's certificate must lead to")
+	f.StringArrayVar(&o.crls, "crl", nil, "`file` of an authority's list of revoked certificates, PEM or DER; repeat for more")
 	f.StringVar(&o.certificate, "certificate", "", "PEM `file` of the certificates that are registered for the agency")
 	f.StringVar(&o.at, "at", "", "`time` at which the certificate is judged; without it that of the receipt, or that which the signer claims, or now")
 	f.StringVar(&o.keys, "keys", "", "`file` of the hub's published keys, for receipts")
@@ -58,12 +63,12 @@ paths and the names in --json are the same in both.`,
 	return c
 }
 
-func (p *program) runExplain(o explainOptions, file string) error {
+func (p *program) runExplain(ctx context.Context, o explainOptions, file string) error {
 	e, err := p.newExplanation(o, file)
 	if err != nil {
 		return err
 	}
-	if err := e.run(); err != nil {
+	if err := e.run(ctx); err != nil {
 		return err
 	}
 	if err := p.printExplanation(e); err != nil {
@@ -86,8 +91,9 @@ type explanation struct {
 	options  explainOptions
 	lang     string
 	trust    *signing.Trust
-	by       *authority // nil: without the hub's keys
-	at       time.Time  // zero: not given
+	roots    []*x509.Certificate // of trust
+	by       *authority          // nil: without the hub's keys
+	at       time.Time           // zero: not given
 	root     signing.Name
 	doc      *signing.Document // nil: refused
 	chain    []*x509.Certificate
@@ -129,8 +135,13 @@ func (p *program) newExplanation(o explainOptions, file string) (*explanation, e
 	if e.at, err = parseMoment(o.at); err != nil {
 		return nil, usagef("--at: %w", err)
 	}
-	if e.trust, err = readTrust(o.trust); err != nil {
+	if e.roots, err = readRoots(o.trust); err != nil {
 		return nil, &usageError{err}
+	}
+	if e.roots != nil {
+		if e.trust, err = signing.NewTrust(e.roots, nil); err != nil {
+			return nil, &usageError{err}
+		}
 	}
 	if o.keys == "" {
 		return e, nil
@@ -147,7 +158,7 @@ func (p *program) newExplanation(o explainOptions, file string) (*explanation, e
 
 // run takes the steps in order. The error is of reading files; what does not hold
 // is among the steps.
-func (e *explanation) run() error {
+func (e *explanation) run(ctx context.Context) error {
 	decoder, err := e.read()
 	if err != nil {
 		return err
@@ -157,8 +168,10 @@ func (e *explanation) run() error {
 	if err := e.registered(); err != nil {
 		return err
 	}
-	e.judge()
-	e.revocation()
+	at := e.judge()
+	if err := e.revocation(ctx, at); err != nil {
+		return err
+	}
 	e.timeStamp()
 	if e.Kind != "receipt" {
 		return nil
@@ -327,6 +340,10 @@ const (
 	factLeaf     = "leaf"
 	factLogRoot  = "log-root"
 	factReceipt  = "receipt"
+
+	factSource    = "source"
+	factState     = "state"
+	factRevokedAt = "revoked-at"
 )
 
 // content reads what was signed, as a hub reads it.
@@ -411,28 +428,100 @@ func (e *explanation) registered() error {
 	return nil
 }
 
-// judge asks whether the signer's certificate leads to the authorities given.
-func (e *explanation) judge() {
-	if len(e.chain) == 0 {
-		e.skip(stepChain, "there is no certificate to judge", "không có chứng thư số để xét")
-		return
-	}
-	if e.trust == nil {
-		e.skip(stepChain, "give --trust: the file of the authorities that the certificate must lead to",
-			"hãy nêu --trust: tệp chứng thư số của các tổ chức chứng thực được tin cậy")
-		return
-	}
+// judge asks whether the signer's certificate leads to the authorities given, and
+// returns the time it is judged at.
+func (e *explanation) judge() time.Time {
 	j := judgedAt(e.at, e.claimed())
 	if e.at.IsZero() && e.receipt != nil {
 		j = judgement{At: e.receipt.Time, Basis: atReceipt}
 	}
-	e.add(stepOut{Step: stepChain, Facts: []factOut{{factJudged, j.in(e.lang)}}}, e.trust.Check(e.chain[0], e.chain[1:], j.At))
+	switch {
+	case len(e.chain) == 0:
+		e.skip(stepChain, "there is no certificate to judge", "không có chứng thư số để xét")
+	case e.trust == nil:
+		e.skip(stepChain, "give --trust: the file of the authorities that the certificate must lead to",
+			"hãy nêu --trust: tệp chứng thư số của các tổ chức chứng thực được tin cậy")
+	default:
+		e.add(stepOut{Step: stepChain, Facts: []factOut{{factJudged, j.in(e.lang)}}}, e.trust.Check(e.chain[0], e.chain[1:], j.At))
+	}
+	return j.At
 }
 
-// revocation is where the certificate's revocation will be told.
-func (e *explanation) revocation() {
-	e.skip(stepRevocation, "not looked at: no list of revoked certificates was given",
-		"chưa xét: không có danh sách chứng thư số bị thu hồi")
+// revocation asks the lists given whether the certificate, or one above it, was
+// revoked at the time. Nobody is called.
+func (e *explanation) revocation(ctx context.Context, at time.Time) error {
+	if len(e.options.crls) == 0 {
+		e.skip(stepRevocation, "not looked at: give --crl, the file of the authority's list of revoked certificates",
+			"chưa xét: hãy nêu --crl, tệp danh sách chứng thư số bị thu hồi của tổ chức chứng thực")
+		return nil
+	}
+	chain := e.path(at)
+	if chain == nil {
+		e.skip(stepRevocation, "not looked at: only an authority that the certificate leads to can tell",
+			"chưa xét: chỉ tổ chức chứng thực cấp ra chứng thư số mới cho biết được")
+		return nil
+	}
+	found, err := e.askLists(ctx, chain, at)
+	if err != nil {
+		return err
+	}
+	step := stepOut{Step: stepRevocation, Text: exchange.RevocationWords(found.Reason).In(e.lang),
+		Facts: []factOut{{signing.FactSHA256, found.Certificate.String()}, {factSource, found.Source}, {factState, string(found.State)}}}
+	if !found.RevokedAt.IsZero() {
+		step.Facts = append(step.Facts, factOut{factRevokedAt, found.RevokedAt.Format(time.RFC3339)})
+	}
+	switch found.State {
+	case exchange.RevocationGood:
+		step.Outcome = holds
+	case exchange.RevocationRevoked:
+		e.OK, step.Outcome, step.Rule = false, fails, string(exchange.Revoked)
+	case exchange.RevocationUnknown:
+		step.Outcome = notChecked
+	}
+	e.Steps = append(e.Steps, step)
+	return nil
+}
+
+// path is a chain of the certificate to the authorities given, which are known to
+// be its own; nil if there is none.
+func (e *explanation) path(at time.Time) []*x509.Certificate {
+	if e.trust == nil || len(e.chain) == 0 || e.trust.Check(e.chain[0], e.chain[1:], at) != nil {
+		return nil
+	}
+	roots, hints := x509.NewCertPool(), x509.NewCertPool()
+	for _, c := range e.roots {
+		roots.AddCert(c)
+	}
+	for _, c := range e.chain[1:] {
+		hints.AddCert(c)
+	}
+	chains, err := e.chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: hints, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	if err != nil || len(chains) == 0 {
+		return nil
+	}
+	return chains[0]
+}
+
+// askLists looks the chain up in the lists, as they stood at --at if it is given.
+func (e *explanation) askLists(ctx context.Context, chain []*x509.Certificate, at time.Time) (exchange.RevocationFinding, error) {
+	dir, err := os.MkdirTemp("", "auditor-crl-")
+	if err != nil {
+		return exchange.RevocationFinding{}, err
+	}
+	defer os.RemoveAll(dir)
+	c := revocation.Config{Dir: dir}
+	if !e.at.IsZero() {
+		c.Now = func() time.Time { return e.at }
+	}
+	for _, issuer := range chain[1:] {
+		c.Issuers = append(c.Issuers, revocation.Issuer{Certificate: issuer, CRLs: e.options.crls})
+	}
+	service, err := revocation.New(c)
+	if err != nil {
+		return exchange.RevocationFinding{}, &usageError{err}
+	}
+	defer service.Close()
+	return service.Check(ctx, chain, at), nil
 }
 
 // timeStamp is where the time of an authority will be told.

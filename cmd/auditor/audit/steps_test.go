@@ -2,7 +2,10 @@ package audit
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -200,5 +203,39 @@ func TestEveryStepAndFactHasWords(t *testing.T) {
 		if w := factWords[f]; w.En == "" || w.Vi == "" {
 			t.Errorf("the fact %s has no words", f)
 		}
+	}
+}
+
+// TestExplainRevocation, by a list that the authority signed.
+func TestExplainRevocation(t *testing.T) {
+	authority := hubtest.NewKey(t, "Authority", nil)
+	a := hubtest.NewKey(t, "Agency A", authority)
+	signed := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "p.edxml"), packageFor(t, a, 0))
+	trust := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "roots.pem"), []byte(authority.PEM()))
+	list := func(by *hubtest.Key, revoked ...x509.RevocationListEntry) string {
+		der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Minute),
+			NextUpdate: time.Now().Add(time.Hour), RevokedCertificateEntries: revoked}, by.Certificate, by.Signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hubtest.WriteFile(t, filepath.Join(t.TempDir(), "list.crl"), der)
+	}
+	taken := x509.RevocationListEntry{SerialNumber: a.Certificate.SerialNumber, RevocationTime: time.Now().Add(-time.Minute), ReasonCode: 1}
+	stranger := hubtest.NewKey(t, "Stranger", nil)
+	for _, c := range []struct {
+		name, crl, outcome, rule string
+		code                     int
+	}{
+		{"not in the list", list(authority), holds, "", 0},
+		{"in the list", list(authority, taken), fails, "revoked", 1},
+		{"in the list of another", list(stranger, taken), notChecked, "", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := explained(t, c.code, "--trust", trust, "--crl", c.crl, signed)
+			i := slices.IndexFunc(e.Steps, func(s stepOut) bool { return s.Step == stepRevocation })
+			if i < 0 || e.Steps[i].Outcome != c.outcome || e.Steps[i].Rule != c.rule || (e.Steps[i].Text == "") != (c.outcome == holds) {
+				t.Errorf("%+v", e.Steps)
+			}
+		})
 	}
 }

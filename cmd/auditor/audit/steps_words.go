@@ -67,6 +67,9 @@ var factWords = map[string]exchange.Words{
 	factOrigin:               {En: "origin", Vi: "nguồn gốc"},
 	factLeaf:                 {En: "leaf", Vi: "bản ghi"},
 	factLogRoot:              {En: "root", Vi: "gốc cây Merkle"},
+	factSource:               {En: "source", Vi: "nguồn"},
+	factState:                {En: "state", Vi: "trạng thái"},
+	factRevokedAt:            {En: "revoked at", Vi: "thu hồi lúc"},
 	factReceipt:              {En: "receipt", Vi: "biên nhận"},
 }
 
