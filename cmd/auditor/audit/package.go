@@ -260,6 +260,9 @@ func (p verifiedPackage) explain(b *strings.Builder, c colours) {
 	for _, f := range p.Findings {
 		fmt.Fprintf(b, "  %s %s\n", c.bad("✗"), oneLine(f.String()))
 	}
+	if !p.OK {
+		fmt.Fprintf(b, "    \"auditor explain %s\" shows every step\n", p.File)
+	}
 }
 
 // standing says what is known of the certificate.
