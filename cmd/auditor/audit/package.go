@@ -44,6 +44,7 @@ type signatureOut struct {
 	NotBefore   time.Time       `json:"notBefore"`
 	NotAfter    time.Time       `json:"notAfter"`
 	Method      string          `json:"method"`
+	SHA1        bool            `json:"sha1,omitempty"` // it rests on SHA-1
 	SignedInfo  exchange.Digest `json:"signedInfo"`
 	// Claimed is the signer's own word; zero if it says nothing.
 	Claimed time.Time `json:"claimed,omitzero"`
@@ -107,7 +108,9 @@ func (v verifier) verifyPackage(file string) (verifiedPackage, error) {
 	defer f.Close()
 	decoder := edxml.New(limitsFor(size)).Decoder()
 	bar := v.progress("verifying "+file, size)
-	doc, err := signing.Read(bar.Reader(f), decoder.Options())
+	options := decoder.Options()
+	options.SHA1 = v.options.sha1
+	doc, err := signing.Read(bar.Reader(f), options)
 	bar.End()
 	if err != nil && !refused(err) {
 		return p, fmt.Errorf("reading %s: %w", file, err)
@@ -203,7 +206,7 @@ func (p *verifiedPackage) signed(s *signing.Signature) {
 	}
 	c := s.Certificate
 	p.Signature = &signatureOut{Subject: c.Subject.String(), Issuer: c.Issuer.String(), Certificate: exchange.DigestOf(c.Raw),
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter, Method: s.Method, SignedInfo: s.SignedInfo, Claimed: s.SigningTime}
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, Method: s.Method, SHA1: s.SHA1, SignedInfo: s.SignedInfo, Claimed: s.SigningTime}
 }
 
 func (p *verifiedPackage) judge(trust *signing.Trust, s *signing.Signature, j judgement) {
@@ -252,6 +255,9 @@ func (p verifiedPackage) explain(b *strings.Builder, c colours) {
 	if s := p.Signature; s != nil {
 		line(b, "Signed by", "%s (certificate SHA-256 %s, issued by %s)", s.Subject, s.Certificate, s.Issuer)
 		line(b, "", "with %s", shortURI(s.Method))
+		if s.SHA1 {
+			line(b, "", "rests on SHA-1, which others could have made fit another content")
+		}
 		if !s.Claimed.IsZero() {
 			line(b, "", "at %s, as the signer claims", moment(s.Claimed))
 		}

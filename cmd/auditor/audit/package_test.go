@@ -63,6 +63,25 @@ func TestVerifyPackages(t *testing.T) {
 	}
 }
 
+// TestSHA1 is accepted only where it is asked for.
+func TestSHA1(t *testing.T) {
+	const file = "../../../testdata/vectors/rsa-sha1.xml"
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"verify", file}, 1, "package-refused: sha1 at line"},
+		{[]string{"verify", "--sha1", file}, 0, "rests on SHA-1"},
+		{[]string{"explain", "--lang", "en", file}, 1, "sha1: SHA-1 is no longer safe"},
+		{[]string{"explain", "--lang", "en", "--sha1", file}, 0, "✓ Signature value"},
+	} {
+		if code, stdout, stderr := audit(t, c.args...); code != c.code || !strings.Contains(stdout, c.says) {
+			t.Errorf("%v exits with %d: %s%s", c.args, code, stdout, stderr)
+		}
+	}
+}
+
 // TestVerifyPackageBesideItsReceipt: both kinds of files on one command line.
 func TestVerifyPackageBesideItsReceipt(t *testing.T) {
 	hub := hubtest.New(t)

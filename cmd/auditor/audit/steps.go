@@ -26,6 +26,7 @@ import (
 type explainOptions struct {
 	lang, keys, trust, certificate, proof, at string
 	crls                                      []string
+	sha1                                      bool
 }
 
 func (p *program) explain() *cobra.Command {
@@ -55,6 +56,7 @@ paths and the names in --json are the same in both.`,
 	f := c.Flags()
 	f.StringVar(&o.lang, "lang", "", "language of the words: vi or en")
 	f.StringVar(&o.trust, "trust", "", "PEM `file` of certificate authorities that the signer's certificate must lead to")
+	f.BoolVar(&o.sha1, "sha1", false, "let the signature rest on SHA-1, as a hub may for an agency until a date")
 	f.StringArrayVar(&o.crls, "crl", nil, "`file` of an authority's list of revoked certificates, PEM or DER; repeat for more")
 	f.StringVar(&o.certificate, "certificate", "", "PEM `file` of the certificates that are registered for the agency")
 	f.StringVar(&o.at, "at", "", "`time` at which the certificate is judged; without it that of the receipt, or that which the signer claims, or now")
@@ -189,7 +191,7 @@ func (e *explanation) read() (exchange.Decoder, error) {
 	defer f.Close()
 	decoder := edxml.New(limitsFor(size)).Decoder()
 	options := decoder.Options()
-	options.Stream = e.streaming(options.Stream)
+	options.Stream, options.SHA1 = e.streaming(options.Stream), e.options.sha1
 	bar := e.program.progress("reading "+e.File, 2*size) // it is read twice
 	e.doc, err = signing.Explain(bar.Reader(f), options, e.told)
 	bar.End()

@@ -21,7 +21,7 @@ import (
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	keys, trust, proof, packageFile, answer, at string
-	sealOnly                                    bool
+	sealOnly, sha1                              bool
 }
 
 func (p *program) verify() *cobra.Command {
@@ -67,6 +67,7 @@ are judged here by their dates, not by revocation.
 	f.StringVar(&o.proof, "proof", "", "proof `file` of the receipt, if it is not beside it")
 	f.StringVar(&o.packageFile, "package", "", "package `file` to compare with the receipt, byte for byte")
 	f.StringVar(&o.answer, "acknowledgement", "", "write the recipient's signed answer inside the receipt to this `file`")
+	f.BoolVar(&o.sha1, "sha1", false, "let packages' signatures rest on SHA-1, as a hub may for an agency until a date; the receipt says so then")
 	f.BoolVar(&o.sealOnly, "seal-only", false, "a receipt without a proof is enough")
 	return c
 }
