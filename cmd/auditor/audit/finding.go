@@ -9,34 +9,30 @@ import (
 // Names of findings: what does not hold. Once published a name keeps its
 // meaning, so that programs may rely on it.
 const (
-	sealBroken              = "seal-broken"                // the receipt was changed after it was sealed, or is no receipt
-	sealUnknown             = "seal-unknown"               // sealed by a certificate that the hub did not publish: forged
-	sealUntrusted           = "seal-untrusted"             // the certificate does not lead to the authorities given
-	proofMissing            = "proof-missing"              // nothing shows that the receipt is in the log
-	proofBroken             = "proof-broken"               // the proof does not show it
-	packageDiffers          = "package-differs"            // the package is not the one the receipt is about
-	packageRefused          = "package-refused"            // not a package that a hub may carry, changed after it was signed, or signed in a way that does not count
-	packageUnsigned         = "package-unsigned"           // nothing shows whose package it is
-	signerUntrusted         = "signer-untrusted"           // the signer's certificate does not lead to the authorities given, or was not in force
-	certificateUnregistered = "certificate-not-registered" // signed with another certificate than those given
-	answerBroken            = "acknowledgement-broken"     // the recipient's signed answer does not hold
-	answerDiffers           = "acknowledgement-differs"    // it answers something else than the receipt says
-	checkpointBroken        = "checkpoint-broken"          // not signed by the hub's log key, or not of this log
-	rootDiffers             = "root-differs"               // the leaves are not those that the checkpoint was signed for
-	tileDiffers             = "tile-differs"               // the hub serves hashes that are not those of its leaves
-	recordIncomplete        = "record-incomplete"          // a part of the record is not to be had
-	entryMalformed          = "entry-malformed"            // a leaf is not what a hub writes
-	entryRepeated           = "entry-repeated"             // an identifier stands in the log twice
-	entryBackDated          = "entry-back-dated"           // a leaf is older than the ones before it
-	entryPostDated          = "entry-post-dated"           // a leaf is from the future
-	receiptMissing          = "receipt-missing"            // a leaf's receipt is not to be had: dropped
-	receiptChanged          = "receipt-changed"            // a receipt is not the one in the log
-	actionMissing           = "action-missing"             // what a leaf says somebody did is not told: dropped
-	actionChanged           = "action-changed"             // what is told that somebody did is not what the log has
-	receiptNotInLog         = "receipt-not-in-log"         // a sealed receipt that the log does not have: dropped or forged
-	forked                  = "fork"                       // the hub signed two records that exclude each other
-	rolledBack              = "rollback"                   // the hub shows an older record than it showed before
-	keysChanged             = "keys-changed"               // the hub publishes another log key than before
+	sealBroken       = "seal-broken"             // the receipt was changed after it was sealed, or is no receipt
+	sealUnknown      = "seal-unknown"            // sealed by a certificate that the hub did not publish: forged
+	sealUntrusted    = "seal-untrusted"          // the certificate does not lead to the authorities given
+	proofMissing     = "proof-missing"           // nothing shows that the receipt is in the log
+	proofBroken      = "proof-broken"            // the proof does not show it
+	packageDiffers   = "package-differs"         // the package is not the one the receipt is about
+	answerBroken     = "acknowledgement-broken"  // the recipient's signed answer does not hold
+	answerDiffers    = "acknowledgement-differs" // it answers something else than the receipt says
+	checkpointBroken = "checkpoint-broken"       // not signed by the hub's log key, or not of this log
+	rootDiffers      = "root-differs"            // the leaves are not those that the checkpoint was signed for
+	tileDiffers      = "tile-differs"            // the hub serves hashes that are not those of its leaves
+	recordIncomplete = "record-incomplete"       // a part of the record is not to be had
+	entryMalformed   = "entry-malformed"         // a leaf is not what a hub writes
+	entryRepeated    = "entry-repeated"          // an identifier stands in the log twice
+	entryBackDated   = "entry-back-dated"        // a leaf is older than the ones before it
+	entryPostDated   = "entry-post-dated"        // a leaf is from the future
+	receiptMissing   = "receipt-missing"         // a leaf's receipt is not to be had: dropped
+	receiptChanged   = "receipt-changed"         // a receipt is not the one in the log
+	actionMissing    = "action-missing"          // what a leaf says somebody did is not told: dropped
+	actionChanged    = "action-changed"          // what is told that somebody did is not what the log has
+	receiptNotInLog  = "receipt-not-in-log"      // a sealed receipt that the log does not have: dropped or forged
+	forked           = "fork"                    // the hub signed two records that exclude each other
+	rolledBack       = "rollback"                // the hub shows an older record than it showed before
+	keysChanged      = "keys-changed"            // the hub publishes another log key than before
 )
 
 // findingsOfEachName are kept at most; the rest is counted.

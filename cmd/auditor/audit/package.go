@@ -12,6 +12,14 @@ import (
 	"tram/signing"
 )
 
+// Names of findings on packages.
+const (
+	packageRefused          = "package-refused"            // not a package that a hub may carry, changed after it was signed, or signed in a way that does not count
+	packageUnsigned         = "package-unsigned"           // nothing shows whose package it is
+	signerUntrusted         = "signer-untrusted"           // the signer's certificate does not lead to the authorities given, or was not in force
+	certificateUnregistered = "certificate-not-registered" // signed with another certificate than those given
+)
+
 // verifiedPackage is what became of one package.
 type verifiedPackage struct {
 	File      string          `json:"file"`
