@@ -279,7 +279,7 @@ func (w *xmlWriter) party(element string, p Party) {
 // ParseReceipt reads a receipt and verifies its seal's mathematics. Whether the
 // certificate that sealed it is the hub's is for the caller to decide.
 func ParseReceipt(raw []byte) (Receipt, Evidence, *signing.Document, error) {
-	doc, err := signing.Read(bytes.NewReader(raw), signing.Options{Limits: signing.Limits{Bytes: maxReceipt}})
+	doc, err := signing.Read(bytes.NewReader(raw), signing.Options{Limits: signing.Limits{Bytes: MaxReceipt}})
 	if err != nil {
 		return Receipt{}, Evidence{}, nil, refusal(err)
 	}
@@ -297,6 +297,6 @@ func ParseReceipt(raw []byte) (Receipt, Evidence, *signing.Document, error) {
 	return r, e, doc, nil
 }
 
-// maxReceipt bounds a receipt's bytes: an acceptance naming 10,000 recipients
+// MaxReceipt bounds a receipt's bytes: an acceptance naming 10,000 recipients
 // and an embedded acknowledgement fit.
-const maxReceipt = 16 << 20
+const MaxReceipt = 16 << 20

@@ -246,6 +246,10 @@ func (s *scanner) finishSignedInfo() error {
 		return nil
 	}
 	g.check = &verification{el: g.el, root: s.root, limits: s.lim, scan: g, sha1: s.sha1, part: s.part}
+	if s.explainer != nil {
+		s.explainer.signedInfo(g.check, s.scopeInForce())
+		return nil
+	}
 	return g.check.readSignedInfo(s.scopeInForce())
 }
 
@@ -262,6 +266,10 @@ func (s *scanner) finishSignature() error {
 	}
 	if g.check == nil {
 		g.check = &verification{el: g.el, root: s.root, limits: s.lim, scan: g}
+	}
+	if s.explainer != nil {
+		s.explainer.ended(g.check)
+		return nil
 	}
 	if err := g.check.verify(); err != nil {
 		return err

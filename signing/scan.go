@@ -49,6 +49,8 @@ type scanner struct {
 	part     func(root *Element, uri string) (Part, bool)
 	parts    map[int]*partDigest // by Element.order
 	forget   bool                // text outside the signature is let go
+
+	explainer *explainer // nil: a signature that does not hold ends the reading
 }
 
 // A frame is an open element.
@@ -106,7 +108,7 @@ func (s *scanner) release() {
 	s.tag.forget()
 	s.scope.reset()
 	s.src, s.stream, s.root, s.out = nil, nil, nil, nil
-	s.part, s.parts, s.forget = nil, nil, false
+	s.part, s.parts, s.forget, s.explainer = nil, nil, false, nil
 	s.stack, s.texts, s.elements = s.stack[:0], s.texts[:0], 0
 	s.tree, s.sig = tree{}, signatureScan{}
 	scanners.Put(s)

@@ -15,6 +15,7 @@ import (
 
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -51,9 +52,9 @@ Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 			if err != nil {
 				return err
 			}
-			p := o.progress(c, "checking")
+			p := progress.New(c.ErrOrStderr(), o.json, "checking", 0)
 			findings := check(c.Context(), cfg, time.Now(), p)
-			p.end()
+			p.End()
 			if err := o.show(c, findings, func(w io.Writer) {
 				for _, f := range findings {
 					fmt.Fprintf(w, "%s\t%s\t%s\n", f.State, f.What, f.Detail)
@@ -82,7 +83,7 @@ func verdict(findings []finding) error {
 	return worst
 }
 
-func check(ctx context.Context, cfg config, now time.Time, p *progress) []finding {
+func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []finding {
 	findings := []finding{{What: "configuration", State: "ok", Detail: cfg.path}}
 	findings = append(findings, checkKeys(cfg)...)
 	for _, file := range []struct{ what, path string }{
@@ -140,7 +141,7 @@ func checkDates(what string, c *x509.Certificate, now time.Time) finding {
 	return f
 }
 
-func checkStores(ctx context.Context, cfg config, now time.Time, p *progress) []finding {
+func checkStores(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []finding {
 	vault, err := disk.Open(cfg.Vault, disk.Options{})
 	if err != nil {
 		return []finding{{What: "vault", State: "failed", Detail: err.Error(), Do: "correct vault in " + cfg.path}}
@@ -182,8 +183,8 @@ func checkFree(ctx context.Context, vault *disk.Vault) finding {
 }
 
 // checkRecord checks the whole ledger, and that the vault holds every package.
-func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, show *progress) error {
-	show.at("checking the ledger")
+func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, show *progress.Bar) error {
+	show.At("checking the ledger")
 	if err := ledger.Check(ctx); err != nil {
 		return err
 	}
@@ -207,7 +208,7 @@ func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, sh
 				return fmt.Errorf("the bytes of package %s are not those that were accepted", p.ID)
 			}
 			checked, size = checked+1, size+p.Size
-			show.at("checking the packages' bytes: %d packages, %.1f GiB", checked, float64(size)/(1<<30))
+			show.At("checking the packages' bytes: %d packages, %.1f GiB", checked, float64(size)/(1<<30))
 		}
 		if cursor = next; cursor == "" {
 			return nil

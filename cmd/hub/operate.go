@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -227,9 +228,9 @@ func backupCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		p := o.progress(c, "the hub is copying its ledger and packages")
+		p := progress.New(c.ErrOrStderr(), o.json, "the hub is copying its ledger and packages", 0)
 		err = hub.Backup(c.Context(), dir)
-		p.end()
+		p.End()
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -73,7 +74,7 @@ func (p *program) runCheck(ctx context.Context, target string, o hubOptions, rec
 	if err != nil {
 		return err
 	}
-	c := checking{by: by, source: from, hub: hub, tolerance: tolerance, progress: p.progress(),
+	c := checking{by: by, source: from, hub: hub, tolerance: tolerance, progress: p.reading,
 		held: &held{receipts: map[exchange.ReceiptID]*heldReceipt{}, behind: hub == nil}}
 	if err := c.hold(receipts); err != nil {
 		return err
@@ -112,7 +113,7 @@ type checking struct {
 	hub       *httpclient.Client // nil: a mirror
 	held      *held
 	tolerance time.Duration
-	progress  *progress
+	progress  func() *progress.Bar
 
 	deeds deeds
 

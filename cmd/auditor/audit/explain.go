@@ -14,11 +14,11 @@ func (p *program) printVerification(result verification) error {
 		return p.printJSON(result)
 	}
 	var b strings.Builder
-	for i, v := range result.Receipts {
+	for i, text := range result.text {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		v.explain(&b, p.colour())
+		text(&b, p.colour())
 	}
 	_, err := io.WriteString(p.stdout, b.String())
 	return err
