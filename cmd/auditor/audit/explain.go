@@ -74,10 +74,10 @@ func (v verified) restsOn(b *strings.Builder) {
 		line(b, "", "the certificate was the agency's: %s", matched(m))
 	}
 	if f := v.evidence.Basis.Revocation; f.State != "" {
-		line(b, "Revocation", "%s", revocation(f, v.evidence.Basis.Certificate))
+		line(b, "Revocation", "%s", revocationWords(f, v.evidence.Basis.Certificate))
 	}
 	if f := v.evidence.Basis.Later; f.State != "" {
-		line(b, "Later", "%s", revocation(f, v.evidence.Basis.Certificate))
+		line(b, "Later", "%s", revocationWords(f, v.evidence.Basis.Certificate))
 	}
 	if a := v.Answer; a != nil {
 		line(b, "", "the answer of %s of %s: %s", a.Recipient, moment(a.Time), strings.TrimSuffix(string(a.Outcome)+", "+a.Reason, ", "))
@@ -172,8 +172,8 @@ func matched(how string) string {
 	return "in a way that this program does not know: " + how
 }
 
-// revocation says what was known of a certificate's revocation at one time.
-func revocation(f exchange.RevocationFinding, leaf exchange.Digest) string {
+// revocationWords says what was known of a certificate's revocation at one time.
+func revocationWords(f exchange.RevocationFinding, leaf exchange.Digest) string {
 	whose := "the certificate"
 	if !f.Certificate.IsZero() && f.Certificate != leaf {
 		whose = "an authority's certificate (SHA-256 " + f.Certificate.String() + ")"

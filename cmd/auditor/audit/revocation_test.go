@@ -65,13 +65,13 @@ func TestRevocationInWords(t *testing.T) {
 		{revoked, "the certificate had been revoked at 2026-11-20 08:00:00.000 UTC+7 (2026-11-20T01:00:00Z) (keyCompromise), asked"},
 		{later, "the certificate was not revoked yet: it was at 2026-11-20 09:30:00.000 UTC+7"},
 	} {
-		if got := revocation(c.f, exchange.Digest{}); !strings.HasPrefix(got, c.want) {
+		if got := revocationWords(c.f, exchange.Digest{}); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.f.State, got, c.want)
 		}
 	}
 	other := revoked
 	other.Certificate = exchange.Digest{1}
-	if got := revocation(other, exchange.Digest{2}); !strings.HasPrefix(got, "an authority's certificate (SHA-256 0100") {
+	if got := revocationWords(other, exchange.Digest{2}); !strings.HasPrefix(got, "an authority's certificate (SHA-256 0100") {
 		t.Errorf("of an authority: %q", got)
 	}
 }
