@@ -86,8 +86,20 @@ func newScanner(src io.Reader, o Options) *scanner {
 	return s
 }
 
-// release gives the scanner back. What grew beyond the ordinary is let go.
+// release gives the scanner back, and the tree to whoever holds a part of it.
 func (s *scanner) release() {
+	s.tree = tree{}
+	s.letGo()
+}
+
+// recycle gives the scanner back with its tree, of which nobody may hold a part.
+func (s *scanner) recycle() {
+	s.tree.recycle()
+	s.letGo()
+}
+
+// letGo forgets the document. What grew beyond the ordinary goes.
+func (s *scanner) letGo() {
 	const ordinary = 256 << 10
 	if len(s.buf) > ordinary {
 		s.buf = nil
@@ -108,7 +120,7 @@ func (s *scanner) release() {
 	s.src, s.stream, s.root, s.out = nil, nil, nil, nil
 	s.part, s.parts, s.forget = nil, nil, false
 	s.stack, s.texts, s.elements = s.stack[:0], s.texts[:0], 0
-	s.tree, s.sig = tree{}, signatureScan{}
+	s.sig = signatureScan{}
 	scanners.Put(s)
 }
 

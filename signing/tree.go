@@ -5,8 +5,8 @@ import "strings"
 // A tree makes elements and keeps their strings in a few large pieces, so that
 // a small document costs few allocations and a large one no garbage.
 type tree struct {
-	elements []Element
-	slab     int // how many elements the last piece had
+	elements []Element // free ones of the last piece
+	piece    []Element // all of it
 	attrs    []Attr
 	links    []*Element
 	strings  strings.Builder
@@ -20,11 +20,17 @@ const (
 	stringSlab  = 2 << 10
 )
 
+// recycle makes the elements of the last piece free again.
+func (t *tree) recycle() {
+	clear(t.piece[:len(t.piece)-len(t.elements)])
+	*t = tree{piece: t.piece, elements: t.piece, strings: t.strings}
+}
+
 // element makes an element of the tag, not yet linked to its parent.
 func (t *tree) element(tag *tag, space string, parent *Element, line int) *Element {
 	if len(t.elements) == 0 {
-		t.slab = min(max(2*t.slab, elementSlab), largestSlab)
-		t.elements = make([]Element, t.slab)
+		t.piece = make([]Element, min(max(2*len(t.piece), elementSlab), largestSlab))
+		t.elements = t.piece
 	}
 	e := &t.elements[0]
 	t.elements = t.elements[1:]
