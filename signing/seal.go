@@ -23,6 +23,10 @@ type Sealer struct {
 	sealed  atomic.Uint64 // seals after the first minutes
 }
 
+// NewKey is how long a key counts as new: every document that it seals meanwhile
+// is verified as a whole.
+const NewKey = 5 * time.Minute
+
 // NewSealer returns a Sealer that signs with key. chain begins with the key's
 // certificate; each further certificate has issued the one before it. All of
 // them are put into every signature.
@@ -108,9 +112,9 @@ func (s *Sealer) readBack(sealed []byte, w writing, at time.Time) error {
 // inspects says whether the document sealed at the time given is one of those
 // whose signature is verified as a whole.
 func (s *Sealer) inspects(at time.Time) bool {
-	const firstMinutes, sample = 5 * 60, 64
+	const sample = 64
 	s.first.CompareAndSwap(0, at.Unix())
-	return at.Unix()-s.first.Load() < firstMinutes || s.sealed.Add(1)%sample == 0
+	return at.Unix()-s.first.Load() < int64(NewKey/time.Second) || s.sealed.Add(1)%sample == 0
 }
 
 // rootEnd returns where the end tag of the root begins, which in a canonical
