@@ -12,10 +12,10 @@ import (
 )
 
 // TestWidePackages: what may stand many times is read in a time that grows with
-// its number and not with the square of it. A hundred thousand of each would
-// take minutes otherwise; the limits let through far fewer.
+// its number and not with the square of it. Fifty thousand of each would
+// take half a minute otherwise; the limits let through far fewer.
 func TestWidePackages(t *testing.T) {
-	const many = 100_000
+	const many = 50_000
 	organ := "<edXML:OrganId>H13.%d</edXML:OrganId>"
 	for _, c := range []struct {
 		name, file, before string // what it stands in front of
