@@ -25,7 +25,7 @@ var fullSize = flag.Bool("full", false, "TestConstantMemory reads fifty packages
 // one that reads a small package. Contents are decoded and digested; a single
 // package is spooled to a file too, as in the hub.
 //
-//	go test -run ConstantMemory -full ./adapters/edxml
+//	go test -run ConstantMemory -v ./adapters/edxml -full
 func TestConstantMemory(t *testing.T) {
 	if packages := os.Getenv("TRAM_MEMORY_PACKAGES"); packages != "" {
 		memoryProcess(t, packages)
