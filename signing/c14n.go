@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"hash"
 	"io"
+	"slices"
 )
 
 // A canon writes an element, as it is scanned, in canonical form without
@@ -100,17 +101,31 @@ func (c *canon) end(raw string) {
 	c.marks = c.marks[:last]
 }
 
-// useVisible notes the prefixes that a tag visibly utilises, and the listed ones
-// that are in scope (Exclusive XML Canonicalization 1.0, section 3).
+// useVisible notes the prefixes that a tag visibly utilises (Exclusive XML
+// Canonicalization 1.0, section 3), and the listed ones as the inclusive form
+// notes all: where they come into scope or change.
 func (c *canon) useVisible(t *tag, in *scope) {
 	c.use(t.name.prefix, in)
+	last := ""
 	for i := range t.attrs {
-		if p := t.attrs[i].name.prefix; p != "" {
+		if p := t.attrs[i].name.prefix; p != "" && p != last {
 			c.use(p, in)
+			last = p
 		}
 	}
-	for _, p := range c.form.prefixes {
-		c.use(p, in)
+	if len(c.form.prefixes) == 0 {
+		return
+	}
+	if len(c.marks) == 1 {
+		for _, p := range c.form.prefixes {
+			c.use(p, in)
+		}
+		return
+	}
+	for i := range t.decls {
+		if p := declared(t.decls[i].name); slices.Contains(c.form.prefixes, p) {
+			c.use(p, in)
+		}
 	}
 }
 
