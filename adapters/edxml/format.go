@@ -87,10 +87,19 @@ func (d *decoder) stream(e *signing.Element) io.Writer {
 	if e.Space != Namespace {
 		return io.Discard // unknown, or the whole document is in a wrong namespace
 	}
+	if n := len(d.contents); n == d.o.Attachments { // each takes memory, if little
+		return refusing{ruleTooMany.With(n+1, n).At(e.Parent.Path(), e.Parent.Line)}
+	}
 	c := newContent(e, d.budget)
 	d.contents[e] = c
 	return c
 }
+
+// refusing ends the reading.
+type refusing struct{ err error }
+
+func (r refusing) Write([]byte) (int, error) { return 0, r.err }
+func (r refusing) Close() error              { return r.err }
 
 // Decode makes a package of the document.
 func (d *decoder) Decode(doc *signing.Document) (exchange.Package, error) {
