@@ -16,7 +16,7 @@ type canon struct {
 	form     c14nForm
 	kind     crypto.Hash
 	hash     hash.Hash
-	sink     io.Writer // hash, unless a test wants to see the form itself
+	sink     io.Writer // hash, unless the form itself is wanted
 	buf      []byte
 	rendered []binding // namespace declarations written, innermost last
 	marks    []int     // how many there were before each open element
@@ -33,12 +33,17 @@ func (c *canon) reset(form c14nForm, kind crypto.Hash) {
 	if c.hash == nil || c.kind != kind {
 		c.hash, c.kind = kind.New(), kind
 	}
+	c.hash.Reset()
+	c.resetTo(c.hash)
 	c.form = form
+}
+
+// resetTo begins an exclusive form that is written out.
+func (c *canon) resetTo(sink io.Writer) {
+	c.form, c.sink = c14nForm{}, sink
 	if c.buf == nil {
 		c.buf = make([]byte, 0, 2*canonBuffer)
 	}
-	c.hash.Reset()
-	c.sink = c.hash
 	c.buf, c.rendered, c.marks = c.buf[:0], c.rendered[:0], c.marks[:0]
 }
 
@@ -49,7 +54,7 @@ func (c *canon) sum() []byte {
 }
 
 func (c *canon) flush() {
-	_, _ = c.sink.Write(c.buf) // a hash never fails
+	_, _ = c.sink.Write(c.buf) // neither a hash nor a buffer ever fails
 	c.buf = c.buf[:0]
 }
 

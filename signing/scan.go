@@ -40,10 +40,12 @@ type scanner struct {
 
 	canon canon  // of the document
 	props canon  // of the signed properties
+	info  canon  // of SignedInfo, into infoForm
 	out   *canon // where canonical form goes now; nil: nowhere
 	sig   signatureScan
 	ids   map[string]struct{}
 
+	infoForm bytes.Buffer
 	scanOnly bool // a signature is looked for, not verified
 	sha1     bool
 	part     func(root *Element, uri string) (Part, bool)
@@ -106,6 +108,9 @@ func (s *scanner) letGo() {
 	}
 	if cap(s.texts) > ordinary {
 		s.texts = nil
+	}
+	if s.infoForm.Cap() > ordinary {
+		s.infoForm = bytes.Buffer{}
 	}
 	if len(s.names)+len(s.uris) > pooledNames {
 		s.names, s.uris = make(map[string]*qname), make(map[string]string)
