@@ -50,13 +50,11 @@ func (s *scanner) startInSignature(el *Element) error {
 	switch {
 	case g.open != nil:
 		s.copyTag(el)
-	case g.info == nil && isSignedInfo(el, g.el):
+	case g.info == nil && !s.scanOnly && isSignedInfo(el, g.el):
 		s.copyTag(el)
-		if !s.scanOnly {
-			s.infoForm.Reset()
-			s.info.resetTo(&s.infoForm)
-			s.out = &s.info
-		}
+		s.infoForm.Reset()
+		s.info.resetTo(&s.infoForm)
+		s.out = &s.info
 	case g.props == nil && isSignedProperties(el, g.el):
 		return s.startProperties(el)
 	}
@@ -247,12 +245,9 @@ func (s *scanner) finishInSignature(el *Element) error {
 	return nil
 }
 
-// finishSignedInfo reads what is signed, unless the signature is only looked for.
+// finishSignedInfo reads what is signed.
 func (s *scanner) finishSignedInfo() error {
 	g := &s.sig
-	if s.scanOnly {
-		return nil
-	}
 	s.out = nil
 	s.info.flush()
 	g.form = s.infoForm.Bytes()
