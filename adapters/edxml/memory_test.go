@@ -36,7 +36,7 @@ func TestConstantMemory(t *testing.T) {
 		fifty = 100 * mB
 	}
 	if raceDetector {
-		one, fifty = 100*mB, 2*mB // it is many times slower
+		one, fifty = 50*mB, mB // it is many times slower
 	}
 	small := peakOfReading(t, 1, 5000)
 	for _, c := range []struct {
