@@ -29,6 +29,9 @@ var errNotReached = errors.New("the agency was not reached")
 func (x *Exchange) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := x.recogniseKey(ctx); err != nil && ctx.Err() == nil {
+		x.c.Log.WarnContext(ctx, "the sealing key is taken for a new one", "err", err)
+	}
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep", x.Sweep) })
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
