@@ -97,20 +97,20 @@ func tasksFor(t *testing.T, program string, random []string) []task {
 	for _, f := range able {
 		document := awkward(t)
 		document = replace(t, document, "<y/>", "<y xml:base=''/>")
-		add(f.name, f, inParent(program, document))
+		add(f.name, f, sparing(program, document))
 	}
 	for i, document := range random {
 		f := able[i%len(able)]
 		f.root = "root"
-		add(fmt.Sprintf("random %d, %s", i, f.name), f, inParent(program, document))
+		add(fmt.Sprintf("random %d, %s", i, f.name), f, sparing(program, document))
 	}
 	return tasks
 }
 
-// within takes out of a document what a program does otherwise than the standards:
+// sparing takes out of a document what a program does otherwise than the standards:
 // libxml2 leaves an empty xml:base out of Canonical XML 1.1, and xmldom writes a
 // carriage return as it is, so that it is another character when it is read.
-func inParent(program, document string) string {
+func sparing(program, document string) string {
 	switch program {
 	case "xmlsec1":
 		return emptyBase.ReplaceAllString(document, "xml:base='a'")
