@@ -1,0 +1,384 @@
+package signing
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
+)
+
+var (
+	differential = flag.Duration("differential", 3*time.Second, "how long to compare verdicts with xmlsec1 and goxmldsig")
+	differSeed   = flag.Uint64("differential.seed", 0, "first state of chance; 0: the time")
+	differKeep   = flag.String("differential.keep", "", "keep an example of every disagreement in this directory")
+)
+
+// An original is a signed document, and the number of the party that signed it.
+type original struct {
+	name  string
+	party int
+	text  string
+}
+
+// TestDifferential changes signed documents for as long as it is asked to and
+// compares what becomes of each with xmlsec1 and with goxmldsig.
+//
+//	go test ./signing -run TestDifferential -v -timeout 0 -differential 1h
+//
+// It fails if something is accepted that xmlsec1 refuses, or whose data are not
+// what was signed, or if something is refused without a rule. What others
+// accept and is refused here is counted by the rule. One thing among that fails
+// as well: mathematics that hold for xmlsec1 and not here.
+func TestDifferential(t *testing.T) {
+	seed := *differSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-differential.seed %d", seed)
+	record := &tally{counts: map[string]int{}, examples: map[string]string{}}
+	originals := originals(t)
+	ends := time.Now().Add(*differential)
+	var working sync.WaitGroup
+	for i := range max(1, min(2, runtime.GOMAXPROCS(0))) {
+		d := differ{
+			t: t, record: record, arbiter: xmlsecArbiter(t), originals: originals, signed: map[string]bool{},
+			m: mutator{Rand: rand.New(rand.NewPCG(seed, uint64(i)))},
+		}
+		for _, p := range parties {
+			d.certs = append(d.certs, signer(t, p).cert)
+		}
+		for _, o := range originals {
+			d.m.others = append(d.m.others, o.text)
+			d.know(o)
+		}
+		working.Go(func() { d.until(ends) })
+	}
+	working.Wait()
+	record.report(t)
+}
+
+// originals are documents signed in all the ways that there are, by us and so
+// that xmlsec1 verifies them.
+func originals(t *testing.T) []original {
+	t.Helper()
+	base, odd := pkg(pdf), replace(t, awkward(t), "</edXMLHeader>", here+"</edXMLHeader>")
+	last := func(s string) string {
+		return replace(t, strings.Replace(s, here, "", 1), "</edXML>\n", here+"</edXML>\n")
+	}
+	byID := replace(t, base, "<edXML xmlns", `<edXML Id="p1" xmlns`)
+	var all []original
+	for i, name := range parties {
+		p := signer(t, name)
+		add := func(what, document string, f form) {
+			f.by = p
+			all = append(all, original{name + ", " + what, i, sign(t, document, f)})
+		}
+		add("in the header", base, form{})
+		add("in the root", last(base), form{})
+		add("an awkward document", odd, form{digest: libxml2Digest(t, odd)})
+		add("by its id", byID, form{info: changing(t, `URI=""`, `URI="#p1"`)})
+		xades := xadesForm(t, propertiesText(p.cert, claimedTime))
+		add("with properties", base, xades)
+		add("with properties, in the root", last(base), xades)
+	}
+	return all
+}
+
+// libxml2Digest is for documents that goxmldsig canonicalises otherwise.
+func libxml2Digest(t *testing.T, document string) string {
+	t.Helper()
+	forms := askOracle(t, []string{strings.Replace(document, here, "", 1)})
+	if forms[0] == nil {
+		t.Fatal("libxml2 refuses the document")
+	}
+	return base64Of(sha256.Sum256([]byte(*forms[0])))
+}
+
+// A differ makes mutants and has them judged.
+type differ struct {
+	t         *testing.T
+	record    *tally
+	arbiter   *arbiter
+	m         mutator
+	originals []original
+	certs     []*x509.Certificate // of the parties
+	signed    map[string]bool     // the data that somebody signed
+}
+
+// A mutant is a document under judgement.
+type mutant struct {
+	original
+	how     []string
+	ours    string // accepted, unsigned or a rule
+	err     error
+	library error
+}
+
+func (d *differ) until(ends time.Time) {
+	for time.Now().Before(ends) {
+		from := d.originals[d.m.IntN(len(d.originals))]
+		if d.m.IntN(3) == 0 {
+			from = d.insider(from)
+		}
+		batch := make([]mutant, 24)
+		for i := range batch {
+			o := from
+			if i%2 == 1 {
+				o = d.originals[d.m.IntN(len(d.originals))]
+			}
+			batch[i].original = o
+			batch[i].text, batch[i].how = d.m.change(o.text)
+			d.read(&batch[i])
+			d.arbiter.ask('v', byte(batch[i].party), batch[i].text)
+		}
+		d.arbiter.send()
+		for i := range batch {
+			batch[i].library = byLibrary(batch[i].text, d.certs[batch[i].party])
+		}
+		for i := range batch {
+			d.compare(batch[i], d.arbiter.answer(d.t))
+		}
+	}
+}
+
+// insider has xmlsec1 sign a document that was changed before. Where it cannot,
+// the original is as good.
+func (d *differ) insider(from original) original {
+	text, how := from.text, []string(nil)
+	if d.m.IntN(4) > 0 {
+		text, how = d.m.change(text)
+	}
+	if d.m.IntN(2) == 0 {
+		text = d.template(from.party)
+		how = []string{"made at random"}
+	}
+	if text = d.arbiter.sign(d.t, from.party, text); text == "" {
+		return from
+	}
+	made := original{from.name + ", " + strings.Join(how, ", ") + ", signed by xmlsec1", from.party, text}
+	if d.m.IntN(2) == 0 { // as it is
+		alone := mutant{original: made}
+		d.read(&alone)
+		d.arbiter.ask('v', byte(made.party), text)
+		d.arbiter.send()
+		alone.library = byLibrary(text, d.certs[made.party])
+		d.know(made)
+		d.compare(alone, d.arbiter.answer(d.t))
+		return made
+	}
+	d.know(made)
+	return made
+}
+
+// know remembers the data of a document that its party did sign.
+func (d *differ) know(o original) {
+	if read, err := Read(strings.NewReader(o.text), optionsFor(o.text)); err == nil {
+		d.signed[dump(read.Root)] = true
+	}
+}
+
+// template is a document at random with a template of a signature at its end.
+func (d *differ) template(party int) string {
+	document := generator{d.m.Rand}.document()
+	end := strings.LastIndex(document, "</")
+	if end < 0 {
+		return document
+	}
+	method := d.m.pick(algRSASHA256, algRSASHA384, algRSASHA512)
+	if d.certs[party].PublicKeyAlgorithm == x509.ECDSA {
+		method = d.m.pick(algECDSASHA256, algECDSASHA384, algECDSASHA512)
+	}
+	return document[:end] + `<Signature xmlns="` + nsDS + `"><SignedInfo>` + d.canonicalization("CanonicalizationMethod") +
+		`<SignatureMethod Algorithm="` + method + `"/><Reference URI=""><Transforms><Transform Algorithm="` + algEnveloped + `"/>` +
+		d.canonicalization("Transform") + `</Transforms><DigestMethod Algorithm="` + d.m.pick(algSHA256, algSHA384, algSHA512) + `"/><DigestValue/></Reference></SignedInfo>` +
+		`<SignatureValue/>` + strings.ReplaceAll(keyInfoText(d.certs[party]), "ds:", "") + `</Signature>` + document[end:]
+}
+
+func (d *differ) canonicalization(element string) string {
+	alg := d.m.pick(algExcC14N, algExcC14N+"WithComments", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+		"http://www.w3.org/2006/12/xml-c14n11", "http://www.w3.org/2006/12/xml-c14n11#WithComments")
+	if !strings.HasPrefix(alg, algExcC14N) || d.m.IntN(2) == 0 {
+		return `<` + element + ` Algorithm="` + alg + `"/>`
+	}
+	list := d.m.pick("a", "#default", "a b", "ns1 z-1 #default", "nowhere", "xml")
+	return `<` + element + ` Algorithm="` + alg + `"><InclusiveNamespaces xmlns="` + algExcC14N + `" PrefixList="` + list + `"/></` + element + `>`
+}
+
+// optionsFor is how the hub reads.
+func optionsFor(string) Options { return inHeader() }
+
+// read reads the mutant. If somebody else's certificate verified it, it is that
+// party's.
+func (d *differ) read(m *mutant) {
+	read, err := Read(strings.NewReader(m.text), optionsFor(m.text))
+	m.err = err
+	switch {
+	case err != nil && !errors.As(err, new(*Error)):
+		m.ours = "fails without a rule"
+	case err != nil:
+		m.ours = outcome(err)
+	case read.Signature == nil:
+		m.ours = unsigned
+	default:
+		m.ours = accepted
+		party := slices.IndexFunc(d.certs, read.Signature.Certificate.Equal)
+		if party < 0 {
+			m.ours = "accepted under a certificate of nobody"
+			return
+		}
+		m.party = party
+		if !d.signed[dump(read.Root)] {
+			m.ours = "accepted with data that nobody signed"
+		}
+	}
+}
+
+// byLibrary is goxmldsig's verdict with the certificate that the document is
+// said to be signed with.
+func byLibrary(text string, cert *x509.Certificate) (err error) {
+	if cert.PublicKeyAlgorithm != x509.RSA {
+		return errors.New("no ECDSA")
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(text); err != nil {
+		return fmt.Errorf("etree: %w", err)
+	}
+	if doc.Root() == nil {
+		return errors.New("etree: no root")
+	}
+	trust := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: only(cert)})
+	trust.IdAttribute = "Id"
+	trust.Clock = dsig.NewFakeClockAt(judgedAt)
+	_, err = trust.Validate(doc.Root())
+	return err
+}
+
+// compare puts the verdicts on record.
+func (d *differ) compare(m mutant, xmlsec judgement) {
+	others := "xmlsec1 refuses, goxmldsig refuses"
+	switch {
+	case xmlsec.yes && m.library == nil:
+		others = "xmlsec1 accepts, goxmldsig accepts"
+	case xmlsec.yes && d.certs[m.party].PublicKeyAlgorithm != x509.RSA:
+		others = "xmlsec1 accepts"
+	case xmlsec.yes:
+		others = "xmlsec1 accepts, goxmldsig refuses"
+	case m.library == nil:
+		others = "xmlsec1 refuses, goxmldsig accepts"
+	}
+	why := ""
+	switch {
+	case m.ours == accepted && !xmlsec.yes:
+		why = "xmlsec1 refuses it"
+	case strings.HasPrefix(m.ours, accepted) && m.ours != accepted, strings.HasPrefix(m.ours, "fails"):
+		why = m.ours
+	case xmlsec.yes && slices.Contains([]string{unsigned, string(DigestMismatch), string(SignatureMismatch)}, m.ours):
+		why = "xmlsec1's mathematics hold"
+	}
+	d.record.add(m, others, why, xmlsec.text)
+}
+
+// dump writes the data that a caller gets, whatever the order of attributes.
+func dump(e *Element) string {
+	var b strings.Builder
+	dumpTo(&b, e)
+	return b.String()
+}
+
+func dumpTo(b *strings.Builder, e *Element) {
+	attrs := make([]string, 0, len(e.Attrs))
+	for _, a := range e.Attrs {
+		attrs = append(attrs, fmt.Sprintf("{%s}%s=%q", a.Space, a.Local, a.Value))
+	}
+	sort.Strings(attrs)
+	fmt.Fprintf(b, "<{%s}%s:%s %s %q", e.Space, e.Prefix, e.Local, attrs, e.Text)
+	for _, c := range e.Children {
+		dumpTo(b, c)
+	}
+	b.WriteByte('>')
+}
+
+// A tally counts verdicts.
+type tally struct {
+	mu       sync.Mutex
+	mutants  int
+	counts   map[string]int
+	examples map[string]string // a line on the first of each
+	wrong    int
+}
+
+func (c *tally) add(m mutant, others, why, said string) {
+	key := m.ours + "; " + others
+	if why != "" {
+		key = "WRONG: " + key + " (" + why + ")"
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mutants++
+	c.counts[key]++
+	if why != "" {
+		c.wrong++
+	}
+	if c.counts[key] > 1 && (why == "" || c.counts[key] > 20) {
+		return
+	}
+	c.examples[key] = fmt.Sprintf("%s: %s; here: %v; xmlsec1: %s; goxmldsig: %v", m.name, strings.Join(m.how, ", "), m.err, said, m.library)
+	c.save(key, m.text)
+}
+
+// save keeps an example for whoever looks into it.
+func (c *tally) save(key, text string) {
+	if *differKeep == "" {
+		return
+	}
+	name := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" ;:,()/'", r) {
+			return '-'
+		}
+		return r
+	}, key)
+	file := filepath.Join(*differKeep, fmt.Sprintf("%s-%d.xml", name, c.counts[key]))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		c.examples[key] += "; not kept: " + err.Error()
+	}
+}
+
+func (c *tally) report(t *testing.T) {
+	t.Helper()
+	t.Logf("%d documents in %v", c.mutants, *differential)
+	keys := make([]string, 0, len(c.counts))
+	for k := range c.counts {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return c.counts[b] - c.counts[a] })
+	for _, k := range keys {
+		t.Logf("%8d  %s", c.counts[k], k)
+	}
+	if c.wrong == 0 {
+		return
+	}
+	for _, k := range keys {
+		if strings.HasPrefix(k, "WRONG") {
+			t.Errorf("%s\n\t%s", k, c.examples[k])
+		}
+	}
+}
