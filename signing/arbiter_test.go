@@ -12,7 +12,8 @@ import (
 )
 
 // An arbiter is another implementation in a process of its own, which answers as
-// testdata/judge.py says. Questions may be asked ahead of their answers.
+// testdata/judge.py says. Questions may be asked ahead of their answers, as long as
+// those are short: a pipe holds 64 KiB.
 type arbiter struct {
 	in      io.WriteCloser
 	buf     *bufio.Writer

@@ -93,13 +93,13 @@ func inheritedXML(el *Element, form c14nForm) ([]Attr, *Error) {
 	}
 	for e := el.Parent; e != nil; e = e.Parent {
 		for _, a := range e.Attrs {
-			if a.Space != nsXML || has(el.Attrs, a.Local) && a.Local != "base" || has(found, a.Local) {
+			if a.Space != nsXML {
 				continue
 			}
 			if form.v11 && a.Local == "base" {
 				return nil, refusef(CanonicalizationNotAllowed, "xml:base is inherited")
 			}
-			if form.v11 && a.Local == "id" {
+			if has(el.Attrs, a.Local) || has(found, a.Local) || form.v11 && a.Local == "id" {
 				continue
 			}
 			found = append(found, a)
@@ -165,7 +165,9 @@ func (s *scanner) copyTag(el *Element) {
 	g.copyText()
 	e := etree.NewElement(s.tag.name.raw)
 	for i := range s.tag.decls {
-		e.Attr = append(e.Attr, declaration(declared(s.tag.decls[i].name), s.tag.decls[i].value))
+		if p := declared(s.tag.decls[i].name); p != "xml" { // which no canonical form declares
+			e.Attr = append(e.Attr, declaration(p, s.tag.decls[i].value))
+		}
 	}
 	s.copyScope(e, s.tag.name.prefix)
 	for i := range s.tag.attrs {

@@ -35,6 +35,9 @@ func (s *scanner) start() error {
 		s.tree.link(el)
 	}
 	if s.out != nil {
+		if s.out.isDoubtful(&s.tag) {
+			return s.refusef(CanonicalizationNotAllowed, "xml:base is empty")
+		}
 		s.out.start(&s.tag, &s.scope)
 	}
 	if s.sig.depth == 0 {
