@@ -28,7 +28,7 @@ type judgement struct {
 }
 
 // parties are whose keys an arbiter has, by their number.
-var parties = []string{"agency-rsa", "agency-p256", "agency-p384", "agency-p521", "other-agency"}
+var parties = []string{"agency-rsa", "agency-p256", "agency-p384", "agency-p521", "other-agency", "agency-ed25519"}
 
 // xmlsecArbiter starts one that has xmlsec1's library and libxml2.
 func xmlsecArbiter(t *testing.T) *arbiter {

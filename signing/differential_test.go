@@ -10,8 +10,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -29,11 +29,18 @@ var (
 	differKeep   = flag.String("differential.keep", "", "keep an example of every disagreement in this directory")
 )
 
+// Who judges: the JDK knows the methods that xmlsec1 does not.
+const (
+	xmlsec1 = "xmlsec1"
+	jdk     = "the JDK"
+)
+
 // An original is a signed document, and the number of the party that signed it.
 type original struct {
-	name  string
-	party int
-	text  string
+	name    string
+	party   int
+	text    string
+	jdkOnly bool
 }
 
 // TestDifferential changes signed documents for as long as it is asked to and
@@ -55,15 +62,23 @@ func TestDifferential(t *testing.T) {
 	originals := originals(t)
 	ends := time.Now().Add(*differential)
 	var working sync.WaitGroup
-	for i := range max(1, min(2, runtime.GOMAXPROCS(0))) {
+	for i, judge := range []string{xmlsec1, xmlsec1, jdk} {
 		d := differ{
-			t: t, record: record, arbiter: xmlsecArbiter(t), originals: originals, signed: map[string]bool{}, trust: vectorTrust(t),
+			t: t, record: record, judge: judge, signed: map[string]bool{}, trust: vectorTrust(t),
 			m: mutator{Rand: rand.New(rand.NewPCG(seed, uint64(i)))},
+		}
+		if judge == jdk {
+			d.arbiter = startArbiter(t, javaProgram(t), "testdata/Judge.java")
+		} else {
+			d.arbiter = xmlsecArbiter(t)
 		}
 		for _, p := range parties {
 			d.certs = append(d.certs, signer(t, p).cert)
 		}
 		for _, o := range originals {
+			if judge == jdk || !o.jdkOnly {
+				d.originals = append(d.originals, o)
+			}
 			d.m.others = append(d.m.others, o.text)
 			d.know(o)
 		}
@@ -73,8 +88,16 @@ func TestDifferential(t *testing.T) {
 	record.report(t)
 }
 
-// originals are documents signed in all the ways that there are, by us and so
-// that xmlsec1 verifies them.
+func javaProgram(t *testing.T) string {
+	t.Helper()
+	java, err := exec.LookPath("java")
+	if err != nil {
+		missing(t, "java")
+	}
+	return java
+}
+
+// originals are documents signed in all the ways that there are.
 func originals(t *testing.T) []original {
 	t.Helper()
 	base, odd := pkg(pdf), replace(t, awkward(t), "</edXMLHeader>", here+"</edXMLHeader>")
@@ -87,7 +110,7 @@ func originals(t *testing.T) []original {
 		p := signer(t, name)
 		add := func(what, document string, f form) {
 			f.by = p
-			all = append(all, original{name + ", " + what, i, sign(t, document, f)})
+			all = append(all, original{name + ", " + what, i, sign(t, document, f), name == "agency-ed25519" || strings.Contains(f.method, "MGF1") || f.method == algRSAPSS})
 		}
 		add("in the header", base, form{})
 		add("in the root", last(base), form{})
@@ -96,6 +119,11 @@ func originals(t *testing.T) []original {
 		xades := xadesForm(t, propertiesText(p.cert, claimedTime))
 		add("with properties", base, xades)
 		add("with properties, in the root", last(base), xades)
+		if name == "agency-rsa" {
+			add("PSS", base, form{method: algRSAPSSSHA256})
+			add("PSS in the root", last(base), form{method: algRSAPSSSHA512})
+			add("PSS without parameters", base, form{method: algRSAPSS})
+		}
 	}
 	return all
 }
@@ -114,6 +142,7 @@ func libxml2Digest(t *testing.T, document string) string {
 type differ struct {
 	t         *testing.T
 	record    *tally
+	judge     string // whose verdicts the arbiter gives
 	arbiter   *arbiter
 	m         mutator
 	originals []original
@@ -161,6 +190,9 @@ func (d *differ) until(ends time.Time) {
 // insider has xmlsec1 sign a document that was changed before. Where it cannot,
 // the original is as good.
 func (d *differ) insider(from original) original {
+	if d.judge != xmlsec1 {
+		return from
+	}
 	text, how := from.text, []string(nil)
 	if d.m.IntN(4) > 0 {
 		text, how = d.m.change(text)
@@ -172,7 +204,7 @@ func (d *differ) insider(from original) original {
 	if text = d.arbiter.sign(d.t, from.party, text); text == "" {
 		return from
 	}
-	made := original{from.name + ", " + strings.Join(how, ", ") + ", signed by xmlsec1", from.party, text}
+	made := original{from.name + ", " + strings.Join(how, ", ") + ", signed by xmlsec1", from.party, text, false}
 	if d.m.IntN(2) == 0 { // as it is
 		d.know(made)
 		alone := mutant{original: made}
@@ -205,10 +237,19 @@ func (d *differ) template(party int) string {
 	if d.certs[party].PublicKeyAlgorithm == x509.ECDSA {
 		method = d.m.pick(algECDSASHA256, algECDSASHA384, algECDSASHA512)
 	}
-	return document[:end] + `<Signature xmlns="` + nsDS + `"><SignedInfo` + d.m.pick("", ` Id="si"`) + `>` + d.canonicalization("CanonicalizationMethod") +
+	object, refs := "", ""
+	if d.m.IntN(3) == 0 {
+		object = strings.NewReplacer("<ds:Object", "<Object", "</ds:Object", "</Object").Replace(objectText(propertiesText(d.certs[party], claimedTime)))
+		refs = `<Reference Type="` + typeSignedProperties + `" URI="#sp"><Transforms>` + d.canonicalization("Transform") + `</Transforms>` + d.digest()
+	}
+	return document[:end] + `<Signature xmlns="` + nsDS + `" Id="sig"><SignedInfo` + d.m.pick("", ` Id="si"`) + `>` + d.canonicalization("CanonicalizationMethod") +
 		`<SignatureMethod Algorithm="` + method + `"/><Reference URI=""><Transforms><Transform Algorithm="` + algEnveloped + `"/>` +
-		d.canonicalization("Transform") + `</Transforms><DigestMethod Algorithm="` + d.m.pick(algSHA256, algSHA384, algSHA512) + `"/><DigestValue/></Reference></SignedInfo>` +
-		`<SignatureValue/>` + strings.ReplaceAll(keyInfoText(d.certs[party]), "ds:", "") + `</Signature>` + document[end:]
+		d.canonicalization("Transform") + `</Transforms>` + d.digest() + refs + `</SignedInfo>` +
+		`<SignatureValue/>` + strings.ReplaceAll(keyInfoText(d.certs[party]), "ds:", "") + object + `</Signature>` + document[end:]
+}
+
+func (d *differ) digest() string {
+	return `<DigestMethod Algorithm="` + d.m.pick(algSHA256, algSHA384, algSHA512) + `"/><DigestValue/></Reference>`
 }
 
 func (d *differ) canonicalization(element string) string {
@@ -283,28 +324,27 @@ func byLibrary(text string, cert *x509.Certificate) (err error) {
 }
 
 // compare puts the verdicts on record.
-func (d *differ) compare(m mutant, xmlsec judgement) {
-	others := "xmlsec1 refuses, goxmldsig refuses"
-	switch {
-	case xmlsec.yes && m.library == nil:
-		others = "xmlsec1 accepts, goxmldsig accepts"
-	case xmlsec.yes && d.certs[m.party].PublicKeyAlgorithm != x509.RSA:
-		others = "xmlsec1 accepts"
-	case xmlsec.yes:
-		others = "xmlsec1 accepts, goxmldsig refuses"
-	case m.library == nil:
-		others = "xmlsec1 refuses, goxmldsig accepts"
+func (d *differ) compare(m mutant, judged judgement) {
+	verdict := func(accepts bool) string {
+		if accepts {
+			return " accepts"
+		}
+		return " refuses"
+	}
+	others := d.judge + verdict(judged.yes)
+	if d.certs[m.party].PublicKeyAlgorithm == x509.RSA {
+		others += ", goxmldsig" + verdict(m.library == nil)
 	}
 	why := ""
 	switch {
-	case m.ours == accepted && !xmlsec.yes:
-		why = "xmlsec1 refuses it"
+	case m.ours == accepted && !judged.yes:
+		why = d.judge + " refuses it"
 	case strings.HasPrefix(m.ours, accepted) && m.ours != accepted, strings.HasPrefix(m.ours, "fails"):
 		why = m.ours
-	case xmlsec.yes && slices.Contains([]string{unsigned, string(DigestMismatch), string(SignatureMismatch)}, m.ours) && names(m.text, d.certs[m.party]) && !strings.Contains(m.text, `xml:base=""`) && !strings.Contains(m.text, `xml:base=''`):
-		why = "xmlsec1's mathematics hold"
+	case judged.yes && slices.Contains([]string{unsigned, string(DigestMismatch), string(SignatureMismatch)}, m.ours) && names(m.text, d.certs[m.party]):
+		why = "the mathematics hold for " + d.judge
 	}
-	d.record.add(m, others, why, xmlsec.text)
+	d.record.add(m, others, why, judged.text)
 }
 
 // names says whether a document's first certificate is that one: xmlsec1 was
@@ -362,7 +402,7 @@ func (c *tally) add(m mutant, others, why, said string) {
 	if c.counts[key] > 1 && (why == "" || c.counts[key] > 20) {
 		return
 	}
-	c.examples[key] = fmt.Sprintf("%s: %s; here: %v; xmlsec1: %s; goxmldsig: %v", m.name, strings.Join(m.how, ", "), m.err, said, m.library)
+	c.examples[key] = fmt.Sprintf("%s: %s; here: %v; the judge: %s; goxmldsig: %v", m.name, strings.Join(m.how, ", "), m.err, said, m.library)
 	c.save(key, m.text)
 }
 

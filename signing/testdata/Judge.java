@@ -41,6 +41,7 @@ public final class Judge {
         }
         DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
         factory.setNamespaceAware(true);
+        factory.setCoalescing(true); // else it reads base64 up to a character data section only
         DocumentBuilder builder = factory.newDocumentBuilder();
         builder.setErrorHandler(new DefaultHandler() {
             @Override
