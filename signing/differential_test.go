@@ -76,9 +76,10 @@ func TestDifferential(t *testing.T) {
 			d.certs = append(d.certs, signer(t, p).cert)
 		}
 		for _, o := range originals {
-			if judge == jdk || !o.jdkOnly {
-				d.originals = append(d.originals, o)
+			if o.jdkOnly && judge != jdk {
+				continue
 			}
+			d.originals = append(d.originals, o)
 			d.m.others = append(d.m.others, o.text)
 			d.know(o)
 		}
