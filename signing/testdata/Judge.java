@@ -97,9 +97,23 @@ public final class Judge {
         }
     }
 
+    /** Takes out what stands between the padding of base64, which is not read either. */
+    private static void withoutSpace(Node value) {
+        Node text = value.getFirstChild();
+        if (text != null && text.getNodeType() == Node.TEXT_NODE) {
+            text.setNodeValue(text.getNodeValue().replaceAll("[ \\t\\r\\n]", ""));
+        }
+    }
+
     private static String fault(Document doc, XMLSignatureFactory factory, PublicKey key) throws Exception {
         asText(doc.getDocumentElement());
         doc.getDocumentElement().normalize();
+        for (String name : new String[] {"SignatureValue", "X509Certificate"}) {
+            NodeList values = doc.getElementsByTagNameNS(XMLSignature.XMLNS, name);
+            for (int i = 0; i < values.getLength(); i++) {
+                withoutSpace(values.item(i));
+            }
+        }
         NodeList found = doc.getElementsByTagNameNS(XMLSignature.XMLNS, "Signature");
         if (found.getLength() == 0) {
             return "no signature";
