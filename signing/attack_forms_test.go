@@ -75,6 +75,7 @@ func formVectors(t *testing.T) []vector {
 		{"inclusive canonicalization 1 1 with a base", sign(t, withBase, form{info: method(algC14N11 + `">`), signed: apex}), "canonicalization-not-allowed"},
 		{"inclusive canonicalization 1 1 of an empty base", sign(t, strings.Replace(base, `xml:lang="vi"`, `xml:base=""`, 1), form3(t, strings.Replace(plain, `xml:lang="vi"`, `xml:base=""`, 1),
 			dsig.MakeC14N11Canonicalizer(), crypto.SHA256, named(algC14N11))), "canonicalization-not-allowed"},
+		{"inclusive canonicalization under a declaration of xml", sign(t, replace(t, base, "<edXMLHeader>", `<edXMLHeader xmlns:xml="`+nsXML+`">`), form{info: method(algC14N + `">`), signed: apex}), accepted},
 		{"inclusive canonicalization of a declaration of xml", sign(t, base, form{info: func(s string) string {
 			return replace(t, method(algC14N+`">`)(s), `<ds:SignatureMethod `, `<ds:SignatureMethod xmlns:xml="`+nsXML+`" `)
 		}, signed: func(s string) string { return apex(replace(t, s, ` xmlns:xml="`+nsXML+`"`, "")) }}), accepted},

@@ -165,7 +165,7 @@ func (s *scanner) copyTag(el *Element) {
 	g.copyText()
 	e := etree.NewElement(s.tag.name.raw)
 	for i := range s.tag.decls {
-		if p := declared(s.tag.decls[i].name); p != "xml" { // which no canonical form declares
+		if p := declared(s.tag.decls[i].name); p != "xml" { // as in scopeInForce
 			e.Attr = append(e.Attr, declaration(p, s.tag.decls[i].value))
 		}
 	}
@@ -288,11 +288,12 @@ func (s *scanner) finishSignature() error {
 	return nil
 }
 
-// scopeInForce are the namespace declarations in force, each prefix once.
+// scopeInForce are the namespace declarations in force, each prefix once and
+// without xml, which no canonical form declares.
 func (s *scanner) scopeInForce() []binding {
 	var all []binding
 	for _, b := range s.scope.bindings {
-		if uri, _ := s.scope.lookup(b.prefix); uri == b.uri && !slices.Contains(all, b) {
+		if uri, _ := s.scope.lookup(b.prefix); uri == b.uri && b.prefix != "xml" && !slices.Contains(all, b) {
 			all = append(all, b)
 		}
 	}
