@@ -75,6 +75,7 @@ func TestDifferential(t *testing.T) {
 		}
 		for _, p := range parties {
 			d.certs = append(d.certs, signer(t, p).cert)
+			d.keys = append(d.keys, signer(t, p).key)
 		}
 		for _, o := range originals {
 			if o.jdkOnly && judge != jdk || judge == jdk && strings.HasSuffix(o.name, "SHA-1") {
@@ -155,6 +156,7 @@ type differ struct {
 	m         mutator
 	originals []original
 	certs     []*x509.Certificate // of the parties
+	keys      []crypto.Signer
 	trust     *Trust
 	signed    map[string]bool // the data that somebody signed
 }
@@ -171,8 +173,11 @@ type mutant struct {
 func (d *differ) until(ends time.Time) {
 	for time.Now().Before(ends) {
 		from := d.originals[d.m.IntN(len(d.originals))]
-		if d.m.IntN(3) == 0 {
+		switch d.m.IntN(4) {
+		case 0:
 			from = d.insider(from)
+		case 1:
+			d.adversary(from)
 		}
 		batch := make([]mutant, 24)
 		for i := range batch {
@@ -227,10 +232,74 @@ func (d *differ) insider(from original) original {
 	return made
 }
 
+// adversary signs a changed document so that it holds for our own code, and asks
+// whether it does for others.
+func (d *differ) adversary(from original) {
+	for range 8 {
+		o := d.originals[d.m.IntN(len(d.originals))]
+		text, how := d.m.change(o.text)
+		if d.m.IntN(3) == 0 {
+			text = from.text // which xmlsec1 may have signed
+			text, how = d.m.change(text)
+			o = from
+		}
+		text = d.forge(text, o.party)
+		if text == "" {
+			continue
+		}
+		m := mutant{original: original{o.name, o.party, text, o.jdkOnly}, how: append(how, "signed as we compute it")}
+		d.know(m.original)
+		d.read(&m)
+		d.arbiter.ask('v', byte(m.party), text)
+		d.arbiter.send()
+		m.library = byLibrary(text, d.certs[m.party])
+		d.compare(m, d.arbiter.answer(d.t))
+	}
+}
+
+// forge fills in the digests and the value that our own code computes.
+func (d *differ) forge(text string, party int) string {
+	v, err := looseSignature(text)
+	if err != nil || len(v.signed.Children) < 3 {
+		return ""
+	}
+	for i, e := range v.signed.All(nsDS, "Reference") {
+		content, hash, err := v.referenced(text, e)
+		if err != nil {
+			return ""
+		}
+		text = setText(text, "DigestValue", i, sumOf(hash, content))
+	}
+	if v, err = looseSignature(text); err != nil {
+		return ""
+	}
+	alg, _ := v.signed.Children[1].Attr("", "Algorithm")
+	fits := map[x509.PublicKeyAlgorithm][]scheme{x509.RSA: {schemeRSA, schemePSS}, x509.ECDSA: {schemeECDSA}, x509.Ed25519: {schemeEd25519}}
+	if m, ok := methods[alg]; !ok || !slices.Contains(fits[d.certs[party].PublicKeyAlgorithm], m.scheme) {
+		return ""
+	}
+	value := rawSignature(d.t, d.keys[party], alg, string(v.canonical))
+	return setText(text, "SignatureValue", 0, base64.StdEncoding.EncodeToString(value))
+}
+
+// setText sets the content of the nth element of a name.
+func setText(text, local string, nth int, content string) string {
+	for _, e := range stretches(text) {
+		if localName(e.name) != local {
+			continue
+		}
+		if nth == 0 && e.inner < e.to {
+			return text[:e.inner] + content + text[e.innerEnd:]
+		}
+		nth--
+	}
+	return text
+}
+
 // know remembers the data of a document that its party did sign.
 func (d *differ) know(o original) {
 	if read, err := Read(strings.NewReader(o.text), d.options(o.text)); err == nil {
-		d.signed[dump(read.Root)] = true
+		d.signed[says(read)] = true
 	}
 }
 
@@ -356,7 +425,7 @@ func (d *differ) read(m *mutant) {
 			return
 		}
 		m.party = party
-		if !d.signed[dump(read.Root)] {
+		if !d.signed[says(read)] {
 			m.ours = "accepted with data that nobody signed"
 		}
 	}
@@ -422,10 +491,13 @@ func names(text string, cert *x509.Certificate) bool {
 	return false
 }
 
-// dump writes the data that a caller gets, whatever the order of attributes.
-func dump(e *Element) string {
+// says writes the data that a caller gets, whatever the order of attributes.
+func says(d *Document) string {
 	var b strings.Builder
-	dumpTo(&b, e)
+	dumpTo(&b, d.Root)
+	if s := d.Signature; s != nil {
+		fmt.Fprintf(&b, "%x %s %s %s %v %v", s.SignedInfo, s.Method, s.Canonicalization, s.DigestMethod, s.SHA1, s.SigningTime)
+	}
 	return b.String()
 }
 

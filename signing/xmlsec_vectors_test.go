@@ -29,7 +29,7 @@ const xmlsecListHead = `# What becomes of the XML signatures in the tests folder
 # read       what signing.Read says: accepted, or the rule that refuses it
 # xmlsec1    what xmlsec1 says, with its suite's own arguments if it has the file
 # value      SignatureValue over the canonical SignedInfo: holds, and by which key
-# references of each: holds, a rule, or that it is about another document
+# references of each: holds, or a rule; reference-not-allowed is about another document
 #
 # file	read	xmlsec1	value	references
 `
@@ -402,34 +402,9 @@ func (v looseVerification) ownKeys() []keyFile {
 
 var xpointerID = regexp.MustCompile(`^#xpointer\(id\(['"]([^'"]+)['"]\)\)$`)
 
-// referenceTo computes a reference into the document, with the signature left out
-// or not, in one canonical form or as base64.
+// referenceTo verifies a reference into the document.
 func (v looseVerification) referenceTo(document string, e *Element) string {
-	uri, found := e.Attr("", "URI")
-	if m := xpointerID.FindStringSubmatch(uri); m != nil {
-		uri = "#" + m[1]
-	}
-	if uri == "#xpointer(/)" {
-		uri = ""
-	}
-	if !found || uri != "" && !strings.HasPrefix(uri, "#") {
-		return "about another document"
-	}
-	target := looseTarget{document: document, uri: uri, form: forms[algC14N]}
-	for _, t := range e.Child(nsDS, "Transforms").All(nsDS, "Transform") {
-		if err := target.transform(v, t); err != nil {
-			return outcome(err)
-		}
-	}
-	method := e.Child(nsDS, "DigestMethod")
-	if method == nil {
-		return string(SignatureStructure)
-	}
-	_, hash, err := v.digestMethod(method)
-	if err != nil {
-		return outcome(err)
-	}
-	content, err := target.bytes()
+	content, hash, err := v.referenced(document, e)
 	if err != nil {
 		return outcome(err)
 	}
@@ -441,6 +416,37 @@ func (v looseVerification) referenceTo(document string, e *Element) string {
 		return string(DigestMismatch)
 	}
 	return "holds"
+}
+
+// referenced is what a reference into the document digests: an element or all of
+// it, with the signature left out or not, in one canonical form or as base64.
+func (v looseVerification) referenced(document string, e *Element) ([]byte, crypto.Hash, error) {
+	uri, found := e.Attr("", "URI")
+	if m := xpointerID.FindStringSubmatch(uri); m != nil {
+		uri = "#" + m[1]
+	}
+	if uri == "#xpointer(/)" {
+		uri = ""
+	}
+	if !found || uri != "" && !strings.HasPrefix(uri, "#") {
+		return nil, 0, Refuse(ReferenceNotAllowed, "about another document")
+	}
+	target := looseTarget{document: document, uri: uri, form: forms[algC14N]}
+	for _, t := range e.Child(nsDS, "Transforms").All(nsDS, "Transform") {
+		if err := target.transform(v, t); err != nil {
+			return nil, 0, err
+		}
+	}
+	method := e.Child(nsDS, "DigestMethod")
+	if method == nil {
+		return nil, 0, Refuse(SignatureStructure, "")
+	}
+	_, hash, err := v.digestMethod(method)
+	if err != nil {
+		return nil, 0, err
+	}
+	content, err := target.bytes()
+	return content, hash, err
 }
 
 // A looseTarget is what a reference means.
