@@ -244,7 +244,8 @@ func xmlsecTests(t *testing.T) (dir, version string) {
 	if err != nil {
 		missing(t, "the tests folder of xmlsec1's source (.ci/xmlsec-tests DIRECTORY fetches it for TRAM_XMLSEC_TESTS)")
 	}
-	return dir, strings.TrimSpace(string(read))
+	version, _, _ = strings.Cut(string(read), "-") // Debian's revision does not change the tests
+	return dir, version
 }
 
 // xmlFiles are the files of a folder that hold XML.
@@ -359,8 +360,7 @@ func golden(t *testing.T, file, is string) {
 		return
 	}
 	if head, _, _ := strings.Cut(string(want), "\n"); !strings.HasPrefix(is, head) {
-		t.Logf("%s is about another version: %s", file, head)
-		return
+		t.Skipf("%s is about another version: %s", file, head)
 	}
 	t.Errorf("%s differs: run with -update and review\n%s", file, firstDifference(string(want), is))
 }
