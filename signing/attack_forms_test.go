@@ -65,6 +65,8 @@ func formVectors(t *testing.T) []vector {
 			transform(`<ds:Transform Algorithm="`+algExcC14N+`">`+prefixList+`</ds:Transform>`)), accepted},
 		{"prefix list in a transform that was not heeded", document(exclusiveForm(""), crypto.SHA256,
 			transform(`<ds:Transform Algorithm="`+algExcC14N+`">`+prefixList+`</ds:Transform>`)), "digest-mismatch"},
+		{"prefix list that is missing", document(exclusiveForm(""), crypto.SHA256,
+			transform(`<ds:Transform Algorithm="`+algExcC14N+`">`+strings.Replace(prefixList, ` PrefixList="x"`, "", 1)+`</ds:Transform>`)), "inclusive-prefixes"},
 		{"prefix list with the default namespace", document(exclusiveForm(""), crypto.SHA256,
 			transform(`<ds:Transform Algorithm="`+algExcC14N+`">`+strings.Replace(prefixList, `"x"`, `"#default"`, 1)+`</ds:Transform>`)), accepted},
 		{"prefix list in the canonicalization method", sign(t, base, form{info: method(algExcC14N + `">` + prefixList), signed: listed}), accepted},

@@ -41,6 +41,7 @@ var details = map[string]string{
 	"no reference covers the document":             "không có tham chiếu nào đến toàn bộ tài liệu",
 	"%d bytes, the digest has %d":                  "%d byte, trong khi mã băm dài %d byte",
 	"%d of %d":                                     "mới có %d trên %d",
+	"PrefixList is missing":                        "thiếu PrefixList",
 	"xml:base is empty":                            "xml:base để trống",
 	"xml:base is inherited":                        "xml:base được thừa kế từ phần tử ngoài",
 	"more than %d prefixes":                        "nhiều hơn %d tiền tố",

@@ -275,7 +275,8 @@ func (d *differ) forge(text string, party int) string {
 	}
 	alg, _ := v.signed.Children[1].Attr("", "Algorithm")
 	fits := map[x509.PublicKeyAlgorithm][]scheme{x509.RSA: {schemeRSA, schemePSS}, x509.ECDSA: {schemeECDSA}, x509.Ed25519: {schemeEd25519}}
-	if m, ok := methods[alg]; !ok || !slices.Contains(fits[d.certs[party].PublicKeyAlgorithm], m.scheme) {
+	m, ok := methods[alg]
+	if !ok || !slices.Contains(fits[d.certs[party].PublicKeyAlgorithm], m.scheme) || d.judge == xmlsec1 && m.scheme != schemeRSA && m.scheme != schemeECDSA {
 		return ""
 	}
 	value := rawSignature(d.t, d.keys[party], alg, string(v.canonical))

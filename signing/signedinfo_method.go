@@ -175,7 +175,10 @@ func (v *verification) prefixes(e *Element) ([]string, error) {
 	if err := v.shape(e, "PrefixList"); err != nil {
 		return nil, err
 	}
-	list, _ := e.Attr("", "PrefixList")
+	list, found := e.Attr("", "PrefixList")
+	if !found { // the schema lets it be left out, and xmlsec1 does not
+		return nil, v.refusef(e, InclusivePrefixes, "PrefixList is missing")
+	}
 	prefixes := strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(xmlSpace, r) })
 	if len(prefixes) > maxPrefixes {
 		return nil, v.refusef(e, InclusivePrefixes, "more than %d prefixes", maxPrefixes)
