@@ -92,6 +92,9 @@ func tasksFor(t *testing.T, program string, random []string) []task {
 		}
 	}
 	add := func(name string, f theirForm, document string) {
+		if forms[f.transform].v11 { // libxml2 leaves an empty xml:base out of it, so it is refused
+			document = emptyBase.ReplaceAllString(document, "xml:base='a'")
+		}
 		tasks = append(tasks, task{f, name, document, filepath.Join(dir, fmt.Sprintf("%d.out", len(tasks)))})
 	}
 	for _, f := range able {
@@ -107,14 +110,11 @@ func tasksFor(t *testing.T, program string, random []string) []task {
 	return tasks
 }
 
-// sparing takes out of a document what a program does otherwise than the standards:
-// libxml2 leaves an empty xml:base out of Canonical XML 1.1, and xmldom writes a
-// carriage return as it is, so that it is another character when it is read.
+// sparing takes out of a document what a program does otherwise than the
+// standards: xmldom writes a carriage return as it is, so that it is another
+// character when it is read.
 func sparing(program, document string) string {
-	switch program {
-	case "xmlsec1":
-		return emptyBase.ReplaceAllString(document, "xml:base='a'")
-	case "xadesjs":
+	if program == "xadesjs" {
 		return carriageReturn.ReplaceAllString(xmlAttribute.ReplaceAllString(document, ""), "&#10;")
 	}
 	return document

@@ -539,7 +539,7 @@ func wrapping(m mutator, doc string) string {
 	case 3: // the signature in what it signs, in another document
 		signature = doc[root.from:root.to]
 	case 4: // at the end of the root
-		end := strings.LastIndex(evil, "</")
+		end := max(strings.LastIndex(evil, "</"), 0)
 		evil = evil[:end] + wrapped + evil[end:]
 	case 5: // as the first thing in it
 		first := stretches(evil)[0]
