@@ -205,7 +205,8 @@ func TestVectorNames(t *testing.T) {
 		covered[v.want] = true
 	}
 	for _, r := range Rules() {
-		if r.Kind() != TooLarge && r != ElementInStreamedText && r != SecondReading && r != CertificateConstraint && !covered[string(r)] {
+		stamps := strings.HasPrefix(string(r), "timestamp-") // TestTimeStampTokens has them
+		if r.Kind() != TooLarge && r != ElementInStreamedText && r != SecondReading && r != CertificateConstraint && !stamps && !covered[string(r)] {
 			t.Errorf("no vector is refused by %s", r)
 		}
 	}
