@@ -32,7 +32,7 @@ func allVectors(t *testing.T) []vector {
 	var all []vector
 	for _, some := range []func(*testing.T) []vector{
 		acceptedVectors, wrappingVectors, signatureVectors, referenceVectors, algorithmVectors,
-		keyVectors, xadesVectors, formVectors, partVectors, pssVectors, markupVectors, namespaceVectors, encodingVectors, changeVectors,
+		keyVectors, xadesVectors, stampVectors, formVectors, partVectors, pssVectors, markupVectors, namespaceVectors, encodingVectors, changeVectors,
 	} {
 		all = append(all, some(t)...)
 	}

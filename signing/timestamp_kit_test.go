@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"io"
 	"math/big"
 	"slices"
 	"sync"
@@ -104,6 +105,13 @@ func certificateFor(public crypto.PublicKey, name string, issuer *x509.Certifica
 // stamperOf is the authority that most tests ask.
 var stamperOf = sync.OnceValue(func() stamper { return newStamper(testKey(), nil) })
 
+// vectorStamper is the authority of the vectors. Its tokens repeat.
+func vectorStamper(t testing.TB) stamper {
+	t.Helper()
+	p, ca := signer(t, "tsa"), signer(t, "ca")
+	return stamper{p.key, p.cert, ca.cert, ca.cert}
+}
+
 // tlv writes one value of DER.
 func tlv(tag byte, parts ...[]byte) []byte {
 	content := bytes.Join(parts, nil)
@@ -175,13 +183,13 @@ func (s stamper) newToken(data []byte) *tokenForm {
 		f.method = hashName(oidRSA)
 	}
 	f.sumAttr = func(content []byte) []byte {
-		return cmsAttribute(oidMessageDigest, octetString(sumOf(f.hash, content)))
+		return cmsAttribute(oidMessageDigest, octetString(hashOf(f.hash, content)))
 	}
 	f.sign = func(attrs []byte) []byte { return s.signature(f.hash, f.hash, attrs) }
 	return f
 }
 
-func sumOf(hash crypto.Hash, b []byte) []byte {
+func hashOf(hash crypto.Hash, b []byte) []byte {
 	h := hash.New()
 	h.Write(b)
 	return h.Sum(nil)
@@ -190,9 +198,13 @@ func sumOf(hash crypto.Hash, b []byte) []byte {
 func (s stamper) signature(hash crypto.Hash, o crypto.SignerOpts, b []byte) []byte {
 	digest := b
 	if _, ok := s.key.(ed25519.PrivateKey); !ok {
-		digest = sumOf(hash, b)
+		digest = hashOf(hash, b)
 	}
-	value, err := s.key.Sign(rand.Reader, digest, o)
+	random := io.Reader(nil) // without it ECDSA repeats (RFC 6979)
+	if _, ok := s.key.(*ecdsa.PrivateKey); !ok {
+		random = rand.Reader
+	}
+	value, err := s.key.Sign(random, digest, o)
 	if err != nil {
 		panic(err)
 	}

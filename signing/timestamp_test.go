@@ -90,7 +90,7 @@ func tokenCases(t testing.TB, s stamper) []tokenCase {
 		{"an attribute twice", func(f *tokenForm) { f.attrs = [][]byte{cmsAttribute(oidMessageDigest, octetString(own[:]))} }, "timestamp-form"},
 		{"two message digests in one attribute", func(f *tokenForm) {
 			f.sumAttr = func(b []byte) []byte {
-				return cmsAttribute(oidMessageDigest, octetString(sumOf(f.hash, b)), octetString(own[:]))
+				return cmsAttribute(oidMessageDigest, octetString(hashOf(f.hash, b)), octetString(own[:]))
 			}
 		}, "timestamp-form"},
 		{"attributes out of order", func(f *tokenForm) { f.unsorted = true }, "timestamp-form"},
@@ -377,10 +377,10 @@ func TestAnswersOfAnAuthority(t *testing.T) {
 		{"no nonce", sequence(status(0), token(func(f *tokenForm) { f.more = nil })), "timestamp-nonce", ""},
 		{"another policy", sequence(status(0), token(func(f *tokenForm) { f.policy = asn1.ObjectIdentifier{1, 2, 3, 4, 2} })), "timestamp-policy", "1.2.3.4.2"},
 		{"over something else", sequence(status(0), token(func(f *tokenForm) {
-			f.imprint = sequence(hashName(oidSHA256), octetString(sumOf(crypto.SHA256, []byte("else"))))
+			f.imprint = sequence(hashName(oidSHA256), octetString(hashOf(crypto.SHA256, []byte("else"))))
 		})), "timestamp-imprint", ""},
 		{"over it by another digest", sequence(status(0), token(func(f *tokenForm) {
-			f.imprint = sequence(hashName(oidSHA512), octetString(sumOf(crypto.SHA512, stampedData)))
+			f.imprint = sequence(hashName(oidSHA512), octetString(hashOf(crypto.SHA512, stampedData)))
 		})), "timestamp-imprint", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -395,7 +395,7 @@ func TestAnswersOfAnAuthority(t *testing.T) {
 // FuzzTimeStamp: no token makes the reader panic, and what a changed token says,
 // if it is still accepted, is what the authority signed.
 func FuzzTimeStamp(f *testing.F) {
-	s := stamperOf()
+	s := vectorStamper(f) // the same in every process that fuzzes
 	q := TimeStampRequest{Digest: sha256.Sum256(stampedData), Nonce: big.NewInt(42)}
 	for _, c := range tokenCases(f, s) {
 		form := s.newToken(stampedData)

@@ -109,6 +109,25 @@ func unsignedElement(stamps string) string {
 	return `<xades:UnsignedProperties><xades:UnsignedSignatureProperties>` + stamps + `</xades:UnsignedSignatureProperties></xades:UnsignedProperties>`
 }
 
+// stampVectors are packages with time-stamps, for clients. Their authority is
+// keys/tsa.pem.
+func stampVectors(t *testing.T) []vector {
+	signed := sign(t, pkg(pdf), xadesForm(t, propertiesText(signer(t, "agency-rsa").cert, claimedTime)))
+	with := func(token []byte) string {
+		return replace(t, signed, "</xades:QualifyingProperties>", unsignedElement(stampElement(token))+"</xades:QualifyingProperties>")
+	}
+	d, err := Read(strings.NewReader(signed), inHeader())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := vectorStamper(t).newToken(d.Signature.Stamped).write()
+	return []vector{
+		{"xades b-t", with(token), accepted},
+		{"xades b-t of another signature", with(vectorStamper(t).newToken(stampedData).write()), "timestamp-imprint"},
+		{"xades b-t with bytes behind its token", with(append(token, 0)), "timestamp-form"},
+	}
+}
+
 // TestUnsignedPropertiesAreClosed: in an agency's package nothing that nobody
 // signed gets in but time-stamps of the one form.
 func TestUnsignedPropertiesAreClosed(t *testing.T) {
