@@ -29,6 +29,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep", x.Sweep) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
+	sweeps.Go(func() { x.stampReceipts(ctx) })
 	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()
 	sweeps.Wait()

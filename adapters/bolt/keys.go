@@ -27,6 +27,8 @@ const (
 	receipts           = "receipts"
 	receiptRaw         = "receipt-raw"
 	packageReceipts    = "package-receipts"
+	unstamped          = "unstamped"
+	timeStamps         = "time-stamps"
 	agencies           = "agencies"
 	agencyCodes        = "agency-codes"
 	agencyCertificates = "agency-certificates"
@@ -42,13 +44,17 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, systems, systemCertificates, users, actions, leaves, hashes}
+		agencyCertificates, systems, systemCertificates, users, actions, leaves, hashes, unstamped, timeStamps}
 }
+
+// added are the buckets that ledgers made before did not have: Open adds them,
+// empty, which is right for those ledgers.
+func added() []string { return []string{unstamped, timeStamps} }
 
 // growing are the buckets whose keys come nearly in order: their pages can be
 // filled up, since little is put between what is there.
 func growing() []string {
-	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, actions, leaves, hashes}
+	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, timeStamps, actions, leaves, hashes}
 }
 
 // longestPart keeps the longest key, of four parts, well below bbolt's limit of

@@ -115,6 +115,9 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
+	if err := addBuckets(db); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
+	}
 	at, size, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
@@ -176,6 +179,30 @@ func readState(db *bbolt.DB) (transaction int, size int64, err error) {
 		return nil
 	})
 	return transaction, size, err
+}
+
+// addBuckets brings a ledger that an earlier program made up to date.
+func addBuckets(db *bbolt.DB) error {
+	var missing []string
+	err := db.View(func(tx *bbolt.Tx) error {
+		for _, name := range added() {
+			if tx.Bucket([]byte(name)) == nil {
+				missing = append(missing, name)
+			}
+		}
+		return checkFormat(tx)
+	})
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range missing {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func checkFormat(tx *bbolt.Tx) error {
