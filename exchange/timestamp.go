@@ -62,6 +62,14 @@ type StampReport struct {
 	Error string    `json:"error,omitempty"`
 }
 
+// StampPage is a part of the receipts that wait for a time-stamp, the oldest first,
+// with the report. Cursor goes on from it; it is empty at the end.
+type StampPage struct {
+	StampReport
+	Receipts []Receipt `json:"receipts"`
+	Cursor   string    `json:"cursor"`
+}
+
 // stampReceipts has receipts time-stamped until ctx ends.
 func (x *Exchange) stampReceipts(ctx context.Context) {
 	if x.c.TimeStamper == nil {
