@@ -87,12 +87,14 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress) []findin
 	findings = append(findings, checkKeys(cfg)...)
 	for _, file := range []struct{ what, path string }{
 		{"TLS certificate", cfg.TLS.Certificate}, {"sealing certificate", cfg.Seal.Certificate}, {"trusted roots", cfg.Trust.Roots},
+		{"time-stamp roots", cfg.Timestamp.Roots},
 	} {
 		if file.path != "" {
 			findings = append(findings, checkCertificates(file.what, file.path, now)...)
 		}
 	}
-	return append(findings, checkStores(ctx, cfg, p)...)
+	findings = append(findings, checkAuthority(ctx, cfg, now)...)
+	return append(findings, checkStores(ctx, cfg, now, p)...)
 }
 
 func checkKeys(cfg config) []finding {
@@ -135,7 +137,7 @@ func checkDates(what string, c *x509.Certificate, now time.Time) finding {
 	return f
 }
 
-func checkStores(ctx context.Context, cfg config, p *progress) []finding {
+func checkStores(ctx context.Context, cfg config, now time.Time, p *progress) []finding {
 	vault, err := disk.Open(cfg.Vault, disk.Options{})
 	if err != nil {
 		return []finding{{What: "vault", State: "failed", Detail: err.Error(), Do: "correct vault in " + cfg.path}}
@@ -152,6 +154,7 @@ func checkStores(ctx context.Context, cfg config, p *progress) []finding {
 	if err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "restore a backup, and keep this file for inspection"})
 	}
+	findings = append(findings, checkUnstamped(ctx, cfg, ledger, now)...)
 	err = errors.Join(checkRecord(ctx, ledger, vault, p), ledger.Close())
 	if err != nil {
 		return append(findings, finding{What: "record", State: "failed", Detail: err.Error(), Do: "keep the files as they are, restore a backup aside, and compare"})

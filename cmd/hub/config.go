@@ -68,6 +68,9 @@ type config struct {
 		Certificate string `yaml:"certificate"` // PEM, the key's own first
 	} `yaml:"seal"`
 
+	// Timestamp is the authority that time-stamps receipts; absent: none.
+	Timestamp timestampConfig `yaml:"timestamp"`
+
 	// Log is the Merkle log of all receipts.
 	Log struct {
 		// Origin names the log in its checkpoints: a URL without scheme.
@@ -185,6 +188,12 @@ func (c *config) validate() error {
 	if !c.TLS.Plain {
 		required["tls.certificate"], required["tls.key"] = c.TLS.Certificate, c.TLS.Key
 	}
+	if c.Timestamp.URL != "" {
+		required["timestamp.roots"] = c.Timestamp.Roots
+	}
+	if c.Timestamp.URL == "" && c.Timestamp != (timestampConfig{}) {
+		wrong("timestamp.url", "is missing")
+	}
 	for _, key := range slices.Sorted(maps.Keys(required)) {
 		if required[key] == "" {
 			wrong(key, "is missing")
@@ -221,7 +230,8 @@ func (c *config) line(key string) int {
 func (c *config) resolve() {
 	dir := filepath.Dir(c.path)
 	for _, p := range []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates,
-		&c.Seal.Key, &c.Seal.Certificate, &c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots} {
+		&c.Seal.Key, &c.Seal.Certificate, &c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
