@@ -152,7 +152,7 @@ func (a *Authority) prepare(key crypto.Signer) error {
 
 func certificate(name string, past time.Duration) *x509.Certificate {
 	return &x509.Certificate{Subject: pkix.Name{CommonName: name, Organization: []string{"Test"}}, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-past), NotAfter: time.Now().Add(24 * time.Hour)}
+		NotBefore: time.Now().Add(-past), NotAfter: time.Now().AddDate(1, 0, 0)}
 }
 
 func issue(template, parent *x509.Certificate, public crypto.PublicKey, by crypto.Signer) (*x509.Certificate, error) {
