@@ -95,6 +95,7 @@ type province struct {
 	clock   *clock
 	dir     string
 	vaultAt string
+	stamper exchange.TimeStamper // nil: receipts have no time-stamps
 }
 
 // newProvince opens a hub. When the test is over, everything it left is audited.
@@ -194,6 +195,8 @@ func (p *province) config() exchange.Config {
 		LogKey: must(note.NewSigner(skey)),
 		Retry:  exchange.RetryPolicy{First: time.Minute, Most: time.Hour},
 		Now:    p.clock.Now,
+
+		TimeStamper: p.stamper,
 	}
 }
 
