@@ -164,16 +164,18 @@ func readCertificates(d *der) ([]*x509.Certificate, *Error) {
 	return certs, nil
 }
 
+// readSigner reads RFC 5652, 5.3. The version tells how the certificate is named.
 func readSigner(d *der) (s timeStampSigner, refusal *Error) {
-	version := d.integer()
+	version, want := d.integer(), int64(3)
 	if d.is(asn1.ClassContextSpecific, 0) {
 		s.name.keyID = d.take(asn1.ClassContextSpecific, 0, false).Bytes
 	} else {
 		name := d.sequence("IssuerAndSerialNumber")
 		s.name.issuer, s.name.serial = name.any().FullBytes, name.integer()
 		name.end()
+		want = 1
 	}
-	if want := int64(1); s.name.keyID == nil && !isInt(version, want) || s.name.keyID != nil && !isInt(version, 3) {
+	if !isInt(version, want) {
 		d.fail()
 	}
 	if s.hash = d.algorithm().digest(); s.hash == 0 {

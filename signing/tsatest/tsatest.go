@@ -5,6 +5,7 @@ package tsatest
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -112,7 +113,9 @@ func (a *Authority) Answer(query []byte) ([]byte, error) {
 		return nil, err
 	}
 	var said bytes.Buffer
-	cmd := exec.Command(a.program, "ts", "-reply", "-config", a.Config, "-queryfile", in, "-out", out)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, a.program, "ts", "-reply", "-config", a.Config, "-queryfile", in, "-out", out)
 	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("openssl ts: %w: %s", err, said.Bytes())
