@@ -248,9 +248,9 @@ func TestFaultsOfTimeStamping(t *testing.T) {
 func TestTimeStampingEndsWithTheHub(t *testing.T) {
 	t.Parallel()
 	p := newProvince(t)
-	asked := make(chan struct{})
+	asked := make(chan struct{}, 10)
 	p.stamper = stampFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
-		close(asked)
+		asked <- struct{}{}
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
