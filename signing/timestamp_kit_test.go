@@ -59,9 +59,17 @@ var (
 // newStamper makes an authority with a chain of three. alter may change its
 // certificate.
 func newStamper(key crypto.Signer, alter func(*x509.Certificate)) stamper {
+	return newStamperBelow(key, func(*x509.Certificate) {}, alter)
+}
+
+// newStamperBelow changes the certificate of the authority above, too.
+func newStamperBelow(key crypto.Signer, above, alter func(*x509.Certificate)) stamper {
 	rootKey, interKey := testKey(), testKey()
 	root := certificateFor(rootKey.Public(), "TSA root", nil, rootKey, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })
-	inter := certificateFor(interKey.Public(), "TSA CA", root, rootKey, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })
+	inter := certificateFor(interKey.Public(), "TSA CA", root, rootKey, func(c *x509.Certificate) {
+		c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign
+		above(c)
+	})
 	cert := certificateFor(key.Public(), "TSA", inter, interKey, func(c *x509.Certificate) {
 		c.KeyUsage, c.SubjectKeyId = x509.KeyUsageDigitalSignature, []byte{1, 2, 3, 4}
 		c.ExtraExtensions = []pkix.Extension{purpose(true, oidTimeStamping)}

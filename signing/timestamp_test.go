@@ -220,6 +220,19 @@ func TestTimeStampAuthorities(t *testing.T) {
 			}
 		})
 	}
+	for name, above := range map[string]func(*x509.Certificate){
+		"below an authority for servers": func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
+		"below one that had expired":     func(c *x509.Certificate) { c.NotAfter = stampedAt.Add(-time.Second) },
+		"below one that is no authority": func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStamperBelow(testKey(), above, nil)
+			_, err := s.trust(t).CheckTimeStamp(s.newToken(stampedData).write(), stampedData)
+			if got := outcome(err); got != "timestamp-untrusted" {
+				t.Errorf("%s (%v)", got, err)
+			}
+		})
+	}
 	t.Run("another root", func(t *testing.T) {
 		_, err := stamperOf().trust(t).CheckTimeStamp(newStamper(testKey(), nil).newToken(stampedData).write(), stampedData)
 		if got := outcome(err); got != "timestamp-untrusted" {

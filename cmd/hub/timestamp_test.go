@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,9 @@ func TestAnAuthorityAwayAndBack(t *testing.T) {
 	must(t, err)
 
 	eventually(t, "the outage is seen", func() bool { p := s.unstamped(); return p.Pending == 3 && p.Failed > 0 && p.Error != "" })
+	if said := s.mustHub("--config", s.config(), "timestamps"); !strings.Contains(said, "waiting") || !strings.Contains(said, "failing since") || strings.Count(said, string(done.Package)) != 3 {
+		t.Errorf("hub timestamps says\n%s", said)
+	}
 	metrics, err := get("http://" + s.operators + "/metrics")
 	must(t, err)
 	if !strings.Contains(metrics, "\ntram_timestamps_pending 3\n") || !strings.Contains(metrics, `tram_timestamps_total{outcome="failed"}`) {
@@ -73,6 +77,11 @@ func TestAnAuthorityAwayAndBack(t *testing.T) {
 	}
 
 	tsa.SetDown(false)
+	for range 3 { // killed again while it catches up
+		s.start()
+		time.Sleep(time.Duration(rand.Int64N(int64(200 * time.Millisecond))))
+		s.kill()
+	}
 	s.start()
 	eventually(t, "all have their time-stamps", func() bool { return s.unstamped().Pending == 0 })
 	again, err := sender.submit(t.Context(), pkg)
