@@ -109,17 +109,20 @@ func (a algorithm) signature(hash crypto.Hash) x509.SignatureAlgorithm {
 		id     asn1.ObjectIdentifier
 		hash   crypto.Hash
 		method x509.SignatureAlgorithm
+		rsa    bool
 	}
 	for _, k := range []kind{
-		{oidRSA, crypto.SHA256, x509.SHA256WithRSA}, {oidRSAWithSHA256, crypto.SHA256, x509.SHA256WithRSA},
-		{oidRSA, crypto.SHA384, x509.SHA384WithRSA}, {oidRSAWithSHA384, crypto.SHA384, x509.SHA384WithRSA},
-		{oidRSA, crypto.SHA512, x509.SHA512WithRSA}, {oidRSAWithSHA512, crypto.SHA512, x509.SHA512WithRSA},
-		{oidECDSASHA256, crypto.SHA256, x509.ECDSAWithSHA256},
-		{oidECDSASHA384, crypto.SHA384, x509.ECDSAWithSHA384},
-		{oidECDSASHA512, crypto.SHA512, x509.ECDSAWithSHA512},
-		{oidEd25519, crypto.SHA512, x509.PureEd25519}, // RFC 8419, 3.1
+		{oidRSA, crypto.SHA256, x509.SHA256WithRSA, true}, {oidRSAWithSHA256, crypto.SHA256, x509.SHA256WithRSA, true},
+		{oidRSA, crypto.SHA384, x509.SHA384WithRSA, true}, {oidRSAWithSHA384, crypto.SHA384, x509.SHA384WithRSA, true},
+		{oidRSA, crypto.SHA512, x509.SHA512WithRSA, true}, {oidRSAWithSHA512, crypto.SHA512, x509.SHA512WithRSA, true},
+		{oidECDSASHA256, crypto.SHA256, x509.ECDSAWithSHA256, false},
+		{oidECDSASHA384, crypto.SHA384, x509.ECDSAWithSHA384, false},
+		{oidECDSASHA512, crypto.SHA512, x509.ECDSAWithSHA512, false},
+		{oidEd25519, crypto.SHA512, x509.PureEd25519, false}, // RFC 8419, 3.1
 	} {
-		if a.id.Equal(k.id) && hash == k.hash && a.plain() {
+		// RSA has NULL (RFC 3370, 3.2), the others nothing (RFC 5758, 3.2; RFC 8419, 2.1).
+		bare := a.parameters == nil || a.plain() && k.rsa
+		if a.id.Equal(k.id) && hash == k.hash && bare {
 			return k.method
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +224,7 @@ func TestTimeStampAuthorities(t *testing.T) {
 	for name, above := range map[string]func(*x509.Certificate){
 		"below an authority for servers": func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
 		"below one that had expired":     func(c *x509.Certificate) { c.NotAfter = stampedAt.Add(-time.Second) },
+		"below one not yet in force":     func(c *x509.Certificate) { c.NotBefore = stampedAt.Add(time.Second) },
 		"below one that is no authority": func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -340,6 +342,58 @@ func TestTokenInBER(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNothingIsLeftOver puts one value more into every structure of a token, which
+// encoding/asn1 would pass over, and takes the last one out of each.
+func TestNothingIsLeftOver(t *testing.T) {
+	s := stamperOf()
+	token := s.newToken(stampedData).write()
+	tried := 0
+	for _, changed := range alterations(t, token) {
+		if _, err := s.trust(t).CheckTimeStamp(changed, stampedData); err == nil {
+			t.Errorf("accepted: %x", changed)
+		}
+		tried++
+	}
+	if tried < 100 {
+		t.Errorf("only %d alterations were tried", tried)
+	}
+}
+
+// alterations are all ways to have one structure of a value end with a NULL more,
+// or with its last value missing.
+func alterations(t *testing.T, value []byte) [][]byte {
+	t.Helper()
+	var v asn1.RawValue
+	if _, err := asn1.Unmarshal(value, &v); err != nil {
+		t.Fatal(err)
+	}
+	if !v.IsCompound {
+		return nil
+	}
+	var parts [][]byte
+	for rest := v.Bytes; len(rest) > 0; {
+		var part asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &part); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, part.FullBytes)
+	}
+	with := func(parts [][]byte) []byte { return tlv(value[0], parts...) }
+	all := [][]byte{with(append(slices.Clone(parts), marshal(asn1.NullRawValue)))}
+	if null := marshal(asn1.NullRawValue); len(parts) > 0 && !bytes.Equal(parts[len(parts)-1], null) { // a digest may have it or not (RFC 5754, 2)
+		all = append(all, with(parts[:len(parts)-1]))
+	}
+	for i, part := range parts {
+		for _, changed := range alterations(t, part) {
+			other := slices.Clone(parts)
+			other[i] = changed
+			all = append(all, with(other))
+		}
+	}
+	return all
 }
 
 func TestAnswersOfAnAuthority(t *testing.T) {

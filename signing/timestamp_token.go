@@ -106,9 +106,9 @@ func readSignedData(d *der) (*timeStampToken, *Error) {
 	if !isInt(d.integer(), 3) { // 5.1: for content that is not plain data, with plain certificates
 		d.fail()
 	}
-	for digests := d.set("DigestAlgorithmIdentifiers"); digests.more(); {
-		digests.algorithm()
-	}
+	digests := d.set("DigestAlgorithmIdentifiers")
+	digest := digests.algorithm().digest()
+	digests.end() // one signer, one digest
 	t := &timeStampToken{}
 	encapsulated := d.sequence("EncapsulatedContentInfo")
 	kind := encapsulated.oid()
@@ -136,6 +136,9 @@ func readSignedData(d *der) (*timeStampToken, *Error) {
 	if signers.more() {
 		return nil, refusef(TimeStampForm, "it has more than one signer")
 	}
+	if t.signer.hash != digest {
+		d.fail()
+	}
 	content := &der{t.content, "TSTInfo", d.flaw}
 	inner := content.sequence("TSTInfo")
 	content.end()
@@ -151,11 +154,15 @@ func readCertificates(d *der) ([]*x509.Certificate, *Error) {
 		if len(certs) == maxCertificates {
 			return nil, refusef(TimeStampForm, "more than %d certificates", maxCertificates)
 		}
-		raw := d.take(asn1.ClassUniversal, asn1.TagSequence, true).FullBytes
-		if raw == nil {
+		raw := d.take(asn1.ClassUniversal, asn1.TagSequence, true)
+		parts := &der{raw.Bytes, "Certificate", d.flaw} // crypto/x509 passes over a fourth one
+		for range 3 {
+			parts.any()
+		}
+		if parts.end(); *d.flaw != "" {
 			return nil, nil // the flaw says it
 		}
-		cert, err := x509.ParseCertificate(raw)
+		cert, err := x509.ParseCertificate(raw.FullBytes)
 		if err != nil {
 			return nil, refusef(TimeStampForm, "the certificate reader says %q", err.Error())
 		}
