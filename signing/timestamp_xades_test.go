@@ -171,6 +171,7 @@ func TestUnsignedPropertiesAreClosed(t *testing.T) {
 		{"two tokens in one", altered("</xades:EncapsulatedTimeStamp>", "</xades:EncapsulatedTimeStamp><xades:EncapsulatedTimeStamp>"+base64.StdEncoding.EncodeToString(token)+"</xades:EncapsulatedTimeStamp>"), "unsigned-properties"},
 		{"no canonicalisation named", altered(`<ds:CanonicalizationMethod Algorithm="`+algExcC14N+`"/>`, ""), "unsigned-properties"},
 		{"inclusive canonicalisation", altered(algExcC14N, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"), "canonicalization-not-allowed"},
+		{"a list of prefixes", altered(`Algorithm="`+algExcC14N+`"/>`, `Algorithm="`+algExcC14N+`"><ec:InclusiveNamespaces xmlns:ec="`+algExcC14N+`" PrefixList="xades"/></ds:CanonicalizationMethod>`), "canonicalization-not-allowed"},
 		{"another encoding", altered("#DER", "#BER"), "unsigned-properties"},
 		{"not base64", altered("DER\">MI", "DER\">*I"), "signature-base64"},
 		{"an include of other data", altered("<ds:Canonicalization", `<xades:Include URI="#x"/><ds:Canonicalization`), "unsigned-properties"},
