@@ -82,15 +82,21 @@ func (m matter) answers(ack Acknowledgement, d Delivery) error {
 	return nil
 }
 
-// answerSigned holds an acknowledgement's signature to the recipient.
-func (x *Exchange) answerSigned(ctx context.Context, s *signing.Signature, recipient Agency) error {
-	if s != nil {
-		return x.signedBy(ctx, recipient, s, x.now())
+// answerSigned holds an acknowledgement's signature to the recipient. A chain is
+// returned if nothing is known of its revocation and it counts all the same.
+func (x *Exchange) answerSigned(ctx context.Context, ack Acknowledgement, s *signing.Signature, recipient Agency) (doubtful [][]byte, err error) {
+	if s == nil && recipient.Signs() {
+		return nil, ackUnsigned.With(recipient.Code)
 	}
-	if recipient.Signs() {
-		return ackUnsigned.With(recipient.Code)
+	if s == nil {
+		return nil, nil
 	}
-	return nil
+	now := x.now()
+	by, err := x.signedBy(ctx, recipient, s, now)
+	if err != nil {
+		return nil, err
+	}
+	return x.rely(ctx, ack.Signature, by, s, now)
 }
 
 func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s *signing.Signature, m matter, d Delivery) (Receipt, bool, error) {
@@ -99,11 +105,12 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if d.State == HandedOver || d.State == Rejected {
 		return x.answeredBefore(ctx, ack, d)
 	}
-	if err := x.answerSigned(ctx, s, m.recipient); err != nil {
-		return Receipt{}, false, err
-	}
 	if d.State == Held {
 		return Receipt{}, false, heldDelivery.With(d.ID)
+	}
+	doubtful, err := x.answerSigned(ctx, ack, s, m.recipient)
+	if err != nil {
+		return Receipt{}, false, err
 	}
 	settled, event, err := d.Answer(ack.Outcome, ack.Reason, x.now())
 	if err != nil {
@@ -117,7 +124,8 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	change := Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt}}
+	change := Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt},
+		Rechecks: recheckOf(m.pkg, d.ID, ack.Signature, doubtful, settled.SettledAt)}
 	if err := x.c.Ledger.Update(ctx, change); err != nil {
 		return Receipt{}, false, err
 	}

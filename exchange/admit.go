@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"slices"
 	"time"
@@ -28,7 +29,8 @@ func (x *Exchange) sender(ctx context.Context, pkg *Package, from Caller) (Agenc
 }
 
 // admit decides whether the package may enter: the signer speaks for the
-// sender, the recipients resolve, the rules of the kind hold.
+// sender, the recipients resolve, the rules of the kind hold. Whether the
+// certificate was revoked is asked last: somebody else may have to be asked.
 func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *signing.Signature) error {
 	now := x.now()
 	if err := openCode(sender, pkg.SenderAs, now); err != nil {
@@ -37,8 +39,10 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 	if s == nil && sender.Signs() {
 		return signatureRequired.With(sender.Code).At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
 	}
+	var by standing
 	if s != nil {
-		if err := x.signedBy(ctx, sender, s, now); err != nil {
+		var err error
+		if by, err = x.signedBy(ctx, sender, s, now); err != nil {
 			return err
 		}
 		if s.SHA1 {
@@ -51,31 +55,76 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 	if err := x.owns(ctx, *pkg); err != nil {
 		return err
 	}
-	return x.unused(ctx, *pkg)
+	if err := x.unused(ctx, *pkg); err != nil {
+		return err
+	}
+	var err error
+	pkg.Doubtful, err = x.rely(ctx, pkg.Signature, by, s, now)
+	return err
+}
+
+// standing is why a certificate may sign for an agency: the chain it is trusted
+// by, and how it was found to be the agency's.
+type standing struct {
+	chain   []*x509.Certificate
+	matched string
 }
 
 // signedBy holds a verified signature to the agency: the certificate is trusted
-// and registered for it, and SHA-1 is let pass for it if that is what it rests on.
+// and is the agency's, and SHA-1 is let pass for it if that is what it rests on.
 // A signature proves who signed, not that they may.
-func (x *Exchange) signedBy(ctx context.Context, a Agency, s *signing.Signature, now time.Time) error {
+func (x *Exchange) signedBy(ctx context.Context, a Agency, s *signing.Signature, now time.Time) (standing, error) {
 	if s.SHA1 && !a.MaySHA1(now) {
-		return atSignature(refusal(signing.Refuse(signing.SHA1, a.Code)), s)
+		return standing{}, atSignature(refusal(signing.Refuse(signing.SHA1, a.Code)), s)
 	}
-	if err := x.c.Trust.Check(s.Certificate, s.Others, now); err != nil {
-		return atSignature(refusal(err), s)
+	chain, err := x.c.Trust.Chain(s.Certificate, s.Others, now)
+	if err != nil {
+		return standing{}, atSignature(refusal(err), s)
 	}
 	digest := DigestOf(s.Certificate.Raw)
 	if a.Holds(digest, now) {
-		return nil
+		return standing{chain, MatchedRegistered}, nil
 	}
 	other, err := x.c.Ledger.AgencyOfCertificate(ctx, digest)
-	if err == nil && other.Code != a.Code {
-		return atSignature(signerNotSender.With(other.Code, a.Code), s)
+	switch {
+	case CodeOf(err) == NotFound:
+		return x.matchedBy(ctx, a, s, chain, now)
+	case err != nil:
+		return standing{}, err
+	case other.Code != a.Code:
+		return standing{}, atSignature(signerNotSender.With(other.Code, a.Code), s)
 	}
-	if err != nil && CodeOf(err) != NotFound {
-		return err
+	// It is registered for the agency and its time is over, or has not come: no
+	// rule brings it back.
+	return standing{}, atSignature(certificateNotRegistered.With(digest.String(), a.Code), s)
+}
+
+// matchedBy looks for a subject rule that takes the certificate, which nobody
+// has registered: the agency's own, and no other agency's.
+func (x *Exchange) matchedBy(ctx context.Context, a Agency, s *signing.Signature, chain []*x509.Certificate, now time.Time) (standing, error) {
+	agencies, err := x.c.Ledger.AgenciesBySubject(ctx, SubjectOf(chain[0].Subject))
+	if err != nil {
+		return standing{}, err
 	}
-	return atSignature(certificateNotRegistered.With(digest.String(), a.Code), s)
+	agencies = slices.DeleteFunc(agencies, func(o Agency) bool { return !o.takes(chain, now) })
+	mine := slices.ContainsFunc(agencies, func(o Agency) bool { return o.Code == a.Code })
+	others := slices.DeleteFunc(agencies, func(o Agency) bool { return o.Code == a.Code })
+	digest := DigestOf(chain[0].Raw).String()
+	switch {
+	case mine && len(others) > 0:
+		return standing{}, atSignature(subjectRuleAmbiguous.With(digest, a.Code, others[0].Code), s)
+	case mine:
+		return standing{chain, MatchedSubject}, nil
+	case len(others) > 0:
+		return standing{}, atSignature(signerNotSender.With(others[0].Code, a.Code), s)
+	}
+	return standing{}, atSignature(certificateNotRegistered.With(digest, a.Code), s)
+}
+
+// takes reports whether a subject rule of the agency takes the certificate that
+// the chain begins with.
+func (a Agency) takes(chain []*x509.Certificate, at time.Time) bool {
+	return slices.ContainsFunc(a.SubjectRules, func(r SubjectRule) bool { return r.Matches(chain, at) })
 }
 
 // atSignature gives a refusal the signature's line, if it has no place yet.

@@ -51,6 +51,9 @@ type Agency struct {
 	// SHA1Until is the time until which packages of the agency may rest on SHA-1,
 	// as old software signs them; zero: they may not. Receipts say where one does.
 	SHA1Until time.Time `json:"sha1Until,omitzero"`
+	// SubjectRules take certificates by their subject, for authorities that
+	// issue new ones without anyone telling the hub.
+	SubjectRules []SubjectRule `json:"subjectRules,omitempty"`
 	// Closed is when the agency ceased; zero while it works.
 	Closed time.Time `json:"closed,omitzero"`
 	// Version counts changes; 0 is an entry not yet kept.
@@ -69,15 +72,19 @@ type Certificate struct {
 	DER     []byte    `json:"der"`
 	SHA256  Digest    `json:"sha256"`
 	Subject string    `json:"subject"`
-	Until   time.Time `json:"until,omitzero"` // not after, by the registry; zero: by the certificate
+	From    time.Time `json:"from,omitzero"`  // not before, by the registry; zero: by the certificate
+	Until   time.Time `json:"until,omitzero"` // not after, likewise
 }
 
 // Holds reports whether the certificate with this digest is registered for the
 // agency at the time.
 func (a Agency) Holds(d Digest, at time.Time) bool {
-	return slices.ContainsFunc(a.Certificates, func(c Certificate) bool {
-		return c.SHA256 == d && (c.Until.IsZero() || at.Before(c.Until))
-	})
+	return slices.ContainsFunc(a.Certificates, func(c Certificate) bool { return c.SHA256 == d && inForce(c.From, c.Until, at) })
+}
+
+// inForce reports whether at is from one time, until another; zero means open.
+func inForce(from, until, at time.Time) bool {
+	return !at.Before(from) && (until.IsZero() || at.Before(until))
 }
 
 // canonical is the code that the agency is kept under, if code is one of its

@@ -198,3 +198,38 @@ func TestACertificateThatTheRegistryEnded(t *testing.T) {
 	p.clock.advance(time.Second)
 	p.refuses(finance, signed(t, document("1251", health)), exchange.Untrusted, "certificate-not-registered")
 }
+
+// TestFetchedWhileItIsFoundRevoked: whoever comes first, what was fetched is
+// marked and what was not has failed.
+func TestFetchedWhileItIsFoundRevoked(t *testing.T) {
+	t.Parallel()
+	p := newProvince(t)
+	a := p.asking(exchange.SoftFail)
+	a.say(down)
+	id := p.sent("1250", health, ward, school, commune)
+	a.say(revoked)
+	p.clock.advance(time.Hour)
+	together(5, func(i int) error {
+		if i == 4 {
+			return p.x.SweepRevocation(t.Context())
+		}
+		d := p.delivery(id, i+1)
+		_, content, err := p.x.DeliveryContent(t.Context(), system(d.Recipient), d.ID)
+		if err == nil {
+			err = content.Close()
+		}
+		return err // a refusal where it failed before
+	})
+	p.clock.advance(time.Hour)
+	p.sweep() // if too many came between
+	if p.doubtful() != 0 {
+		t.Error("it is still open")
+	}
+	p.evidence(id, "", exchange.RevocationEstablished)
+	for n := range 4 {
+		d := p.delivery(id, n+1)
+		if fetched := !d.FetchedAt.IsZero(); fetched != (d.State == exchange.Consigned) || fetched == d.SenderRevoked.IsZero() || fetched == (d.State == exchange.Failed) {
+			t.Errorf("delivery %d: %s, fetched at %v, marked at %v", n+1, d.State, d.FetchedAt, d.SenderRevoked)
+		}
+	}
+}

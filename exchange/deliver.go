@@ -15,6 +15,9 @@ const sweepEvery = time.Second
 // old they must be: younger ones may be on their way into the ledger.
 const vaultSweepEvery = time.Hour
 
+// termsEvery is how often the log tells of what ends soon.
+const termsEvery = 24 * time.Hour
+
 // sweepLimit is how many deliveries of one recipient a sweep tells the queue of.
 const sweepLimit = 200
 
@@ -26,8 +29,13 @@ var errNotReached = errors.New("the agency was not reached")
 func (x *Exchange) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := x.recogniseKey(ctx); err != nil && ctx.Err() == nil {
+		x.c.Log.WarnContext(ctx, "the sealing key is taken for a new one", "err", err)
+	}
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep", x.Sweep) })
+	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
+	sweeps.Go(func() { x.every(ctx, termsEvery, "looking for what ends soon", x.warnOfTerms) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
 	sweeps.Go(func() { x.stampReceipts(ctx) })
 	err := x.c.Queue.Consume(ctx, x.attempt)

@@ -77,6 +77,11 @@ type Delivery struct {
 	FetchedAt   time.Time        `json:"fetchedAt,omitzero"`
 	SettledAt   time.Time        `json:"settledAt,omitzero"`
 	Statuses    []BusinessStatus `json:"statuses,omitempty"`
+	// SenderRevoked is when the hub found out that the package's certificate had
+	// been revoked before it was accepted, where the recipient has the package
+	// already; zero otherwise. RecipientRevoked is that of the recipient's answer.
+	SenderRevoked    time.Time `json:"senderRevoked,omitzero"`
+	RecipientRevoked time.Time `json:"recipientRevoked,omitzero"`
 	// Version counts changes; the ledger refuses a change to another version.
 	Version int64 `json:"version"`
 }
@@ -239,6 +244,22 @@ func (d Delivery) Withdraw(now time.Time) (Delivery, Event, error) {
 	event := d.failure()
 	d.State, d.Reason, d.SettledAt = Withdrawn, WithdrawnBySender, now
 	return d, event, nil
+}
+
+// Disown is for a package that turned out to be signed with a certificate that
+// had been revoked. What nobody fetched fails; what the recipient has is marked;
+// what never came to it, and never will, stays as it is, without an event.
+func (d Delivery) Disown(detail string, now time.Time) (Delivery, Event) {
+	if !d.FetchedAt.IsZero() || d.State == HandedOver || d.State == Rejected {
+		d.SenderRevoked = now
+		return d, RevocationEstablished
+	}
+	if d.State.Final() {
+		return d, ""
+	}
+	event := d.failure()
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Revoked, detail, now
+	return d, event
 }
 
 // Note adds a business status, once for each code.

@@ -44,6 +44,10 @@ func TestTransitions(t *testing.T) {
 	refuse := func(d Delivery) (Delivery, Event, error) { return d.Answer(AnswerRefused, "sai", later) }
 	consign := func(d Delivery) (Delivery, Event, error) { return d.Consign(later) }
 	withdraw := func(d Delivery) (Delivery, Event, error) { return d.Withdraw(later) }
+	disown := func(d Delivery) (Delivery, Event, error) {
+		d, event := d.Disown("đã thu hồi", later)
+		return d, event, nil
+	}
 	expire := func(d Delivery) (Delivery, Event, error) { return d.Expire(deadline) }
 	early := func(d Delivery) (Delivery, Event, error) { return d.Expire(deadline.Add(-1)) }
 	quiet := func(f func(Delivery) (Delivery, error)) func(Delivery) (Delivery, Event, error) {
@@ -83,6 +87,13 @@ func TestTransitions(t *testing.T) {
 		{"recalled while queued", in(Queued), withdraw, Withdrawn, ContentConsignmentFailure, WithdrawnBySender},
 		{"recalled while held", in(Held), withdraw, Withdrawn, ContentConsignmentFailure, WithdrawnBySender},
 		{"recalled from the inbox", in(Consigned), withdraw, Withdrawn, ContentHandoverFailure, WithdrawnBySender},
+
+		{"revoked while queued", in(Queued, tried), disown, Failed, ContentConsignmentFailure, Revoked},
+		{"revoked while held", in(Held), disown, Failed, ContentConsignmentFailure, Revoked},
+		{"revoked while held, from the inbox", in(Held, consignedBefore), disown, Failed, ContentHandoverFailure, Revoked},
+		{"revoked in the inbox", in(Consigned), disown, Failed, ContentHandoverFailure, Revoked},
+		{"revoked after it was fetched", in(Consigned, fetched), disown, Consigned, RevocationEstablished, ""},
+		{"revoked after it was fetched, while held", in(Held, consignedBefore, fetched), disown, Held, RevocationEstablished, ""},
 
 		{"recalled after it was fetched", in(Consigned, fetched), withdraw, "", "", ""},
 		{"recalled after it was fetched, while held", in(Held, consignedBefore, fetched), withdraw, "", "", ""},
@@ -287,7 +298,7 @@ func TestAnyCourseOfEvents(t *testing.T) {
 func step(t *rapid.T, d Delivery, now time.Time) (Delivery, Event, error) {
 	var err error
 	switch rapid.SampledFrom([]string{"begin", "fail", "consign", "fetch", "accept", "refuse", "expire", "hold", "release",
-		"retry", "cancel", "withdraw", "note"}).Draw(t, "what") {
+		"retry", "cancel", "withdraw", "disown", "note"}).Draw(t, "what") {
 	case "begin":
 		d, err = d.BeginAttempt(now, retries, rapid.Float64Range(0, 1).Draw(t, "jitter"))
 	case "fail":
@@ -314,6 +325,15 @@ func step(t *rapid.T, d Delivery, now time.Time) (Delivery, Event, error) {
 		return d.Cancel("nhầm", now)
 	case "withdraw":
 		return d.Withdraw(now)
+	case "disown":
+		after, event := d.Disown("đã thu hồi", now)
+		if event == RevocationEstablished && after.SenderRevoked.IsZero() || event != "" && after.State == Failed && !after.FetchedAt.IsZero() && d.State != Failed {
+			t.Fatalf("disowned as %+v with %s", after, event)
+		}
+		if event == RevocationEstablished {
+			event = "" // it moves nothing on
+		}
+		return after, event, nil
 	case "note":
 		d = d.Note(BusinessStatus{Code: rapid.SampledFrom([]string{"01", "03", "06"}).Draw(t, "code"), At: now})
 	}

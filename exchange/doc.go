@@ -24,6 +24,7 @@
 //	Exchange.Deliver      if to be announced: Ledger.Update (attempt counted) > Courier.Send; then issue > Ledger.Update (state, receipt, leaf)
 //	Exchange.Acknowledge  signing.Read > bind to the delivery and the recipient > issue > Ledger.Update
 //	Exchange.Sweep        Ledger.Due > Queue.Publish; Deliver fails what is past its deadline
+//	Exchange.SweepRevocation  Ledger.RechecksDue > Revocation.Check > issue > Ledger.Update, where a signature was accepted unasked
 //
 // # States of a delivery
 //
@@ -34,7 +35,8 @@
 //	queued ────────────────┼──────────────► consigned ──► handed-over   accepted by the recipient
 //	   │      consigned    │                    ├───────► rejected      refused by the recipient
 //	   ▼                   ▼                    ▼
-//	 failed: deadline, or cancelled by an operator; withdrawn: recalled before anyone fetched it
+//	 failed: deadline, cancelled by an operator, or its certificate turned out to be revoked before anyone fetched it
+//	 withdrawn: recalled before anyone fetched it
 //
 // queued, held and consigned are open; handed-over, rejected, failed and
 // withdrawn are final and never change.

@@ -82,10 +82,25 @@ type Basis struct {
 	// SHA1Until is the end of the exception under which a signature that rests on
 	// SHA-1 was let pass; zero where none was needed.
 	SHA1Until time.Time
+	// Matched says how the certificate was found to be the agency's; empty where
+	// there is none, and in receipts of hubs that did not say.
+	Matched string
+	// Revocation is what was known of the certificate's revocation when the hub
+	// acted; no state: it was not asked about.
+	Revocation RevocationFinding
+	// Later is what was found out after that, if nothing was known then.
+	Later RevocationFinding
 }
 
 const (
-	// BasisSignature is an XML signature by a certificate registered for the agency.
+	// MatchedRegistered is a certificate that is registered for the agency.
+	MatchedRegistered = "registered"
+	// MatchedSubject is one that a subject rule of the agency fits.
+	MatchedSubject = "subject-rule"
+)
+
+const (
+	// BasisSignature is an XML signature by a certificate of the agency.
 	BasisSignature = "xml-signature"
 	// BasisSystem is the system's word: the agency's policy lets its authenticated system speak for it.
 	BasisSystem = "authenticated-system"
@@ -97,7 +112,8 @@ func basisOf(s *Signature) Basis {
 	if s == nil {
 		return Basis{Method: BasisSystem}
 	}
-	return Basis{Method: BasisSignature, Algorithm: s.Method, Certificate: s.Certificate, Subject: s.Subject, SHA1Until: s.SHA1Until}
+	return Basis{Method: BasisSignature, Algorithm: s.Method, Certificate: s.Certificate, Subject: s.Subject, SHA1Until: s.SHA1Until,
+		Matched: s.Matched, Revocation: s.Revocation}
 }
 
 // canonical writes the evidence in exclusive canonical form (C14N 1.0), so that
@@ -196,6 +212,11 @@ func (e Evidence) transaction(w *xmlWriter) {
 	if !e.Basis.SHA1Until.IsZero() {
 		w.leaf("t:Exception", "", "Rule", string(signing.SHA1), "Until", e.Basis.SHA1Until.UTC().Format(timeLayout))
 	}
+	if e.Basis.Matched != "" {
+		w.leaf("t:Matched", e.Basis.Matched)
+	}
+	w.revocation("t:Revocation", e.Basis.Revocation)
+	w.revocation("t:LaterRevocation", e.Basis.Later)
 	w.close(1)
 	if len(e.Acknowledgement) > 0 {
 		d := DigestOf(e.Acknowledgement)
@@ -203,6 +224,33 @@ func (e Evidence) transaction(w *xmlWriter) {
 			"xmlns:t", nsTram, "SHA256", d.String())
 	}
 	w.close(2)
+}
+
+// revocation writes what was known at one time; nothing if it was not asked.
+func (w *xmlWriter) revocation(element string, f RevocationFinding) {
+	if f.State == "" {
+		return
+	}
+	w.open(element)
+	w.leaf("t:State", string(f.State))
+	if !f.Certificate.IsZero() {
+		w.leaf("t:CertificateSHA256", f.Certificate.String())
+	}
+	if f.Source != "" {
+		w.leaf("t:Source", f.Source)
+	}
+	for _, at := range []struct {
+		local string
+		time  time.Time
+	}{{"t:CheckedAt", f.CheckedAt}, {"t:ThisUpdate", f.ThisUpdate}, {"t:NextUpdate", f.NextUpdate}, {"t:RevokedAt", f.RevokedAt}} {
+		if !at.time.IsZero() {
+			w.leaf(at.local, at.time.UTC().Format(timeLayout))
+		}
+	}
+	if f.Reason != "" {
+		w.leaf("t:Reason", f.Reason)
+	}
+	w.close(1)
 }
 
 // identity is a legal person (eIDAS SAML attribute profile, 2.2).
@@ -231,7 +279,7 @@ func (w *xmlWriter) party(element string, p Party) {
 // ParseReceipt reads a receipt and verifies its seal's mathematics. Whether the
 // certificate that sealed it is the hub's is for the caller to decide.
 func ParseReceipt(raw []byte) (Receipt, Evidence, *signing.Document, error) {
-	doc, err := signing.Read(bytes.NewReader(raw), signing.Options{Limits: signing.Limits{Bytes: maxReceipt}})
+	doc, err := signing.Read(bytes.NewReader(raw), signing.Options{Limits: signing.Limits{Bytes: MaxReceipt}})
 	if err != nil {
 		return Receipt{}, Evidence{}, nil, refusal(err)
 	}
@@ -253,6 +301,6 @@ func ParseReceipt(raw []byte) (Receipt, Evidence, *signing.Document, error) {
 	return r, e, doc, nil
 }
 
-// maxReceipt bounds a receipt's bytes: an acceptance naming 10,000 recipients
+// MaxReceipt bounds a receipt's bytes: an acceptance naming 10,000 recipients
 // and an embedded acknowledgement fit.
-const maxReceipt = 16 << 20
+const MaxReceipt = 16 << 20

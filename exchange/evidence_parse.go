@@ -3,6 +3,7 @@ package exchange
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ func parseEvidence(root *signing.Element) (Evidence, error) {
 	p := evidenceParser{root: root}
 	e := Evidence{
 		ID:         ReceiptID(p.text("EvidenceIdentifier")),
-		Event:      Event(strings.TrimPrefix(p.text("ERDSEventId"), eventBase)),
+		Event:      eventOf(p.text("ERDSEventId")),
 		Reason:     Code(strings.TrimPrefix(p.text("EventReasons", "EventReason", "Code"), Code("").URI())),
 		Detail:     p.text("EventReasons", "EventReason", "Details"),
 		Time:       p.time("EventTime"),
@@ -103,7 +104,8 @@ func (p *evidenceParser) transaction(e *Evidence) {
 	e.Delivery = DeliveryID(log.Child(nsTram, "Delivery").Value())
 	basis := log.Child(nsTram, "Basis")
 	e.Basis = Basis{Method: basis.Child(nsTram, "Method").Value(), Algorithm: basis.Child(nsTram, "Algorithm").Value(),
-		Subject: basis.Child(nsTram, "Subject").Value()}
+		Subject: basis.Child(nsTram, "Subject").Value(), Matched: basis.Child(nsTram, "Matched").Value(),
+		Revocation: p.revocation(basis.Child(nsTram, "Revocation")), Later: p.revocation(basis.Child(nsTram, "LaterRevocation"))}
 	if c := basis.Child(nsTram, "CertificateSHA256").Value(); c != "" {
 		d, err := ParseDigest(c)
 		p.fail("CertificateSHA256", err)
@@ -134,6 +136,33 @@ func (p *evidenceParser) exception(el *signing.Element) time.Time {
 	}
 	p.fail("Exception", err)
 	return at.UTC()
+}
+
+// revocation reads what was known at one time; nothing if el is not there.
+func (p *evidenceParser) revocation(el *signing.Element) RevocationFinding {
+	if el == nil {
+		return RevocationFinding{}
+	}
+	text := func(local string) string { return el.Child(nsTram, local).Value() }
+	at := func(local string) time.Time {
+		if text(local) == "" {
+			return time.Time{}
+		}
+		t, err := time.Parse(time.RFC3339Nano, text(local))
+		p.fail(local, err)
+		return t.UTC()
+	}
+	f := RevocationFinding{State: RevocationState(text("State")), Source: text("Source"), Reason: text("Reason"),
+		CheckedAt: at("CheckedAt"), ThisUpdate: at("ThisUpdate"), NextUpdate: at("NextUpdate"), RevokedAt: at("RevokedAt")}
+	if c := text("CertificateSHA256"); c != "" {
+		d, err := ParseDigest(c)
+		p.fail("CertificateSHA256", err)
+		f.Certificate = d
+	}
+	if !slices.Contains([]RevocationState{RevocationGood, RevocationRevoked, RevocationUnknown}, f.State) {
+		p.fail("Revocation", fmt.Errorf("there is no state %q", f.State))
+	}
+	return f
 }
 
 func party(el *signing.Element) Party {

@@ -28,7 +28,14 @@ func evidences() map[string]Evidence {
 			{"1f0c9a1e-0001", "application/pdf", DigestOf([]byte("pdf"))}},
 		Basis: Basis{Method: BasisHub},
 	}
-	signature := Basis{Method: BasisSignature, Algorithm: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", Certificate: DigestOf([]byte("certificate")), Subject: `CN=Sở Tài chính,O="Tỉnh & huyện"`}
+	signature := Basis{Method: BasisSignature, Algorithm: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+		Certificate: DigestOf([]byte("certificate")), Subject: `CN=Sở Tài chính,O="Tỉnh & huyện"`}
+	unknown := RevocationFinding{State: RevocationUnknown, Certificate: DigestOf([]byte("certificate")), Source: "http://ca.example/a.crl?x=1&y=2",
+		CheckedAt: at, Reason: "no answer within 10s"}
+	good := RevocationFinding{State: RevocationGood, Certificate: DigestOf([]byte("certificate")), Source: "http://ca.example/a.crl",
+		CheckedAt: at.Add(time.Hour), ThisUpdate: at.Add(-time.Minute), NextUpdate: at.Add(24 * time.Hour)}
+	revoked := good
+	revoked.State, revoked.RevokedAt, revoked.Reason = RevocationRevoked, at.Add(-48*time.Hour), "keyCompromise"
 	all := map[string]Evidence{}
 	with := func(name string, event Event, change func(*Evidence)) {
 		e := base
@@ -50,6 +57,22 @@ func evidences() map[string]Evidence {
 	with("acceptance", SubmissionAcceptance, func(e *Evidence) {
 		e.Basis = signature
 		e.Recipients = []Party{{Scheme: SchemeAgency, Code: "H12.12"}, {Scheme: SchemeAgency, Code: "000.00.40.H12"}}
+	})
+	with("acceptance-revocation-unknown", SubmissionAcceptance, func(e *Evidence) {
+		e.Basis = signature
+		e.Basis.Matched, e.Basis.Revocation = MatchedSubject, unknown
+		e.Recipients = []Party{{Scheme: SchemeAgency, Code: "H12.12"}}
+	})
+	with("revocation-established", RevocationEstablished, func(e *Evidence) {
+		e.Basis = signature
+		e.Basis.Matched, e.Basis.Revocation, e.Basis.Later = MatchedRegistered, unknown, good
+		e.Recipients = []Party{{Scheme: SchemeAgency, Code: "H12.12"}}
+	})
+	with("revocation-established-revoked", RevocationEstablished, func(e *Evidence) {
+		delivered(e)
+		e.Basis = signature
+		e.Basis.Matched, e.Basis.Revocation, e.Basis.Later = MatchedRegistered, unknown, revoked
+		e.Reason, e.Detail = Revoked, revoked.words("CN=Sở Tài chính")
 	})
 	with("acceptance-unsigned", SubmissionAcceptance, func(e *Evidence) {
 		e.Basis, e.DocumentID = Basis{Method: BasisSystem}, ""
@@ -194,7 +217,7 @@ func anyEvidence(r *rapid.T) Evidence {
 	e := Evidence{ID: "r", Event: ContentHandover, Time: at.Draw(r, "time"), SubmitTime: at.Draw(r, "submitted"),
 		Hub: Hub{code.Draw(r, "hub"), text(r, "hub name"), text(r, "policy")}, Sender: party("sender"), Submitter: code.Draw(r, "submitter"),
 		Receiver: code.Draw(r, "receiver"), RefersTo: rapid.IntRange(0, 3).Draw(r, "refers to"), Package: "p", Delivery: "p.1",
-		DocumentID: text(r, "document"), Basis: Basis{Method: BasisSignature, Algorithm: "urn:x", Certificate: digest.Draw(r, "certificate"), Subject: text(r, "subject"), SHA1Until: at.Draw(r, "exception")},
+		DocumentID: text(r, "document"), Basis: basis(r, digest, at.Draw(r, "exception")),
 		Acknowledgement: rapid.SliceOf(rapid.Byte()).Draw(r, "acknowledgement"), Reason: Refused, Detail: text(r, "detail")}
 	for range rapid.IntRange(0, 3).Draw(r, "recipients") {
 		e.Recipients = append(e.Recipients, party("recipient"))
@@ -205,11 +228,24 @@ func anyEvidence(r *rapid.T) Evidence {
 	return e
 }
 
+// basis has all that a basis may say.
+func basis(r *rapid.T, digest *rapid.Generator[Digest], exception time.Time) Basis {
+	finding := func(what string) RevocationFinding {
+		at := time.UnixMilli(rapid.Int64Range(1, 4e12).Draw(r, what)).UTC()
+		return RevocationFinding{State: rapid.SampledFrom([]RevocationState{RevocationGood, RevocationRevoked, RevocationUnknown}).Draw(r, "state"),
+			Certificate: digest.Draw(r, what), Source: text(r, "source"), CheckedAt: at, ThisUpdate: at.Add(time.Second), RevokedAt: at.Add(-time.Second),
+			Reason: text(r, "why")}
+	}
+	return Basis{Method: BasisSignature, Algorithm: "urn:x", Certificate: digest.Draw(r, "certificate"), Subject: text(r, "subject"), SHA1Until: exception,
+		Matched: text(r, "matched"), Revocation: finding("revocation"), Later: finding("later")}
+}
+
 // asRead is the evidence with its texts as XML can hold them.
 func asRead(e Evidence) Evidence {
 	e.Time, e.SubmitTime = e.Time.UTC(), e.SubmitTime.UTC()
 	e.Recipients, e.Parts = append([]Party(nil), e.Recipients...), append([]Part(nil), e.Parts...)
-	texts := []*string{&e.Hub.Name, &e.Hub.Policy, &e.Sender.Name, &e.DocumentID, &e.Basis.Subject, &e.Detail}
+	texts := []*string{&e.Hub.Name, &e.Hub.Policy, &e.Sender.Name, &e.DocumentID, &e.Basis.Subject, &e.Detail,
+		&e.Basis.Matched, &e.Basis.Revocation.Source, &e.Basis.Revocation.Reason, &e.Basis.Later.Source, &e.Basis.Later.Reason}
 	for i := range e.Recipients {
 		texts = append(texts, &e.Recipients[i].Name)
 	}
@@ -295,5 +331,22 @@ func TestParseReceiptRefuses(t *testing.T) {
 				t.Error("something is returned all the same")
 			}
 		})
+	}
+}
+
+// TestEventsOfOtherNamespaces: an event of the standard is not one of ours, and
+// what nobody attests to keeps its URI.
+func TestEventsOfOtherNamespaces(t *testing.T) {
+	for uri, want := range map[string]Event{
+		"http://uri.etsi.org/19522/Event/ContentHandover":       ContentHandover,
+		"urn:tram:event:RevocationEstablished":                  RevocationEstablished,
+		"urn:tram:event:ContentHandover":                        "urn:tram:event:ContentHandover",
+		"http://uri.etsi.org/19522/Event/RevocationEstablished": "http://uri.etsi.org/19522/Event/RevocationEstablished",
+		"http://uri.etsi.org/19522/Event/RelayFailure":          "RelayFailure",
+		"urn:x": "urn:x",
+	} {
+		if got := eventOf(uri); got != want {
+			t.Errorf("%s is %s, want %s", uri, got, want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -39,6 +40,15 @@ type Config struct {
 	Sealer  *signing.Sealer
 	// TimeStamper time-stamps receipts in the background; nil: they have none.
 	TimeStamper TimeStamper
+	// Revocation tells of revoked certificates; nil: nobody asks, and receipts
+	// say nothing of it.
+	Revocation Revocation
+	// RevocationPolicy says what happens when nothing is known of a
+	// certificate's revocation; HardFail by default.
+	RevocationPolicy RevocationPolicy
+	// Known are the certificates that the hub relies on, beside agencies', so
+	// that their end is reported ahead.
+	Known []Known
 	// LogKey signs checkpoints.
 	LogKey note.Signer
 	// Keys is what the hub publishes for those who verify without it.
@@ -93,6 +103,12 @@ func New(c Config) (*Exchange, error) {
 		if field.missing {
 			return nil, errors.New("exchange: " + field.name + " is not set")
 		}
+	}
+	if c.RevocationPolicy == "" {
+		c.RevocationPolicy = HardFail
+	}
+	if c.RevocationPolicy != HardFail && c.RevocationPolicy != SoftFail {
+		return nil, fmt.Errorf("exchange: RevocationPolicy is %q, neither %s nor %s", c.RevocationPolicy, HardFail, SoftFail)
 	}
 	if c.Retry.First <= 0 {
 		c.Retry.First = 30 * time.Second

@@ -62,6 +62,9 @@ type Package struct {
 	// Warnings are departures that were let pass, by rule name.
 	Warnings   []string  `json:"warnings,omitempty"`
 	AcceptedAt time.Time `json:"acceptedAt"`
+	// Doubtful is the chain of its certificate, DER, leaf first, if it is accepted
+	// while nothing is known of its revocation.
+	Doubtful [][]byte `json:"-"`
 	// SenderPlace is where the sender stands in the document.
 	SenderPlace Place `json:"-"`
 	// TargetPlace is where the first target stands in the document.
@@ -103,6 +106,11 @@ type Signature struct {
 	// SHA1Until is set when the signature rests on SHA-1: the end of the exception
 	// under which the sender was allowed that.
 	SHA1Until time.Time `json:"sha1Until,omitzero"`
+	// Matched says how the certificate was found to be the agency's:
+	// MatchedRegistered or MatchedSubject.
+	Matched string `json:"matched,omitempty"`
+	// Revocation is what was known of its revocation when it was accepted.
+	Revocation RevocationFinding `json:"revocation,omitzero"`
 }
 
 // SignatureOf keeps what a verified signature says; nil for none. The serial

@@ -76,6 +76,10 @@ type Ledger interface {
 	// AgencyOfCertificate finds the agency that a signing certificate is
 	// registered for.
 	AgencyOfCertificate(ctx context.Context, d Digest) (Agency, error)
+	// AgenciesBySubject finds the agencies with a subject rule whose Key is among
+	// the attributes; a rule that matches a certificate has its Key there. Each
+	// agency comes once.
+	AgenciesBySubject(ctx context.Context, attributes []Attribute) ([]Agency, error)
 	System(ctx context.Context, id string) (System, error)
 	Systems(ctx context.Context) ([]System, error)
 	// SystemOfCertificate finds the system that a client certificate is
@@ -83,6 +87,15 @@ type Ledger interface {
 	SystemOfCertificate(ctx context.Context, d Digest) (System, error)
 	User(ctx context.Context, id string) (User, error)
 	Users(ctx context.Context) ([]User, error)
+
+	// Recheck is a signature whose certificate's revocation is, or was, to be
+	// found out later.
+	Recheck(ctx context.Context, id string) (Recheck, error)
+	// RechecksDue lists those that are open and whose Next is not after at: at
+	// most limit, those the longest due first.
+	RechecksDue(ctx context.Context, at time.Time, limit int) ([]Recheck, error)
+	// RechecksOpen counts those that are open.
+	RechecksOpen(ctx context.Context) (int64, error)
 
 	// LogSize is the number of leaves that are durable.
 	LogSize(ctx context.Context) (int64, error)
@@ -100,6 +113,7 @@ type Ledger interface {
 // and each action becomes a leaf of the log, receipts first, in this order.
 type Change struct {
 	Deliveries []Delivery
+	Rechecks   []Recheck
 	Receipts   []Receipt
 	Agencies   []Agency
 	Systems    []System

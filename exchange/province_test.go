@@ -96,6 +96,9 @@ type province struct {
 	dir     string
 	vaultAt string
 	stamper exchange.TimeStamper // nil: receipts have no time-stamps
+	// authorities are asked about revocation, if there are any.
+	authorities *authorities
+	policy      exchange.RevocationPolicy
 }
 
 // newProvince opens a hub. When the test is over, everything it left is audited.
@@ -187,7 +190,7 @@ func (p *province) close() {
 func (p *province) config() exchange.Config {
 	hub := holders()["hub"]
 	skey, _ := logKeys()
-	return exchange.Config{
+	c := exchange.Config{
 		Hub:    exchange.Hub{Code: "tram.camau.example", Name: "Trạm tỉnh Cà Mau", Policy: "urn:example:policy:1"},
 		Origin: origin, Ledger: p.ledger, Vault: p.vault, Queue: p.queue, Courier: p.courier, Format: edxml.New(edxml.Options{}),
 		Trust:  must(signing.NewTrust(authority().chain, nil)),
@@ -198,6 +201,10 @@ func (p *province) config() exchange.Config {
 
 		TimeStamper: p.stamper,
 	}
+	if p.authorities != nil {
+		c.Revocation, c.RevocationPolicy = p.authorities, p.policy
+	}
+	return c
 }
 
 var (

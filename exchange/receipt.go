@@ -1,11 +1,15 @@
 package exchange
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // ReceiptID identifies a receipt: a UUID version 7.
 type ReceiptID string
 
-// Event is what a receipt attests to, a name of ETSI EN 319 522-3 table 2.
+// Event is what a receipt attests to, a name of ETSI EN 319 522-3 table 2 or
+// one of our own.
 type Event string
 
 // The events that the hub attests to.
@@ -18,12 +22,34 @@ const (
 	ContentHandoverFailure    Event = "ContentHandoverFailure"
 	ConsignmentRejection      Event = "ConsignmentRejection"
 	AcceptanceRejectionExpiry Event = "AcceptanceRejectionExpiry"
+	// RevocationEstablished says what was found out later about a signature that
+	// was accepted while nothing was known of its certificate's revocation. The
+	// standard has no such event: it is our own.
+	RevocationEstablished Event = "RevocationEstablished"
 )
 
-const eventBase = "http://uri.etsi.org/19522/Event/"
+const (
+	eventBase    = "http://uri.etsi.org/19522/Event/"
+	ownEventBase = "urn:tram:event:"
+)
 
 // URI is the event as an evidence's ERDSEventId.
-func (e Event) URI() string { return eventBase + string(e) }
+func (e Event) URI() string {
+	if e == RevocationEstablished {
+		return ownEventBase + string(e)
+	}
+	return eventBase + string(e)
+}
+
+// eventOf is the event with this URI; one that no hub attests to keeps it whole.
+func eventOf(uri string) Event {
+	for _, base := range []string{eventBase, ownEventBase} {
+		if name, ok := strings.CutPrefix(uri, base); ok && Event(name).URI() == uri {
+			return Event(name)
+		}
+	}
+	return Event(uri)
+}
 
 // Receipt is the hub's signed evidence of one event.
 type Receipt struct {

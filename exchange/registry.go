@@ -128,6 +128,9 @@ func (x *Exchange) PutAgency(ctx context.Context, by Caller, a Agency) (Agency, 
 	if err := checkAgency(&a); err != nil {
 		return Agency{}, err
 	}
+	if err := x.checkCollisions(ctx, a); err != nil {
+		return Agency{}, err
+	}
 	kept := a
 	kept.Version++
 	return kept, x.register(ctx, by, "put-agency", a.Code, kept, func(c *Change) { c.Agencies = []Agency{a} })
@@ -160,8 +163,47 @@ func checkAgency(a *Agency) error {
 		if err := completeCertificate(&a.Certificates[i]); err != nil {
 			return err
 		}
+		if err := checkTerm(a.Certificates[i].From, a.Certificates[i].Until); err != nil {
+			return err
+		}
 	}
-	return nil
+	return checkSubjectRules(a)
+}
+
+// checkCollisions refuses subject rules that take the same certificates as
+// another agency's. Of two that are put at once both may be kept: what they both
+// take is refused as ambiguous then.
+func (x *Exchange) checkCollisions(ctx context.Context, a Agency) error {
+	if len(a.SubjectRules) == 0 {
+		return nil
+	}
+	return x.eachAgency(ctx, func(o Agency) error {
+		for _, theirs := range o.SubjectRules {
+			i := slices.IndexFunc(a.SubjectRules, theirs.collides)
+			if i >= 0 && o.Code != a.Code {
+				return ruleTaken.With(a.SubjectRules[i].String(), o.Code)
+			}
+		}
+		return nil
+	})
+}
+
+// eachAgency goes through the directory.
+func (x *Exchange) eachAgency(ctx context.Context, do func(Agency) error) error {
+	for cursor := ""; ; {
+		list, next, err := x.c.Ledger.Agencies(ctx, cursor, pageLimit)
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			if err := do(a); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
 }
 
 func completeCertificate(c *Certificate) error {

@@ -33,6 +33,18 @@ var (
 	certificateNotRegistered = Rule{"certificate-not-registered", Untrusted,
 		"the signing certificate (SHA-256 %s) is not registered for agency %q; ask the operators of the hub to register it",
 		"chứng thư số dùng để ký (SHA-256 %s) chưa được đăng ký cho cơ quan %q; hãy đề nghị đơn vị vận hành trục liên thông đăng ký chứng thư số này"}
+	subjectRuleAmbiguous = Rule{"subject-rule-ambiguous", Untrusted,
+		"the signing certificate (SHA-256 %s) fits subject rules of %q and of %q; ask the operators of the hub to register it, or to make the rules narrower",
+		"chứng thư số dùng để ký (SHA-256 %s) khớp với quy tắc chủ thể của cả %q và %q; hãy đề nghị đơn vị vận hành trục liên thông đăng ký chứng thư số này, hoặc thu hẹp các quy tắc"}
+	certificateRevoked = Rule{"certificate-revoked", Revoked,
+		"the certificate %q, which the signature rests on, was revoked at %s, as %q says (%q: %s); sign with a certificate that is in force",
+		"chứng thư số %q mà chữ ký số dựa vào đã bị thu hồi lúc %s, theo %q (%q: %s); hãy ký bằng chứng thư số còn hiệu lực"}
+	revocationUnknown = Rule{"revocation-unknown", Busy,
+		"whether the signing certificate was revoked cannot be found out now, and nothing was kept (%s); try again in %d seconds",
+		"hiện chưa tra cứu được chứng thư số dùng để ký đã bị thu hồi hay chưa nên trục liên thông chưa lưu gì (%s); hãy thử lại sau %d giây"}
+	ruleTaken = Rule{"subject-rule-taken", Conflict,
+		"the subject rule %q takes the same certificates as one of agency %q; make one of the two narrower",
+		"quy tắc chủ thể %q nhận cùng các chứng thư số với một quy tắc của cơ quan %q; hãy thu hẹp một trong hai quy tắc"}
 	duplicateDocument = Rule{"duplicate-document", Duplicate,
 		"%q already submitted document %q with other content, as package %s; give the new document its own identifier, or send an update or a replacement",
 		"cơ quan %q đã gửi văn bản mang mã định danh %q với nội dung khác trong gói tin %s; hãy cấp mã định danh mới cho văn bản này, hoặc gửi gói tin cập nhật hay thay thế"}

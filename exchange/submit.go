@@ -124,6 +124,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 			Priority: pkg.Priority, State: Queued, Next: now, Deadline: now.Add(x.c.Deadline), AcceptedAt: now,
 		})
 	}
+	change.Rechecks = recheckOf(*pkg, "", pkg.Signature, pkg.Doubtful, now)
 	return change, x.effects(ctx, *pkg, &change)
 }
 
@@ -162,6 +163,9 @@ func (x *Exchange) rejected(ctx context.Context, from Caller, pkg Package, err e
 	}
 	e.Submitter = from.System.ID
 	e.Basis = Basis{Method: BasisHub}
+	if pkg.Signature != nil {
+		e.Basis.Revocation = pkg.Signature.Revocation
+	}
 	receipt, err := x.issue(e)
 	if err == nil {
 		receipt.System = from.System.ID

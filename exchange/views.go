@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 )
 
 // PackageView is a package with its deliveries.
 type PackageView struct {
 	Package    Package    `json:"package"`
 	Deliveries []Delivery `json:"deliveries"`
+	// Recheck is there if the package was accepted while nothing was known of its
+	// certificate's revocation; without the chain.
+	Recheck *Recheck `json:"recheck,omitempty"`
 }
 
 // Package shows a package to its sender and to people, with all deliveries; to
@@ -24,7 +28,8 @@ func (x *Exchange) Package(ctx context.Context, by Caller, id PackageID) (Packag
 		return PackageView{}, err
 	}
 	if by.Watches() || by.Speaks(p.Sender) {
-		return PackageView{Package: p, Deliveries: deliveries}, nil
+		r, err := x.recheckShown(ctx, p)
+		return PackageView{Package: p, Deliveries: deliveries, Recheck: r}, err
 	}
 	own := slices.DeleteFunc(deliveries, func(d Delivery) bool { return !by.Speaks(d.Recipient) || d.ConsignedAt.IsZero() })
 	if len(own) == 0 {
@@ -32,6 +37,59 @@ func (x *Exchange) Package(ctx context.Context, by Caller, id PackageID) (Packag
 	}
 	return PackageView{Package: forRecipient(p), Deliveries: own}, nil
 }
+
+func (x *Exchange) recheckShown(ctx context.Context, p Package) (*Recheck, error) {
+	if p.Signature == nil || p.Signature.Revocation.State != RevocationUnknown {
+		return nil, nil
+	}
+	r, err := x.c.Ledger.Recheck(ctx, string(p.ID))
+	if err != nil {
+		return nil, err
+	}
+	r.Chain = nil
+	return &r, nil
+}
+
+// RevocationView is how the hub finds out about revocation, for people.
+type RevocationView struct {
+	// Policy is empty if nobody asks.
+	Policy RevocationPolicy `json:"policy,omitempty"`
+	// Doubtful is how many signatures were accepted while nothing was known and
+	// are still to be asked about; Oldest are those that have waited longest.
+	Doubtful int64              `json:"doubtful"`
+	Oldest   []Recheck          `json:"oldest"`
+	Sources  []RevocationSource `json:"sources"`
+}
+
+// oldestShown is how many of those that wait are shown.
+const oldestShown = 20
+
+// Revocation shows how the hub finds out about revocation.
+func (x *Exchange) Revocation(ctx context.Context, by Caller) (RevocationView, error) {
+	if !by.Watches() {
+		return RevocationView{}, notPermitted.With(by, Words{"see how revocation is asked about", "xem tình hình tra cứu thu hồi"})
+	}
+	v := RevocationView{Oldest: []Recheck{}, Sources: []RevocationSource{}}
+	if x.c.Revocation != nil {
+		v.Policy = x.c.RevocationPolicy
+	}
+	if sources, ok := x.c.Revocation.(RevocationSources); ok {
+		v.Sources = append(v.Sources, sources.Sources()...)
+	}
+	var err error
+	if v.Doubtful, err = x.c.Ledger.RechecksOpen(ctx); err != nil {
+		return v, err
+	}
+	open, err := x.c.Ledger.RechecksDue(ctx, endOfTime, oldestShown)
+	for _, r := range open {
+		r.Chain = nil
+		v.Oldest = append(v.Oldest, r)
+	}
+	return v, err
+}
+
+// endOfTime is later than whatever is due.
+var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Packages lists packages, newest first: any for people, their senders' for
 // systems.

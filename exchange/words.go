@@ -26,6 +26,7 @@ var nouns = map[string]string{
 	"receipt":                 "biên nhận",
 	"content":                 "nội dung gói tin",
 	"agency":                  "cơ quan",
+	"recheck":                 "mục chờ tra cứu thu hồi",
 	"agency with certificate": "cơ quan dùng chứng thư số",
 	"system":                  "hệ thống",
 	"system with certificate": "hệ thống dùng chứng thư số",

@@ -56,6 +56,23 @@ func TestEvidenceInItsForms(t *testing.T) {
 	}
 }
 
+// TestRevocationInReceipts: what receipts say of revocation has a form, though
+// TransactionLog may hold anything.
+func TestRevocationInReceipts(t *testing.T) {
+	l := newLinter(t)
+	doc := read(t, "../testdata/receipts/revocation-established-revoked.xml")
+	l.valid(t, "evidence.xsd", doc)
+	for name, c := range map[string]struct{ old, fresh, want string }{
+		"a state that there is not":       {"<t:State>unknown</t:State>", "<t:State>perhaps</t:State>", "enumeration"},
+		"no time of asking":               {"<t:CheckedAt>2026-11-20T02:20:36.120Z</t:CheckedAt>", "", "CheckedAt"},
+		"a time that is none":             {"<t:RevokedAt>2026-11-18T02:20:36.120Z", "<t:RevokedAt>yesterday", "dateTime"},
+		"an element beside":               {"<t:State>revoked</t:State>", "<t:State>revoked</t:State><t:Perhaps/>", "not expected"},
+		"matched by what nobody knows of": {"<t:Matched>registered", "<t:Matched>guessed", "enumeration"},
+	} {
+		t.Run(name, func(t *testing.T) { l.invalid(t, "evidence.xsd", edit(t, doc, c.old, c.fresh), c.want) })
+	}
+}
+
 func TestEvidenceRefused(t *testing.T) {
 	l := newLinter(t)
 	doc := read(t, example)

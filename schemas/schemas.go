@@ -4,9 +4,10 @@
 //	edxml.xsd            packages: what the hub accepts, in any order of elements
 //	evidence.xsd         receipts: ETSI EN 319 522-3 Evidence
 //	acknowledgement.xsd  recipients' answers: our own format
-//	xmldsig-core.xsd, xades.xsd, saml-attribute.xsd  what those three import
+//	tram-evidence.xsd    what receipts say beyond ETSI's elements: our own format
+//	xmldsig-core.xsd, xades.xsd, saml-attribute.xsd  what those import
 //
-// All but acknowledgement.xsd are rebuilt from the standards' text or from
+// All but our own formats are rebuilt from the standards' text or from
 // published implementations, because the official files could not be had; each
 // says so in its header, with what it leaves out. The files name each other by
 // relative location only: nothing is fetched. They say what a document looks

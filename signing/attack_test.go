@@ -79,6 +79,7 @@ func vectorTrust(t *testing.T) *Trust {
 	if err != nil {
 		t.Fatal(err)
 	}
+	trust.Skew = 0 // vectors miss their time by a second
 	return trust
 }
 

@@ -55,8 +55,19 @@ func xadesVectors(t *testing.T) []vector {
 	f := xadesForm(t, good)
 	first := f
 	first.info = firstProperties
+	// Without a transform the form is Canonical XML 1.0, which takes over from the
+	// package the namespace that is in scope.
+	inherited := replace(t, good, `<xades:SignedProperties xmlns:xades="`, `<xades:SignedProperties xmlns="`+nsQCVN+`" xmlns:ds="`+nsDS+`" xmlns:xades="`)
+	inherited = strings.ReplaceAll(replace(t, inherited, ` xmlns:ds="`+nsDS+`" Algorithm`, ` Algorithm`), `<ds:DigestValue xmlns:ds="`+nsDS+`">`, `<ds:DigestValue>`)
+	inheritedSum := sha256.Sum256([]byte(inherited))
+	withoutTransforms := func(digest [32]byte) string {
+		ref := propertiesReference("#sp", base64.StdEncoding.EncodeToString(digest[:]))
+		return ref[:strings.Index(ref, "<ds:Transforms>")] + ref[strings.Index(ref, "<ds:DigestMethod"):]
+	}
 	return []vector{
 		{"xades b-b", signed, accepted},
+		{"xades reference without a transform", sign(t, base, form{id: "sig", object: f.object, refs: withoutTransforms(inheritedSum)}), accepted},
+		{"xades reference without a transform to another form", sign(t, base, form{id: "sig", object: f.object, refs: withoutTransforms(sha256.Sum256([]byte(good)))}), "digest-mismatch"},
 		{"xades reference first", sign(t, base, first), accepted},
 		{"xades without a target", replace(t, signed, ` Target="#sig"`, ""), accepted},
 		{"xades time changed", replace(t, signed, "2026-11-20T09:20:31", "2026-11-19T09:20:31"), "digest-mismatch"},

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"hash"
 	"io"
+	"slices"
 )
 
 // A canon writes an element, as it is scanned, in canonical form without
@@ -15,7 +16,7 @@ type canon struct {
 	form     c14nForm
 	kind     crypto.Hash
 	hash     hash.Hash
-	sink     io.Writer // hash, unless a test wants to see the form itself
+	sink     io.Writer // hash, unless the form itself is wanted
 	buf      []byte
 	rendered []binding // namespace declarations written, innermost last
 	marks    []int     // how many there were before each open element
@@ -32,12 +33,17 @@ func (c *canon) reset(form c14nForm, kind crypto.Hash) {
 	if c.hash == nil || c.kind != kind {
 		c.hash, c.kind = kind.New(), kind
 	}
+	c.hash.Reset()
+	c.resetTo(c.hash)
 	c.form = form
+}
+
+// resetTo begins an exclusive form that is written out.
+func (c *canon) resetTo(sink io.Writer) {
+	c.form, c.sink = c14nForm{}, sink
 	if c.buf == nil {
 		c.buf = make([]byte, 0, 2*canonBuffer)
 	}
-	c.hash.Reset()
-	c.sink = c.hash
 	c.buf, c.rendered, c.marks = c.buf[:0], c.rendered[:0], c.marks[:0]
 }
 
@@ -48,7 +54,7 @@ func (c *canon) sum() []byte {
 }
 
 func (c *canon) flush() {
-	_, _ = c.sink.Write(c.buf) // a hash never fails
+	_, _ = c.sink.Write(c.buf) // neither a hash nor a buffer ever fails
 	c.buf = c.buf[:0]
 }
 
@@ -100,17 +106,31 @@ func (c *canon) end(raw string) {
 	c.marks = c.marks[:last]
 }
 
-// useVisible notes the prefixes that a tag visibly utilises, and the listed ones
-// that are in scope (Exclusive XML Canonicalization 1.0, section 3).
+// useVisible notes the prefixes that a tag visibly utilises (Exclusive XML
+// Canonicalization 1.0, section 3), and the listed ones as the inclusive form
+// notes all: where they come into scope or change.
 func (c *canon) useVisible(t *tag, in *scope) {
 	c.use(t.name.prefix, in)
+	last := ""
 	for i := range t.attrs {
-		if p := t.attrs[i].name.prefix; p != "" {
+		if p := t.attrs[i].name.prefix; p != "" && p != last {
 			c.use(p, in)
+			last = p
 		}
 	}
-	for _, p := range c.form.prefixes {
-		c.use(p, in)
+	if len(c.form.prefixes) == 0 {
+		return
+	}
+	if len(c.marks) == 1 {
+		for _, p := range c.form.prefixes {
+			c.use(p, in)
+		}
+		return
+	}
+	for i := range t.decls {
+		if p := declared(t.decls[i].name); slices.Contains(c.form.prefixes, p) {
+			c.use(p, in)
+		}
 	}
 }
 

@@ -110,4 +110,5 @@ var details = map[string]string{
 	"more than %d time-stamps":                                                    "nhiều hơn %d dấu thời gian",
 	"it needs CanonicalizationMethod and EncapsulatedTimeStamp, in this order":    "phải có lần lượt CanonicalizationMethod và EncapsulatedTimeStamp",
 	"Encoding %s is not DER":                                                      "Encoding %s không phải DER",
+	"%s constrains names of a kind that is not judged":                            "%s giới hạn tên theo loại mà bộ kiểm tra không đánh giá được",
 }

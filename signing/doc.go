@@ -16,5 +16,6 @@
 // connection or a file, and nothing that a document names is ever fetched.
 //
 // A refusal is an *Error with a stable Rule, the element and line where it
-// happened, and words in Vietnamese and English with the next step.
+// happened, and words in Vietnamese and English with the next step. Explain tells
+// every step of a reading to someone who has to mend a signature.
 package signing

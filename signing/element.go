@@ -27,7 +27,10 @@ type Element struct {
 	Line     int    // 1-based line of the start tag
 
 	order int // 1-based place among all elements' start tags
+	nth   int // among siblings of its local name, from 1; 0: not counted; onlyOne: there are no others
 }
+
+const onlyOne = -1
 
 // Path says where the element stands, in local names:
 // "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/To[2]/OrganId". A number
@@ -50,8 +53,20 @@ func (e *Element) Path() string {
 
 // ordinal is "[n]" if siblings share the element's local name, else empty.
 func (e *Element) ordinal() string {
-	if e.Parent == nil {
+	n := e.nth
+	if n == 0 {
+		n = e.count()
+	}
+	if n == onlyOne {
 		return ""
+	}
+	return "[" + strconv.Itoa(n) + "]"
+}
+
+// count finds the element's nth.
+func (e *Element) count() int {
+	if e.Parent == nil {
+		return onlyOne
 	}
 	before, after, seen := 0, 0, false
 	for _, c := range e.Parent.Children {
@@ -65,10 +80,29 @@ func (e *Element) ordinal() string {
 			before++
 		}
 	}
-	if before+after == 0 {
-		return ""
+	if before == 0 && after == 0 {
+		return onlyOne
 	}
-	return "[" + strconv.Itoa(before+1) + "]"
+	return before + 1
+}
+
+// countChildren counts many children at once, so that the paths of all cost as
+// much as the paths of a few. Few are counted when it is asked.
+func (e *Element) countChildren() {
+	const few = 32
+	if len(e.Children) <= few {
+		return
+	}
+	seen := make(map[string]int)
+	for _, c := range e.Children {
+		seen[c.Local]++
+		c.nth = seen[c.Local]
+	}
+	for _, c := range e.Children {
+		if seen[c.Local] == 1 {
+			c.nth = onlyOne
+		}
+	}
 }
 
 // Child returns the first child of that name, or nil. A nil element has none.

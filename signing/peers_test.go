@@ -4,14 +4,20 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
+
+	"tram/signing"
 )
 
 // The programs in this file verify what we sign. None of them shares code with
@@ -77,6 +83,114 @@ func TestXmlsecAgrees(t *testing.T) {
 	for _, s := range forgeries(t) {
 		if out, err := xmlsecCommand(t, xmlsec1, s.by, s.file).CombinedOutput(); err == nil {
 			t.Errorf("%s: %s", s.file, out)
+		}
+	}
+}
+
+// TestXadesjsAgrees, which is of npm. It takes prefixes to mean in SignedInfo what
+// they mean in the root, even where the signature gives them another meaning.
+func TestXadesjsAgrees(t *testing.T) {
+	args := []string{"verify"}
+	good := slices.DeleteFunc(specimens(t), func(s specimen) bool { return strings.HasSuffix(s.file, "our prefixes with other meanings.xml") })
+	bad := forgeries(t)
+	for _, s := range slices.Concat(good, bad) {
+		args = append(args, s.file)
+	}
+	out, _ := signing.Xadesjs(t, args...).CombinedOutput() // it fails as it finds the forgeries
+	said := "\n" + string(out)
+	for _, s := range good {
+		if !strings.Contains(said, "\ngood "+s.file+"\n") {
+			t.Errorf("%s is not good", s.file)
+		}
+	}
+	for _, s := range bad {
+		if !strings.Contains(said, "\nbad "+s.file+": ") || !strings.Contains(said, "Invalid digest") {
+			t.Errorf("%s is not bad", s.file)
+		}
+	}
+	if t.Failed() {
+		t.Logf("xadesjs says: %s", out)
+	}
+}
+
+// mutants are specimens with something changed that the signature covers: we
+// refuse them for their mathematics, not for their form.
+func mutants(t *testing.T, n int) []specimen {
+	t.Helper()
+	g, dir, from := rand.New(rand.NewPCG(19, 45)), t.TempDir(), specimens(t)
+	slices.SortFunc(from, func(a, b specimen) int { return strings.Compare(a.file, b.file) })
+	var all []specimen
+	for i := 0; len(all) < n && i < 200*n; i++ {
+		s := from[i%len(from)]
+		original, err := os.ReadFile(s.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(original) > 100_000 {
+			continue
+		}
+		changed := mutated(g, original)
+		_, err = signing.Read(bytes.NewReader(changed), signing.Options{SignatureIn: [][]signing.Name{header}})
+		var refusal *signing.Error
+		if !errors.As(err, &refusal) || refusal.Rule != signing.DigestMismatch && refusal.Rule != signing.SignatureMismatch {
+			continue
+		}
+		file := filepath.Join(dir, fmt.Sprintf("%d, %s", len(all), filepath.Base(s.file)))
+		writeFile(t, file, changed)
+		all = append(all, specimen{file, s.by})
+	}
+	if len(all) < n {
+		t.Fatalf("%d of %d documents were changed so that only mathematics tells", len(all), n)
+	}
+	return all
+}
+
+func mutated(g *rand.Rand, original []byte) []byte {
+	changed, at := bytes.Clone(original), g.IntN(len(original))
+	switch g.IntN(5) {
+	case 0:
+		changed[at] ^= 1 << g.IntN(7)
+	case 1:
+		changed = slices.Delete(changed, at, at+1)
+	case 2:
+		changed = slices.Insert(changed, at, changed[at])
+	case 3: // the same word, decomposed: it looks alike
+		changed = bytes.Replace(changed, []byte("ấ"), []byte("a\u0302\u0301"), 1)
+		changed = bytes.Replace(changed, []byte("á"), []byte("a\u0301"), 1)
+	case 4: // two neighbours in each other's place
+		next := (at + 1) % len(changed)
+		changed[at], changed[next] = changed[next], changed[at]
+	}
+	return changed
+}
+
+// TestJudgesRefuseWhatWeRefuse: nobody takes for good what we refuse for its
+// mathematics.
+func TestJudgesRefuseWhatWeRefuse(t *testing.T) {
+	all := mutants(t, 90)
+	files := make([]string, len(all))
+	for i, s := range all {
+		files[i] = s.file
+	}
+	xmlsec1 := program(t, "xmlsec1")
+	for _, s := range all {
+		if out, err := xmlsecCommand(t, xmlsec1, s.by, s.file).CombinedOutput(); err == nil {
+			t.Errorf("xmlsec1 accepts %s: %s", s.file, out)
+		}
+	}
+	judges := map[string]*exec.Cmd{
+		"the JDK": exec.Command(program(t, "java"), append([]string{"testdata/VerifyXML.java"}, files...)...),
+		"xadesjs": signing.Xadesjs(t, append([]string{"verify"}, files...)...),
+	}
+	for name, judge := range judges {
+		out, _ := judge.CombinedOutput() // it fails as all are bad
+		for _, file := range files {
+			if !strings.Contains("\n"+string(out), "\nbad "+file+": ") {
+				t.Errorf("%s does not refuse %s", name, file)
+			}
+		}
+		if t.Failed() {
+			t.Logf("%s says: %s", name, out)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type signatureScan struct {
 	tree *etree.Element // the SignedInfo, for canonicalisation
 	open *etree.Element // the innermost open element of tree
 	text []byte         // of it, not yet in tree
+	form []byte         // SignedInfo in exclusive canonical form, as it was made in passing
 
 	props  *Element // its SignedProperties
 	digest []byte   // of their canonical form
@@ -47,8 +48,13 @@ func (s *scanner) startInSignature(el *Element) error {
 		return err
 	}
 	switch {
-	case g.open != nil, g.info == nil && isSignedInfo(el, g.el):
+	case g.open != nil:
 		s.copyTag(el)
+	case g.info == nil && !s.scanOnly && isSignedInfo(el, g.el):
+		s.copyTag(el)
+		s.infoForm.Reset()
+		s.info.resetTo(&s.infoForm)
+		s.out = &s.info
 	case g.props == nil && isSignedProperties(el, g.el):
 		return s.startProperties(el)
 	}
@@ -239,13 +245,17 @@ func (s *scanner) finishInSignature(el *Element) error {
 	return nil
 }
 
-// finishSignedInfo reads what is signed, unless the signature is only looked for.
+// finishSignedInfo reads what is signed.
 func (s *scanner) finishSignedInfo() error {
 	g := &s.sig
-	if s.scanOnly {
+	s.out = nil
+	s.info.flush()
+	g.form = s.infoForm.Bytes()
+	g.check = &verification{el: g.el, root: s.root, limits: s.lim, scan: g, sha1: s.sha1, part: s.part}
+	if s.explainer != nil {
+		s.explainer.signedInfo(g.check, s.scopeInForce())
 		return nil
 	}
-	g.check = &verification{el: g.el, root: s.root, limits: s.lim, scan: g, sha1: s.sha1, part: s.part}
 	return g.check.readSignedInfo(s.scopeInForce())
 }
 
@@ -262,6 +272,10 @@ func (s *scanner) finishSignature() error {
 	}
 	if g.check == nil {
 		g.check = &verification{el: g.el, root: s.root, limits: s.lim, scan: g}
+	}
+	if s.explainer != nil {
+		s.explainer.ended(g.check)
+		return nil
 	}
 	if err := g.check.verify(); err != nil {
 		return err

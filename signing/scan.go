@@ -40,15 +40,19 @@ type scanner struct {
 
 	canon canon  // of the document
 	props canon  // of the signed properties
+	info  canon  // of SignedInfo, into infoForm
 	out   *canon // where canonical form goes now; nil: nowhere
 	sig   signatureScan
 	ids   map[string]struct{}
 
+	infoForm bytes.Buffer
 	scanOnly bool // a signature is looked for, not verified
 	sha1     bool
 	part     func(root *Element, uri string) (Part, bool)
 	parts    map[int]*partDigest // by Element.order
 	forget   bool                // text outside the signature is let go
+
+	explainer *explainer // nil: a signature that does not hold ends the reading
 }
 
 // A frame is an open element.
@@ -86,14 +90,29 @@ func newScanner(src io.Reader, o Options) *scanner {
 	return s
 }
 
-// release gives the scanner back. What grew beyond the ordinary is let go.
+// release gives the scanner back, and the tree to whoever holds a part of it.
 func (s *scanner) release() {
+	s.tree = tree{}
+	s.letGo()
+}
+
+// recycle gives the scanner back with its tree, of which nobody may hold a part.
+func (s *scanner) recycle() {
+	s.tree.recycle()
+	s.letGo()
+}
+
+// letGo forgets the document. What grew beyond the ordinary goes.
+func (s *scanner) letGo() {
 	const ordinary = 256 << 10
 	if len(s.buf) > ordinary {
 		s.buf = nil
 	}
 	if cap(s.texts) > ordinary {
 		s.texts = nil
+	}
+	if s.infoForm.Cap() > ordinary {
+		s.infoForm = bytes.Buffer{}
 	}
 	if len(s.names)+len(s.uris) > pooledNames {
 		s.names, s.uris = make(map[string]*qname), make(map[string]string)
@@ -106,9 +125,9 @@ func (s *scanner) release() {
 	s.tag.forget()
 	s.scope.reset()
 	s.src, s.stream, s.root, s.out = nil, nil, nil, nil
-	s.part, s.parts, s.forget = nil, nil, false
+	s.part, s.parts, s.forget, s.explainer = nil, nil, false, nil
 	s.stack, s.texts, s.elements = s.stack[:0], s.texts[:0], 0
-	s.tree, s.sig = tree{}, signatureScan{}
+	s.sig = signatureScan{}
 	scanners.Put(s)
 }
 

@@ -100,6 +100,7 @@ func (s *scanner) finish() error {
 	f := &s.stack[len(s.stack)-1]
 	f.el.Text = s.tree.keep(s.texts[f.textFrom:])
 	s.texts = s.texts[:f.textFrom]
+	f.el.countChildren()
 	if c, ok := f.w.(io.Closer); ok {
 		if err := c.Close(); err != nil {
 			return s.streamed(err)

@@ -69,9 +69,6 @@ func (s *scanner) addDeclaration(name *qname, value []byte) error {
 	if !mayBind(declared(name), uri) {
 		return s.refuse(NamespaceDeclaration, name.raw+"="+excerpt(value))
 	}
-	if uri != "" && !isAbsolute(uri) {
-		return s.refuse(RelativeNamespace, excerpt(value))
-	}
 	t.decls = append(t.decls, attribute{name: name, value: uri})
 	return nil
 }
@@ -128,7 +125,8 @@ func hasPort(rest string) bool {
 	return !found || port != "" && len(port) <= 5 && strings.Trim(port, "0123456789") == ""
 }
 
-// uri keeps a namespace once, unless it is longer than any that repeats.
+// uri checks a namespace and keeps it, once unless it is longer than any that
+// repeats.
 func (s *scanner) uri(value []byte) (string, error) {
 	if u, ok := s.uris[string(value)]; ok {
 		return u, nil
@@ -137,6 +135,9 @@ func (s *scanner) uri(value []byte) (string, error) {
 		return "", err
 	}
 	u := string(value)
+	if u != "" && !isAbsolute(u) {
+		return "", s.refuse(RelativeNamespace, excerpt(value))
+	}
 	if len(u) <= s.lim.NameBytes {
 		s.uris[u] = u
 	}

@@ -13,29 +13,28 @@ const (
 	highs = 0x8080808080808080
 )
 
-// special marks, in the high bit of each byte of x, at least the first byte that
-// is not plain in text: '<', '>', '&', below a space, or not ASCII. A byte above
-// a marked one may be marked wrongly.
-func special(x uint64) uint64 {
+// plain has, up to the first byte of x that is not plain in text, the high bit of
+// every byte set, and not that of this one: '<', '>', '&', below a space, or not
+// ASCII. The bytes behind it may have either: sums carry over from it.
+func plain(x uint64) uint64 {
+	const sevens = 0x7f * ones
 	angle := (x | 2*ones) ^ '>'*ones // '<' and '>' differ in this bit alone
 	amp := x ^ '&'*ones
-	below := (x - ' '*ones) &^ x
-	return (below | (angle-ones)&^angle | (amp-ones)&^amp | x) & highs
+	return (x + (0x80-' ')*ones) & (angle + sevens) & (amp + sevens) &^ x & highs
 }
 
 // plainASCII is the number of bytes at the start of b that need no look.
 func plainASCII(b []byte) int {
 	i := 0
 	for ; len(b)-i >= 32; i += 32 {
-		c := b[i : i+32]
-		m := special(binary.LittleEndian.Uint64(c)) | special(binary.LittleEndian.Uint64(c[8:])) |
-			special(binary.LittleEndian.Uint64(c[16:])) | special(binary.LittleEndian.Uint64(c[24:]))
-		if m != 0 {
+		c := b[i : i+32 : i+32]
+		if plain(binary.LittleEndian.Uint64(c))&plain(binary.LittleEndian.Uint64(c[8:]))&
+			plain(binary.LittleEndian.Uint64(c[16:]))&plain(binary.LittleEndian.Uint64(c[24:])) != highs {
 			break
 		}
 	}
 	for ; len(b)-i >= 8; i += 8 {
-		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+		if m := plain(binary.LittleEndian.Uint64(b[i:])) ^ highs; m != 0 {
 			return i + bits.TrailingZeros64(m)/8
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	_ "crypto/sha512" // SHA-384 and SHA-512 for the larger curves
 	"crypto/x509"
 	"encoding/asn1"
@@ -152,5 +151,3 @@ func (s signatory) verify(read *scanner) error {
 	}
 	return nil
 }
-
-func base64Of(digest [sha256.Size]byte) string { return base64.StdEncoding.EncodeToString(digest[:]) }

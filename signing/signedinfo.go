@@ -206,14 +206,17 @@ func (v *verification) signedForm() (c14nForm, error) {
 	return form, err
 }
 
-// canonicalise makes the canonical form of SignedInfo and reads it back.
+// canonicalise makes the canonical form of SignedInfo, unless it is the one that
+// the scanner has made in passing, and reads it back.
 func (v *verification) canonicalise(form c14nForm, inScope []binding) (err error) {
-	if err := v.makeApex(form, inScope); err != nil {
-		return err
-	}
-	v.canonical, err = canonicalForm(form, v.scan.tree)
-	if err != nil {
-		return fmt.Errorf("canonicalising SignedInfo: %w", err)
+	v.canonical = v.scan.form
+	if !form.plain() {
+		if err := v.makeApex(form, inScope); err != nil {
+			return err
+		}
+		if v.canonical, err = canonicalForm(form, v.scan.tree); err != nil {
+			return fmt.Errorf("canonicalising SignedInfo: %w", err)
+		}
 	}
 	s := newScanner(bytes.NewReader(v.canonical), Options{Limits: v.limits, NoDigest: true, scanOnly: true})
 	defer s.release()

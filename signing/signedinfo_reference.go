@@ -130,8 +130,14 @@ func (v *verification) documentForm(r *reference, e, transforms *Element) error 
 	return err
 }
 
-// elementForm reads the transforms of an element: a canonical form.
+// elementForm reads the transforms of an element: a canonical form. Where none is
+// named it is Canonical XML 1.0 (XML Signature 1.1, 4.4.3.2), and so it is in
+// signatures of xadesjs; comments, in which verifiers differ, there are none.
 func (v *verification) elementForm(r *reference, e, transforms *Element) error {
+	if transforms == nil {
+		r.form = forms[algC14N]
+		return nil
+	}
 	list, err := v.transforms(e, transforms, 1)
 	if err != nil {
 		return err

@@ -171,7 +171,7 @@ func checkTimeStamping(c *x509.Certificate) error {
 // checkAuthority finds the chain, as it was at the time that the token says. The
 // bag's other certificates help to find it.
 func (t *Trust) checkAuthority(cert *x509.Certificate, p *timeStampToken) error {
-	if err := checkDates(cert, p.info.time); err != nil {
+	if err := checkDates(cert, p.info.time, 0); err != nil {
 		return untrustedAuthority(err)
 	}
 	chains, err := cert.Verify(x509.VerifyOptions{
@@ -183,7 +183,7 @@ func (t *Trust) checkAuthority(cert *x509.Certificate, p *timeStampToken) error 
 	if err != nil {
 		return untrustedAuthority(chainRefusal(err, cert))
 	}
-	if err := strongest(chains); err != nil {
+	if _, err := best(chains); err != nil {
 		return untrustedAuthority(err)
 	}
 	return nil

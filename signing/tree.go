@@ -5,29 +5,47 @@ import "strings"
 // A tree makes elements and keeps their strings in a few large pieces, so that
 // a small document costs few allocations and a large one no garbage.
 type tree struct {
-	elements []Element
-	slab     int // how many elements the last piece had
-	attrs    []Attr
-	links    []*Element
+	elements slab[Element]
+	attrs    slab[Attr]
+	links    slab[*Element]
 	strings  strings.Builder
 }
 
-const (
-	elementSlab = 16 // the first; each is twice the last, up to the largest
-	largestSlab = 128
-	attrSlab    = 16
-	linkSlab    = 64
-	stringSlab  = 2 << 10
-)
+const stringSlab = 2 << 10
+
+// A slab gives out pieces of slices, each twice as long as the last, up to 128.
+type slab[T any] struct {
+	free  []T // of piece
+	piece []T
+}
+
+func (s *slab[T]) take(n int) []T {
+	const first, most = 16, 128
+	if len(s.free) < n {
+		s.piece = make([]T, max(min(max(2*len(s.piece), first), most), n))
+		s.free = s.piece
+	}
+	taken := s.free[:n:n]
+	s.free = s.free[n:]
+	return taken
+}
+
+// recycle makes all of the last piece free again.
+func (s *slab[T]) recycle() {
+	clear(s.piece[:len(s.piece)-len(s.free)])
+	s.free = s.piece
+}
+
+// recycle makes room for another document's tree in place of this one.
+func (t *tree) recycle() {
+	t.elements.recycle()
+	t.attrs.recycle()
+	t.links.recycle()
+}
 
 // element makes an element of the tag, not yet linked to its parent.
 func (t *tree) element(tag *tag, space string, parent *Element, line int) *Element {
-	if len(t.elements) == 0 {
-		t.slab = min(max(2*t.slab, elementSlab), largestSlab)
-		t.elements = make([]Element, t.slab)
-	}
-	e := &t.elements[0]
-	t.elements = t.elements[1:]
+	e := &t.elements.take(1)[0]
 	e.Name = Name{space, tag.name.local}
 	e.Prefix, e.Parent, e.Line = tag.name.prefix, parent, line
 	e.Attrs = t.attributes(tag.attrs)
@@ -38,11 +56,7 @@ func (t *tree) attributes(from []attribute) []Attr {
 	if len(from) == 0 {
 		return nil
 	}
-	if len(t.attrs) < len(from) {
-		t.attrs = make([]Attr, max(attrSlab, len(from)))
-	}
-	attrs := t.attrs[:len(from):len(from)]
-	t.attrs = t.attrs[len(from):]
+	attrs := t.attrs.take(len(from))
 	for i := range from {
 		a := &from[i]
 		attrs[i] = Attr{Name{a.space, a.name.local}, a.name.prefix, a.value}
@@ -52,14 +66,10 @@ func (t *tree) attributes(from []attribute) []Attr {
 
 // link makes e the last child of its parent.
 func (t *tree) link(e *Element) {
+	const first = 4
 	p := e.Parent
 	if p.Children == nil {
-		const first = 4
-		if len(t.links) < first {
-			t.links = make([]*Element, linkSlab)
-		}
-		p.Children = t.links[:0:first]
-		t.links = t.links[first:]
+		p.Children = t.links.take(first)[:0]
 	}
 	p.Children = append(p.Children, e)
 }

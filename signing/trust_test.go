@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"math/big"
+	"net"
+	"slices"
 	"testing"
 	"time"
 )
@@ -46,6 +49,23 @@ func authority(c *x509.Certificate) {
 	c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
 }
 
+// onlyBelow is a constraint to directory names below one (RFC 5280, 4.2.1.10).
+func onlyBelow(t *testing.T, name pkix.Name) []byte {
+	t.Helper()
+	sequence, err := asn1.Marshal(name.ToRDNSequence())
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: sequence}
+	der, err := asn1.Marshal(struct {
+		Permitted []struct{ Base asn1.RawValue } `asn1:"tag:0"`
+	}{[]struct{ Base asn1.RawValue }{{base}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
 func TestTrust(t *testing.T) {
 	root := certify(t, "root", nil, authority)
 	middle := certify(t, "middle", &root, authority)
@@ -58,6 +78,25 @@ func TestTrust(t *testing.T) {
 		authority(c)
 		c.PermittedDNSDomains, c.PermittedDNSDomainsCritical = []string{"example.gov.vn"}, true
 	})
+	expiring := func(at time.Time) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { authority(c); c.NotAfter = at }
+	}
+	ending := certify(t, "ending", &root, expiring(judgedAt.Add(-DefaultSkew)))
+	ended := certify(t, "ended", &root, expiring(judgedAt.Add(-DefaultSkew-time.Second)))
+	beginning := certify(t, "beginning", &root, func(c *x509.Certificate) { authority(c); c.NotBefore = judgedAt.Add(DefaultSkew) })
+	without := certify(t, "without", &root, func(c *x509.Certificate) {
+		authority(c)
+		c.ExcludedEmailAddresses = []string{"elsewhere.example"}
+		c.ExcludedIPRanges = []*net.IPNet{{IP: net.IP{192, 0, 2, 0}, Mask: net.CIDRMask(24, 32)}}
+	})
+	constrained := func(critical bool, value []byte) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			authority(c)
+			c.ExtraExtensions = []pkix.Extension{{Id: oidNameConstraints, Critical: critical, Value: value}}
+		}
+	}
+	directory := certify(t, "directory", &root, constrained(true, onlyBelow(t, pkix.Name{Organization: []string{"Tỉnh Ví Dụ"}})))
+	lax := certify(t, "lax", &root, constrained(false, onlyBelow(t, pkix.Name{Organization: []string{"Tỉnh Ví Dụ"}})))
 	short := certify(t, "short", &root, func(c *x509.Certificate) {
 		authority(c)
 		c.MaxPathLenZero = true
@@ -79,9 +118,14 @@ func TestTrust(t *testing.T) {
 		{"a hint is no root", certify(t, "x", nil, nil), only(root.cert), judgedAt, "untrusted-chain", true},
 		{"a stranger's root as a hint", signer(t, "agency-p256"), only(signer(t, "ca").cert), judgedAt, "untrusted-chain", true},
 		{"at the last second", leaf, nil, leaf.cert.NotAfter, accepted, true},
-		{"a second later", leaf, nil, leaf.cert.NotAfter.Add(time.Second), "certificate-expired", true},
+		{"as late as clocks may differ", leaf, nil, leaf.cert.NotAfter.Add(DefaultSkew), accepted, true},
+		{"a second later", leaf, nil, leaf.cert.NotAfter.Add(DefaultSkew + time.Second), "certificate-expired", true},
 		{"at the first second", leaf, nil, leaf.cert.NotBefore, accepted, true},
-		{"a second earlier", leaf, nil, leaf.cert.NotBefore.Add(-time.Second), "certificate-not-yet-valid", true},
+		{"as early as clocks may differ", leaf, nil, leaf.cert.NotBefore.Add(-DefaultSkew), accepted, true},
+		{"a second earlier", leaf, nil, leaf.cert.NotBefore.Add(-DefaultSkew - time.Second), "certificate-not-yet-valid", true},
+		{"below an authority that expired within the clocks' difference", certify(t, "x", &ending, nil), only(ending.cert), judgedAt, accepted, true},
+		{"below one that expired a second before", certify(t, "x", &ended, nil), only(ended.cert), judgedAt, "certificate-expired", true},
+		{"below one that begins within it", certify(t, "x", &beginning, nil), only(beginning.cert), judgedAt, accepted, true},
 		{"below an expired authority", certify(t, "x", &old, nil), only(old.cert), judgedAt, "certificate-expired", true},
 		{"for non-repudiation only", certify(t, "x", &middle, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageContentCommitment }), nil, judgedAt, accepted, true},
 		{"for key agreement only", certify(t, "x", &middle, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }), nil, judgedAt, "key-usage", true},
@@ -90,6 +134,11 @@ func TestTrust(t *testing.T) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
 		}), nil, judgedAt, accepted, true},
 		{"of an authority", middle, nil, judgedAt, "ca-certificate", true},
+		{"by DNS inside of a name constraint", certify(t, "x", &narrow, func(c *x509.Certificate) { c.DNSNames = []string{"stc.example.gov.vn"} }), only(narrow.cert), judgedAt, accepted, true},
+		{"below names that are excluded", certify(t, "x", &without, func(c *x509.Certificate) { c.EmailAddresses = []string{"an@elsewhere.example"} }), only(without.cert), judgedAt, "certificate-constraint", true},
+		{"below a constraint of addresses", certify(t, "x", &without, func(c *x509.Certificate) { c.IPAddresses = []net.IP{{192, 0, 2, 1}} }), only(without.cert), judgedAt, "certificate-constraint", true},
+		{"below a constraint of directory names", certify(t, "x", &directory, nil), only(directory.cert), judgedAt, "certificate-constraint", true},
+		{"below one that is not critical, as it has to be", certify(t, "x", &lax, nil), only(lax.cert), judgedAt, "certificate-constraint", true},
 		{"outside of a name constraint", certify(t, "x", &narrow, func(c *x509.Certificate) { c.DNSNames = []string{"elsewhere.example"} }), only(narrow.cert), judgedAt, "certificate-constraint", true},
 		{"too long a path", certify(t, "x", &below, nil), only(short.cert, below.cert), judgedAt, "certificate-constraint", true},
 		{"with a weak key", weak, nil, judgedAt, "weak-key", true},
@@ -140,5 +189,27 @@ func TestTrustHugeHints(t *testing.T) {
 	}
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+// TestChain: what the chain is made of is what revocation is asked about.
+func TestChain(t *testing.T) {
+	root := certify(t, "root", nil, authority)
+	middle := certify(t, "middle", &root, authority)
+	leaf := certify(t, "leaf", &middle, nil)
+	trust, err := NewTrust(only(root.cert), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := trust.Chain(leaf.cert, only(certify(t, "beside", &root, authority).cert, middle.cert), judgedAt)
+	if err != nil || !slices.EqualFunc(chain, only(leaf.cert, middle.cert, root.cert), (*x509.Certificate).Equal) {
+		t.Errorf("the chain is %v, %v", chain, err)
+	}
+	if chain, err = trust.Chain(leaf.cert, nil, judgedAt); chain != nil || outcome(err) != "untrusted-chain" {
+		t.Errorf("without the intermediate it is %v, %v", chain, err)
+	}
+	trust.Skew = 0
+	if _, err = trust.Chain(leaf.cert, only(middle.cert), leaf.cert.NotAfter.Add(time.Second)); outcome(err) != "certificate-expired" {
+		t.Errorf("clocks that must not differ: %v", err)
 	}
 }

@@ -83,6 +83,10 @@ func factsOf(bucket string, value []byte) (facts, error) {
 		var s exchange.System
 		err := json.Unmarshal(value, &s)
 		return facts{version: s.Version, index: systemIndex(s)}, err
+	case rechecks:
+		var r exchange.Recheck
+		err := json.Unmarshal(value, &r)
+		return facts{version: r.Version, index: recheckIndex(r)}, err
 	case users:
 		var u exchange.User
 		err := json.Unmarshal(value, &u)

@@ -189,3 +189,39 @@ func TestAnEarlierLedgerIsBroughtUpToDate(t *testing.T) {
 		t.Errorf("%d wait for time-stamps, %v", len(list), err)
 	}
 }
+
+// TestLedgersOfBeforeAreOpened: a ledger that was made before there were
+// buckets for something gets them, and nothing else is changed.
+func TestLedgersOfBeforeAreOpened(t *testing.T) {
+	l, path := newLedger(t, Options{})
+	s := exchangetest.NewSamples()
+	before := s.Submission("H12.01", "before", "H12.02")
+	if err := errors.Join(accept(t.Context(), l, s, before), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	alter(t, path, func(tx *bbolt.Tx) error {
+		var errs []error
+		for _, name := range added() {
+			errs = append(errs, tx.DeleteBucket([]byte(name)))
+		}
+		return errors.Join(errs...)
+	})
+	for n := range 2 { // it lacks them, then has them
+		l, err := Open(path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := s.Submission("H12.01", fmt.Sprint("after ", n), "H12.02")
+		c := s.Acceptance(p)
+		c.Rechecks = []exchange.Recheck{s.Doubt(p)}
+		_, _, err = l.Accept(t.Context(), p, c)
+		kept, kerr := l.Package(t.Context(), before.ID)
+		if err := errors.Join(err, kerr, l.Check(t.Context()), l.Close()); err != nil || kept.ID != before.ID {
+			t.Fatal(err)
+		}
+	}
+	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(due)) })
+	if _, err := Open(path, Options{}); err == nil {
+		t.Error("a ledger that lacks what it must have was opened")
+	}
+}

@@ -102,6 +102,7 @@ func prepare(c exchange.Change) (change, error) {
 	ready := change{known: map[string]bool{}, actions: append([]exchange.Action(nil), c.Actions...)}
 	err := errors.Join(
 		each(c.Deliveries, ready.delivery),
+		each(c.Rechecks, ready.recheck),
 		each(c.Receipts, ready.keepReceipt),
 		each(c.Agencies, ready.agency),
 		each(c.Systems, ready.system),
@@ -137,6 +138,17 @@ func (c *change) delivery(d exchange.Delivery) error {
 	v.entry = entry{deliveries, deliveryKey(d.Package, d.Index), nil}
 	v.now = facts{d.Version, d.State, deliveryIndex(d)}
 	return c.keep(v, d)
+}
+
+func (c *change) recheck(r exchange.Recheck) error {
+	if err := checkRecheck(r); err != nil {
+		return err
+	}
+	v := versioned{what: "recheck", id: r.ID, version: r.Version}
+	r.Version++
+	v.entry = entry{rechecks, []byte(r.ID), nil}
+	v.now = facts{version: r.Version, index: recheckIndex(r)}
+	return c.keep(v, r)
 }
 
 func (c *change) agency(a exchange.Agency) error {

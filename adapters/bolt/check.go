@@ -73,7 +73,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.packages, c.deliveries, c.receipts, c.actions, c.registry, c.log, c.totals} {
+	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.receipts, c.actions, c.registry, c.log, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}
@@ -144,6 +144,15 @@ func (c *checker) deliveries() {
 			c.problem("%d deliveries are %s, counted were %d (%v)", c.counts[s], s, n, err)
 		}
 	}
+}
+
+func (c *checker) rechecks() {
+	every(c, rechecks, func(key []byte, r exchange.Recheck) {
+		c.agree(rechecks, key, []byte(r.ID), recheckIndex(r))
+		if get(c.tx, packages, []byte(r.Package)) == nil {
+			c.problem("recheck %s has no package", r.ID)
+		}
+	})
 }
 
 func (c *checker) receipts() {

@@ -44,9 +44,16 @@ func TestCheckNoticesDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	doubtful := s.Submission("H12.01", "doubtful", "H12.02")
+	c := s.Acceptance(doubtful)
+	c.Rechecks = []exchange.Recheck{s.Doubt(doubtful)}
+	if _, _, err := l.Accept(t.Context(), doubtful, c); err != nil {
+		t.Fatal(err)
+	}
 	err = l.Update(t.Context(), exchange.Change{Actions: []exchange.Action{s.Action("put", "x")},
-		Agencies: []exchange.Agency{{Code: "H12.01", Aliases: []exchange.Alias{{Code: "old"}}, Certificates: []exchange.Certificate{{SHA256: exchange.Digest{1}}}}},
-		Systems:  []exchange.System{{ID: "s", Certificates: []exchange.Digest{{2}}}}, Users: []exchange.User{{ID: "u"}}})
+		Agencies: []exchange.Agency{{Code: "H12.01", Aliases: []exchange.Alias{{Code: "old"}}, Certificates: []exchange.Certificate{{SHA256: exchange.Digest{1}}},
+			SubjectRules: []exchange.SubjectRule{{Subject: []exchange.Attribute{{Type: "O", Value: "x"}}}}}},
+		Systems: []exchange.System{{ID: "s", Certificates: []exchange.Digest{{2}}}}, Users: []exchange.User{{ID: "u"}}})
 	if err := errors.Join(err, l.Check(t.Context()), l.Close()); err != nil {
 		t.Fatal(err)
 	}

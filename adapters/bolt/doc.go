@@ -50,9 +50,12 @@
 //	agencies                code                                         exchange.Agency, JSON
 //	agency-codes            code or alias                                code
 //	agency-certificates     digest                                       code
+//	agency-subjects         attribute's type, its value, code             code
 //	systems                 system                                       exchange.System, JSON
 //	system-certificates     digest                                       system
 //	users                   user                                         exchange.User, JSON
+//	rechecks                recheck                                      exchange.Recheck, JSON
+//	rechecks-due            time, recheck                                recheck, open ones only
 //	actions                 leaf                                         exchange.Action, JSON
 //	leaves                  leaf                                         exchange.LogEntry, its bytes
 //	hashes                  node (tlog.StoredHashIndex)                  hash of the tree, 32 bytes
@@ -60,5 +63,7 @@
 // A "c" entry recognises a resubmission, an "x" entry keeps a new or replacing
 // document's identifier for one package, "p" entries find a document's packages;
 // they share a prefix so that one page serves all three. Digests in keys are
-// their 32 bytes; what follows one needs no zero byte before it.
+// their 32 bytes; what follows one needs no zero byte before it. Open makes
+// agency-subjects, rechecks and rechecks-due in ledgers that were made before
+// there were any.
 package bolt

@@ -94,7 +94,19 @@ func agencyIndex(a exchange.Agency) []entry {
 	for _, c := range a.Certificates {
 		index = append(index, entry{agencyCertificates, bytes.Clone(c.SHA256[:]), []byte(a.Code)})
 	}
+	for _, r := range a.SubjectRules {
+		key := r.Key()
+		index = append(index, entry{agencySubjects, join(key.Type, key.Value, a.Code), []byte(a.Code)})
+	}
 	return index
+}
+
+// recheckIndex has what is open, in the order of its time.
+func recheckIndex(r exchange.Recheck) []entry {
+	if r.ID == "" || !r.Open() {
+		return nil
+	}
+	return []entry{{rechecksDue, append(timeKey(r.Next), r.ID...), []byte(r.ID)}}
 }
 
 func systemIndex(s exchange.System) []entry {

@@ -32,9 +32,12 @@ const (
 	agencies           = "agencies"
 	agencyCodes        = "agency-codes"
 	agencyCertificates = "agency-certificates"
+	agencySubjects     = "agency-subjects"
 	systems            = "systems"
 	systemCertificates = "system-certificates"
 	users              = "users"
+	rechecks           = "rechecks"
+	rechecksDue        = "rechecks-due"
 	actions            = "actions"
 	leaves             = "leaves"
 	hashes             = "hashes"
@@ -44,12 +47,12 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, systems, systemCertificates, users, actions, leaves, hashes, unstamped, timeStamps}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps}
 }
 
-// added are the buckets that ledgers made before did not have: Open adds them,
-// empty, which is right for those ledgers.
-func added() []string { return []string{unstamped, timeStamps} }
+// added are the buckets that ledgers of format 1 did not have at first: Open makes
+// those that are missing. They begin empty, as they were before anyone knew them.
+func added() []string { return []string{agencySubjects, rechecks, rechecksDue, unstamped, timeStamps} }
 
 // growing are the buckets whose keys come nearly in order: their pages can be
 // filled up, since little is put between what is there.

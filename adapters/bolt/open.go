@@ -158,6 +158,29 @@ func openError(path string, err error) error {
 	return fmt.Errorf("opening ledger %s: %w", path, err)
 }
 
+// addBuckets makes what a ledger lacks that an earlier program made. Nothing is
+// written to a file that is no ledger, or lacks nothing.
+func addBuckets(db *bbolt.DB) error {
+	missing := false
+	err := db.View(func(tx *bbolt.Tx) error {
+		for _, name := range added() {
+			missing = missing || tx.Bucket([]byte(name)) == nil
+		}
+		return checkFormat(tx)
+	})
+	if err != nil || !missing {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range added() {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // readState checks the format, and finds what is on the disk.
 func readState(db *bbolt.DB) (transaction int, size int64, err error) {
 	// A process that was killed may have left a commit that is written but not
@@ -179,30 +202,6 @@ func readState(db *bbolt.DB) (transaction int, size int64, err error) {
 		return nil
 	})
 	return transaction, size, err
-}
-
-// addBuckets brings a ledger that an earlier program made up to date.
-func addBuckets(db *bbolt.DB) error {
-	var missing []string
-	err := db.View(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			if tx.Bucket([]byte(name)) == nil {
-				missing = append(missing, name)
-			}
-		}
-		return checkFormat(tx)
-	})
-	if err != nil || len(missing) == 0 {
-		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range missing {
-			if _, err := tx.CreateBucket([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func checkFormat(tx *bbolt.Tx) error {

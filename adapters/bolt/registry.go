@@ -21,6 +21,32 @@ func (l *Ledger) AgencyOfCertificate(ctx context.Context, d exchange.Digest) (ex
 	return findBy[exchange.Agency](ctx, l, agencyCertificates, d[:], agencies, "agency with certificate", d.String())
 }
 
+// AgenciesBySubject implements exchange.Ledger.
+func (l *Ledger) AgenciesBySubject(ctx context.Context, attributes []exchange.Attribute) (list []exchange.Agency, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		seen := map[string]bool{}
+		for _, a := range attributes {
+			s := newStream(tx, agencySubjects, under(a.Type, a.Value))
+			for key, code := s.from(nil); key != nil; key, code = s.from(bytes.Clone(key)) {
+				if seen[string(code)] {
+					continue
+				}
+				seen[string(code)] = true
+				var agency exchange.Agency
+				if err := loadFound(tx, agencies, code, "agency", string(code), &agency); err != nil {
+					return err
+				}
+				list = append(list, agency)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for agencies by a subject: %w", err)
+	}
+	return list, nil
+}
+
 // System implements exchange.Ledger.
 func (l *Ledger) System(ctx context.Context, id string) (exchange.System, error) {
 	return find[exchange.System](ctx, l, systems, []byte(id), "system", id)

@@ -51,7 +51,14 @@ func checkAgency(a exchange.Agency) error {
 	for _, alias := range a.Aliases {
 		errs = append(errs, checkName("agency.aliases.code", alias.Code))
 	}
+	for _, r := range a.SubjectRules {
+		errs = append(errs, checkPart("agency.subjectRules.subject.type", r.Key().Type), checkPart("agency.subjectRules.subject.value", r.Key().Value))
+	}
 	return errors.Join(errs...)
+}
+
+func checkRecheck(r exchange.Recheck) error {
+	return errors.Join(checkName("recheck.id", r.ID), checkName("recheck.package", string(r.Package)))
 }
 
 // checkAction refuses what JSON would change: the action that is read back would

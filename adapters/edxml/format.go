@@ -87,10 +87,19 @@ func (d *decoder) stream(e *signing.Element) io.Writer {
 	if e.Space != Namespace {
 		return io.Discard // unknown, or the whole document is in a wrong namespace
 	}
+	if n := len(d.contents); n == d.o.Attachments { // each takes memory, if little
+		return refusing{ruleTooMany.With(n+1, n).At(e.Parent.Path(), e.Parent.Line)}
+	}
 	c := newContent(e, d.budget)
 	d.contents[e] = c
 	return c
 }
+
+// refusing ends the reading.
+type refusing struct{ err error }
+
+func (r refusing) Write([]byte) (int, error) { return 0, r.err }
+func (r refusing) Close() error              { return r.err }
 
 // Decode makes a package of the document.
 func (d *decoder) Decode(doc *signing.Document) (exchange.Package, error) {
@@ -167,13 +176,28 @@ func (r *reading) misplaced(e *signing.Element) {
 // prefixes, or by local names alone, would take for the format's own: it would
 // find another sender or another status than the exchange.
 func (r *reading) disguised(e *signing.Element) {
+	var own map[string]bool // read when there is a foreign element
 	for _, c := range e.Children {
-		if c.Space != Namespace && (c.Prefix+":" == prefix || e.Child(Namespace, c.Local) != nil) {
+		if c.Space != Namespace && own == nil {
+			own = ownNames(e)
+		}
+		if c.Space != Namespace && (c.Prefix+":" == prefix || own[c.Local]) {
 			r.refuse(ruleNamespace.With(c.Local, excerpt(c.Space)), c)
 			return
 		}
 		r.disguised(c)
 	}
+}
+
+// ownNames are the names of the children that are the format's own.
+func ownNames(e *signing.Element) map[string]bool {
+	own := map[string]bool{}
+	for _, c := range e.Children {
+		if c.Space == Namespace {
+			own[c.Local] = true
+		}
+	}
+	return own
 }
 
 // attachmentParents are the elements of an attachment and the path they stand

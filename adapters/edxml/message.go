@@ -1,8 +1,6 @@
 package edxml
 
 import (
-	"slices"
-
 	"tram/exchange"
 	"tram/signing"
 )
@@ -157,36 +155,41 @@ func (r *reading) target(p *exchange.Package, business, own *signing.Element) {
 func (r *reading) replaced(p *exchange.Package, business *signing.Element) {
 	list := r.need(business, "<edXML:ReplacementInfoList>", "ReplacementInfoList")
 	r.needSome(list, "ReplacementInfo")
+	named := map[string]bool{}
 	for _, info := range list.All(Namespace, "ReplacementInfo") {
 		id, e := r.must(info, exampleID, "DocumentId")
 		r.refuse(checkID(id), e)
 		if len(p.Targets) == 0 {
 			p.TargetPlace = place(e)
 		}
-		if !slices.Contains(p.Targets, id) {
+		if !named[id] {
 			p.Targets = append(p.Targets, id)
 		}
+		named[id] = true
 	}
 }
 
 // receivers reads which recipients an update adds and removes.
 func (r *reading) receivers(p *exchange.Package, info *signing.Element) {
+	lists := map[string]*[]string{} // the one that a receiver is in
 	for _, receiver := range r.one(info, "ReceiverList").All(Namespace, "Receiver") {
 		code, e := r.code(receiver)
 		kind, at := r.must(receiver, "1", "ReceiverType")
-		to, other := &p.Added, p.Removed
+		to := &p.Added
 		switch kind {
 		case "1", "":
 		case "0":
-			to, other = &p.Removed, p.Added
+			to = &p.Removed
 		default:
 			r.refuse(ruleReceiverType.With(excerpt(kind)), at)
 		}
-		if slices.Contains(other, code) {
+		in, named := lists[code]
+		if named && in != to {
 			r.refuse(ruleReceiverTwice.With(code), e)
 		}
-		if !slices.Contains(*to, code) {
+		if !named {
 			*to = append(*to, code)
 		}
+		lists[code] = to
 	}
 }

@@ -339,6 +339,8 @@ func TestMetrics(t *testing.T) {
 		`tram_deliveries{state="consigned"} 1`,
 		`tram_deliveries{state="failed"} 0`,
 		`tram_log_leaves 2`,
+		`tram_doubtful_signatures 0`,
+		`tram_certificate_days_left{kind="agency"} `,
 		`tram_ready 1`,
 		`go_build_info{`,
 	} {

@@ -69,6 +69,8 @@ var (
 	unstampedGauge  = prometheus.NewDesc("tram_timestamps_pending", "Receipts that wait for a time-stamp.", nil, nil)
 	oldestGauge     = prometheus.NewDesc("tram_timestamps_oldest_seconds", "How long the oldest of them waits.", nil, nil)
 	stampedCounter  = prometheus.NewDesc("tram_timestamps_total", "Time-stamps got from the authority since the hub began, by outcome.", []string{"outcome"}, nil)
+	daysGauge       = prometheus.NewDesc("tram_certificate_days_left", "Whole days until the first of a kind ends: of certificates, and of lists of revoked ones.", []string{"kind"}, nil)
+	doubtfulGauge   = prometheus.NewDesc("tram_doubtful_signatures", "Signatures accepted while nothing was known of their certificates' revocation, and still to be asked about.", nil, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
 )
 
@@ -81,6 +83,8 @@ func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- unstampedGauge
 	to <- oldestGauge
 	to <- stampedCounter
+	to <- daysGauge
+	to <- doubtfulGauge
 	to <- readyGauge
 }
 
@@ -103,6 +107,7 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, float64(leaves))
 	}
 	g.collectStamps(ctx, to)
+	g.terms(ctx, to)
 	ready := 1.0
 	if err := g.x.Ready(ctx); err != nil {
 		ready = 0
@@ -129,6 +134,25 @@ func (g *ledgerGauges) collectStamps(ctx context.Context, to chan<- prometheus.M
 	to <- prometheus.MustNewConstMetric(oldestGauge, prometheus.GaugeValue, oldest)
 	to <- prometheus.MustNewConstMetric(stampedCounter, prometheus.CounterValue, float64(r.Stamped), "kept")
 	to <- prometheus.MustNewConstMetric(stampedCounter, prometheus.CounterValue, float64(r.Failed), "failed")
+}
+
+// terms tells what ends first, and what is still doubtful.
+func (g *ledgerGauges) terms(ctx context.Context, to chan<- prometheus.Metric) {
+	soonest, err := g.x.SoonestTerms(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "looking for what ends first for the metrics", "err", err)
+	}
+	for kind, days := range soonest {
+		if err == nil {
+			to <- prometheus.MustNewConstMetric(daysGauge, prometheus.GaugeValue, float64(days), string(kind))
+		}
+	}
+	doubtful, err := g.x.DoubtfulSignatures(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "counting doubtful signatures for the metrics", "err", err)
+		return
+	}
+	to <- prometheus.MustNewConstMetric(doubtfulGauge, prometheus.GaugeValue, float64(doubtful))
 }
 
 // scrape serves the registry.

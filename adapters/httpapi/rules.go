@@ -70,6 +70,9 @@ var (
 	badLimit = exchange.Rule{Name: badQuery.Name, Code: badQuery.Code,
 		En: "limit is %q; give a whole number from 1",
 		Vi: "limit là %q; hãy dùng số nguyên từ 1 trở lên"}
+	badDays = exchange.Rule{Name: badQuery.Name, Code: badQuery.Code,
+		En: "days is %q; give a whole number from 0 to 100000",
+		Vi: "days là %q; hãy dùng số nguyên từ 0 đến 100000"}
 	badWait = exchange.Rule{Name: badQuery.Name, Code: badQuery.Code,
 		En: "wait is %q; give a time such as 30s",
 		Vi: "wait là %q; hãy ghi khoảng thời gian, ví dụ 30s"}

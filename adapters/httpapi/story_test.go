@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("administrators keep the registry", w.registry)
 	t.Run("people read what people did", w.actions)
 	t.Run("receipts get time-stamps", w.timestamps)
+	t.Run("people read what ends soon", w.terms)
 	t.Run("anyone reads the log", w.log)
 	t.Run("the hub itself", w.service)
 
@@ -357,6 +359,35 @@ func (w *world) timestamps(t *testing.T) {
 	}
 	w.want(http.StatusNotFound, w.get("he-thong-07", path+"/timestamped")) // not yet for the recipient
 	w.want(http.StatusNotFound, w.get("he-thong-01", "/v1/receipts/x/timestamped"))
+}
+
+func (w *world) terms(t *testing.T) {
+	var list struct{ Certificates []exchange.Term }
+	w.want(http.StatusOK, w.get("user:chi", "/v1/certificates")).into(t, &list)
+	agencies := map[string]bool{}
+	for _, term := range list.Certificates {
+		agencies[term.Agency] = true
+	}
+	if !agencies["H12.07"] || !slices.IsSortedFunc(list.Certificates, func(a, b exchange.Term) int { return a.Until.Compare(b.Until) }) {
+		t.Errorf("what ends is %+v", list.Certificates)
+	}
+	all := len(list.Certificates)
+	w.want(http.StatusOK, w.get("user:binh", "/v1/certificates?days=0")).into(t, &list)
+	if len(list.Certificates) >= all {
+		t.Errorf("%d have ended of %d", len(list.Certificates), all)
+	}
+	for _, days := range []string{"x", "-1", "1e3", "100001"} {
+		w.want(http.StatusBadRequest, w.get("user:chi", "/v1/certificates?days="+days))
+	}
+	var view exchange.RevocationView
+	w.want(http.StatusOK, w.get("user:chi", "/v1/revocation")).into(t, &view)
+	if view.Policy != "" || view.Doubtful != 0 || view.Sources == nil {
+		t.Errorf("of revocation it says %+v", view)
+	}
+	for _, path := range []string{"/v1/certificates", "/v1/revocation"} {
+		w.want(http.StatusForbidden, w.get("he-thong-01", path))
+		w.want(http.StatusUnauthorized, w.get("", path))
+	}
 }
 
 func (w *world) log(t *testing.T) {

@@ -3,6 +3,7 @@ package httpclient
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -37,6 +38,20 @@ func (c *Client) Actions(ctx context.Context, cursor string, limitTo int) (Actio
 	v := values("cursor", cursor)
 	limit(v, limitTo)
 	return getJSON[ActionPage](ctx, c, v, "v1", "actions")
+}
+
+// Certificates lists what ends within some days, or has ended: certificates, and
+// lists of revoked ones. The soonest comes first.
+func (c *Client) Certificates(ctx context.Context, days int) ([]exchange.Term, error) {
+	list, err := getJSON[struct {
+		Certificates []exchange.Term `json:"certificates"`
+	}](ctx, c, values("days", strconv.Itoa(days)), "v1", "certificates")
+	return list.Certificates, err
+}
+
+// Revocation shows how the hub finds out about revocation.
+func (c *Client) Revocation(ctx context.Context) (exchange.RevocationView, error) {
+	return getJSON[exchange.RevocationView](ctx, c, nil, "v1", "revocation")
 }
 
 // Tile is the nth tile of hashes of a level, width hashes wide.

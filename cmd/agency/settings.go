@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/locale"
 )
 
 // settings are where the hub is and who speaks for which agency. Each may be
@@ -135,15 +136,7 @@ func (p *program) language() string {
 	if p.settings.Language != "" {
 		return p.settings.Language
 	}
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if v := os.Getenv(name); v != "" {
-			if strings.HasPrefix(v, "vi") {
-				return "vi"
-			}
-			return "en"
-		}
-	}
-	return "en"
+	return locale.Language()
 }
 
 // client speaks to the hub for the system of the settings.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/edxml"
+	"tram/cmd/progress"
 	"tram/signing"
 )
 
@@ -52,11 +53,11 @@ func (p *program) signFile(in, out string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	bar := p.progress("signing", 2*info.Size()) // it is read twice
+	bar := progress.New(p.stderr, p.json, "signing "+in, 2*info.Size()) // it is read twice
 	err = writing(out, replace, 0o644, func(w io.Writer) error {
-		return signing.Sign(w, counted{src, bar}, by.key, by.chain, edxml.SignaturePlace())
+		return signing.Sign(w, bar.Reader(src), by.key, by.chain, edxml.SignaturePlace())
 	})
-	bar.end()
+	bar.End()
 	if err != nil {
 		return err
 	}

@@ -81,9 +81,12 @@ func (p *program) showStatus(ctx context.Context, hub *httpclient.Client, ids []
 			if v.Package.DocumentID != "" { // what recalls and --document ask for
 				fmt.Fprintf(w, "document %s\n", oneLine(v.Package.DocumentID))
 			}
+			if r := v.Recheck; r != nil && r.Open() {
+				fmt.Fprintln(w, "it is not known yet whether the certificate it is signed with was revoked; the hub asks again, and issues a receipt then")
+			}
 			fmt.Fprintln(w, "RECIPIENT\tSTATE\tSINCE\tDOCUMENT STATUS\tREASON")
 			for _, d := range v.Deliveries {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Recipient, d.State, moment(since(d)), lastStatus(d), oneLine(reason(d)))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Recipient, d.State, moment(since(d)), lastStatus(d), oneLine(reason(d)+revokedNote(d)))
 			}
 		}
 	})
@@ -105,6 +108,17 @@ func lastStatus(d exchange.Delivery) string {
 		return "-"
 	}
 	return d.Statuses[len(d.Statuses)-1].Code
+}
+
+// revokedNote says what was found out about certificates afterwards.
+func revokedNote(d exchange.Delivery) string {
+	switch {
+	case !d.SenderRevoked.IsZero():
+		return " (the package's certificate had been revoked)"
+	case !d.RecipientRevoked.IsZero():
+		return " (the answer's certificate had been revoked)"
+	}
+	return ""
 }
 
 func reason(d exchange.Delivery) string {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -69,9 +70,9 @@ func (p *program) submitFile(ctx context.Context, hub *httpclient.Client, sealin
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", file, err)
 	}
-	bar := p.progress("submitting "+file, size)
-	s, err := hub.Submit(ctx, counted{f, bar}, size)
-	bar.end()
+	bar := progress.New(p.stderr, p.json, "submitting "+file, size)
+	s, err := hub.Submit(ctx, bar.Reader(f), size)
+	bar.End()
 	if err != nil {
 		return nil, nil, p.keepRejection(ctx, hub, file, err)
 	}

@@ -1,6 +1,7 @@
 // Command auditor checks what the hub says against what it signed.
 //
-//	auditor verify RECEIPT…     one receipt, offline, with nothing but the hub's published keys
+//	auditor verify FILE…        receipts and packages, offline, with nothing but the hub's published keys
+//	auditor explain FILE        every step of checking one file, and where it failed
 //	auditor check URL|DIR       the whole record: every leaf, every hash, every receipt
 //	auditor follow URL          keeps a mirror of the log and notices a fork or a rollback
 //

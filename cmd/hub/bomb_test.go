@@ -3,11 +3,54 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
+	"time"
 
 	"tram/exchange"
 	"tram/signing"
 )
+
+// TestBombsThroughTheDoor submits what asks for more than there is, as a system
+// that may submit. The hub refuses each by its rule, for little of its processor's
+// time and little memory, keeps nothing of it, and is afterwards as it was.
+func TestBombsThroughTheDoor(t *testing.T) {
+	t.Parallel()
+	const each, grows = 5 * time.Second, 80 << 20 // a header may have 8 MB, more than once while it grows
+	s, sender := attacked(t)
+	quiet := restOf(s)
+	pid := fmt.Sprint(s.serving.Process.Pid)
+	idle := resident(t, pid, "VmRSS")
+	must(t, os.WriteFile("/proc/"+pid+"/clear_refs", []byte("5"), 0)) // VmHWM begins again
+	for _, b := range append(bombs(), signedBombs(t)...) {
+		t.Run(b.name, func(t *testing.T) {
+			before := spent(t, pid)
+			refused(t, sender, b.body(), -1, b.code, string(b.rule))
+			if took := spent(t, pid) - before; took > each && !raced() {
+				t.Errorf("it cost the hub %v", took)
+			}
+		})
+	}
+	held(t, "the hub's growth", resident(t, pid, "VmHWM")-idle, grows)
+	nothingKept(t, s)
+	quiet.again(t)
+}
+
+// spent is the processor's time that a process has used.
+func spent(t *testing.T, pid string) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	must(t, err)
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name may hold anything
+	fields := strings.Fields(rest)
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(user+system) * time.Second / 100 // ticks, of which Linux shows a hundred each second
+}
 
 // A bomb is a small document that asks for much, or a large one that asks for
 // more than there is.
@@ -90,4 +133,49 @@ func (r *repeating) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// signedBombs are made of a package whose signature held before.
+func signedBombs(t *testing.T) []bomb {
+	t.Helper()
+	good, err := os.ReadFile(filepath.Join(vectors, "rsa-sha256.xml"))
+	must(t, err)
+	text := string(good)
+	made := func(name string, rule signing.Rule, old string, with ...any) bomb {
+		before, after, found := strings.Cut(text, old)
+		if !found {
+			t.Fatalf("the package does not hold %s", old)
+		}
+		code := exchange.Code(rule.Kind())
+		if code == "" { // a rule of the format
+			code = exchange.Malformed
+		}
+		return bomb{name, func() io.Reader { return bodyOf(append(append([]any{before}, with...), after)...) }, code, rule}
+	}
+	const (
+		transform = `<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform>`
+		listing   = `<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="`
+		content   = "<ContentTransferEncoded>"
+		quarter   = 1 << 20 // of 64 MB, in pieces of 16
+	)
+	all := []bomb{
+		made("a thousand references", signing.TooManyReferences, "<ds:Reference ", repeated{`<ds:Reference URI=""></ds:Reference>`, 1000}, "<ds:Reference "),
+		made("a hundred transforms", signing.TransformNotAllowed, transform, repeated{transform, 100}),
+		made("ten thousand transforms", signing.SignatureStructure, transform, repeated{transform, 10_000}),
+		made("fifteen thousand listed prefixes", signing.InclusivePrefixes, transform, listing, repeated{"n ", 15_000}, `"></ec:InclusiveNamespaces></ds:Transform>`),
+		made("a hundred thousand certificates", signing.SignatureStructure, "<ds:X509Certificate>", repeated{"<ds:X509Certificate></ds:X509Certificate>", 100_000}, "<ds:X509Certificate>"),
+		made("a signature value of 64 MB", signing.TooMuchText, "<ds:SignatureValue>", "<ds:SignatureValue>", repeated{"QUJDQUJDQUJDQUJD", 4 * quarter}),
+		made("a signature in a signature, and so on", signing.SecondSignature, "<ds:SignedInfo ", repeated{`<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">`, 60}, "<ds:SignedInfo "),
+		made("64 MB of base64 that was not signed", signing.DigestMismatch, content, content, repeated{"QUJDQUJDQUJDQUJD", 4 * quarter}),
+		made("64 MB of white space in base64", signing.DigestMismatch, content, content, repeated{" \n\t \n\t \n\t \n\t \n", 4 * quarter}),
+		made("base64 of one character in a line", signing.DigestMismatch, content, content, repeated{"Q\r\nU\r\nJ\r\nD\r\n", quarter}),
+		made("base64 of character references", signing.DigestMismatch, content, content, repeated{"&#81;&#x55;&#74;&#68;", quarter / 4}),
+		made("64 MB of padding", "base64-padding", content, content, repeated{"================", 4 * quarter}),
+		made("64 MB of another alphabet", "base64-character", content, content, repeated{"-_-_-_-_-_-_-_-_", 4 * quarter}),
+		made("a million empty elements in base64", signing.ElementInStreamedText, content, content, repeated{"<a/>", 1_000_000}),
+		made("an endless CDATA section", signing.TooMuchText, "<Subject>", "<Subject><![CDATA[", repeated{"]]>]]<![CDATA[]>", 4 * quarter}),
+		made("a thousand elements of one identifier", signing.DuplicateID, "<Subject>", repeated{`<x Id="x"/>`, 1000}, "<Subject>"),
+	}
+	text = strings.Replace(text, "<ds:SignatureValue>", "<ds:SignatureValue>AAAA", 1)
+	return append(all, made("64 MB after a signature that does not hold", signing.SignatureMismatch, content, content, repeated{"QUJDQUJDQUJDQUJD", 4 * quarter}))
 }

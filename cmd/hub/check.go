@@ -15,6 +15,7 @@ import (
 
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -51,9 +52,9 @@ Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 			if err != nil {
 				return err
 			}
-			p := o.progress(c, "checking")
+			p := progress.New(c.ErrOrStderr(), o.json, "checking", 0)
 			findings := check(c.Context(), cfg, time.Now(), p)
-			p.end()
+			p.End()
 			if err := o.show(c, findings, func(w io.Writer) {
 				for _, f := range findings {
 					fmt.Fprintf(w, "%s\t%s\t%s\n", f.State, f.What, f.Detail)
@@ -82,12 +83,13 @@ func verdict(findings []finding) error {
 	return worst
 }
 
-func check(ctx context.Context, cfg config, now time.Time, p *progress) []finding {
+func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []finding {
 	findings := []finding{{What: "configuration", State: "ok", Detail: cfg.path}}
 	findings = append(findings, checkKeys(cfg)...)
 	for _, file := range []struct{ what, path string }{
 		{"TLS certificate", cfg.TLS.Certificate}, {"sealing certificate", cfg.Seal.Certificate}, {"trusted roots", cfg.Trust.Roots},
 		{"time-stamp roots", cfg.Timestamp.Roots},
+		{"intermediates", cfg.Trust.Intermediates},
 	} {
 		if file.path != "" {
 			findings = append(findings, checkCertificates(file.what, file.path, now)...)
@@ -98,7 +100,11 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress) []findin
 }
 
 func checkKeys(cfg config) []finding {
-	if _, err := loadKeys(cfg); err != nil {
+	_, err := loadKeys(cfg)
+	if err == nil {
+		_, err = loadIssuers(cfg)
+	}
+	if err != nil {
 		return []finding{{What: "keys", State: "failed", Detail: err.Error(), Do: "put the file named there in place, or correct its path in " + cfg.path}}
 	}
 	findings := []finding{{What: "keys", State: "ok", Detail: "all can be read and fit their certificates"}}
@@ -137,7 +143,7 @@ func checkDates(what string, c *x509.Certificate, now time.Time) finding {
 	return f
 }
 
-func checkStores(ctx context.Context, cfg config, now time.Time, p *progress) []finding {
+func checkStores(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []finding {
 	vault, err := disk.Open(cfg.Vault, disk.Options{})
 	if err != nil {
 		return []finding{{What: "vault", State: "failed", Detail: err.Error(), Do: "correct vault in " + cfg.path}}
@@ -149,13 +155,16 @@ func checkStores(ctx context.Context, cfg config, now time.Time, p *progress) []
 	}
 	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
 	if errors.Is(err, bolt.ErrInUse) {
-		return append(findings, finding{What: "ledger", State: "ok", Detail: filepath.Base(cfg.Ledger) + " is in use by the running hub; stop it to check the whole record"})
+		findings = append(findings, finding{What: "ledger", State: "ok", Detail: filepath.Base(cfg.Ledger) + " is in use by the running hub; stop it to check the whole record"})
+		return append(findings, askRunning(ctx, cfg)...)
 	}
 	if err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "restore a backup, and keep this file for inspection"})
 	}
 	findings = append(findings, checkUnstamped(ctx, cfg, ledger, now)...)
-	err = errors.Join(checkRecord(ctx, ledger, vault, p), ledger.Close())
+	terms, err := checkAgencies(ctx, ledger, now)
+	findings = append(findings, terms...)
+	err = errors.Join(err, checkRecord(ctx, ledger, vault, p), ledger.Close())
 	if err != nil {
 		return append(findings, finding{What: "record", State: "failed", Detail: err.Error(), Do: "keep the files as they are, restore a backup aside, and compare"})
 	}
@@ -177,8 +186,8 @@ func checkFree(ctx context.Context, vault *disk.Vault) finding {
 }
 
 // checkRecord checks the whole ledger, and that the vault holds every package.
-func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, show *progress) error {
-	show.at("checking the ledger")
+func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, show *progress.Bar) error {
+	show.At("checking the ledger")
 	if err := ledger.Check(ctx); err != nil {
 		return err
 	}
@@ -202,7 +211,7 @@ func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, sh
 				return fmt.Errorf("the bytes of package %s are not those that were accepted", p.ID)
 			}
 			checked, size = checked+1, size+p.Size
-			show.at("checking the packages' bytes: %d packages, %.1f GiB", checked, float64(size)/(1<<30))
+			show.At("checking the packages' bytes: %d packages, %.1f GiB", checked, float64(size)/(1<<30))
 		}
 		if cursor = next; cursor == "" {
 			return nil

@@ -21,6 +21,10 @@ func dial(o *options) (*httpclient.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return connect(cfg)
+}
+
+func connect(cfg config) (*httpclient.Client, error) {
 	secret, err := readSecret(cfg.Client.SecretFile)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("client.secret_file: %w", err)}

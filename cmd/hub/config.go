@@ -17,6 +17,10 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"tram/adapters/revocation"
+	"tram/exchange"
+	"tram/signing"
 )
 
 // config is the hub's configuration file. Paths that are not absolute are taken
@@ -60,6 +64,32 @@ type config struct {
 		Roots string `yaml:"roots"`
 		// Intermediates is a PEM file of further issuers; absent: none.
 		Intermediates string `yaml:"intermediates"`
+		// ClockSkew is how far clocks may be apart where a certificate's term is
+		// judged; absent: 5m.
+		ClockSkew duration `yaml:"clock_skew"`
+
+		// Revocation says what happens while nobody can tell whether a
+		// certificate was revoked: "hard-fail" asks the sender to come back,
+		// "soft-fail" accepts and asks again later, with a further receipt.
+		// Certificates known to be revoked are refused by both. "off" asks
+		// nobody; absent: off.
+		Revocation string `yaml:"revocation"`
+		// RevocationDir is the directory that accepted CRLs are kept in, which is
+		// made if it is not there; absent: "revocation" beside this file.
+		RevocationDir string `yaml:"revocation_dir"`
+		// RevocationPrefer is what is asked first, "crl" or "ocsp"; absent: crl.
+		RevocationPrefer string `yaml:"revocation_prefer"`
+		// RevocationAllow are the networks that lists and responders may be in, as
+		// CIDR; absent: every address but loopback and link-local ones.
+		RevocationAllow []string `yaml:"revocation_allow"`
+		// RevocationNonce refuses responders' answers that were signed in advance.
+		RevocationNonce bool `yaml:"revocation_nonce"`
+		// RevocationOptional takes certificates for good that name neither a list
+		// nor a responder, of authorities that are not among Issuers.
+		RevocationOptional bool `yaml:"revocation_optional"`
+		// Issuers are authorities whose lists and responders are named here: the
+		// URLs in their certificates are not called then.
+		Issuers []issuerConfig `yaml:"issuers"`
 	} `yaml:"trust"`
 
 	// Seal is the key that receipts are sealed with.
@@ -125,6 +155,19 @@ type config struct {
 	source []byte
 }
 
+// issuerConfig is an authority, and where it tells of revocation.
+type issuerConfig struct {
+	// Certificate is the PEM file of its certificate.
+	Certificate string `yaml:"certificate"`
+	// CRLs are URLs or files of its lists.
+	CRLs []string `yaml:"crls"`
+	// OCSP are URLs of its responders.
+	OCSP []string `yaml:"ocsp"`
+}
+
+// revocationPolicies are what trust.revocation may say.
+var revocationPolicies = []string{"off", string(exchange.SoftFail), string(exchange.HardFail)}
+
 // loadConfig reads and checks a configuration file, and tells all that is wrong
 // with it, each with its line.
 func loadConfig(path string) (config, error) {
@@ -161,6 +204,9 @@ func located(path string, err error) error {
 
 func (c *config) defaults() {
 	setDefault(&c.Hub.Policy, "urn:tram:policy:1")
+	setDefault(&c.Trust.ClockSkew, duration(signing.DefaultSkew))
+	setDefault(&c.Trust.Revocation, "off")
+	setDefault(&c.Trust.RevocationDir, "revocation")
 	setDefault(&c.Delivery.Deadline, duration(7*24*time.Hour))
 	setDefault(&c.Delivery.RetryFirst, duration(30*time.Second))
 	setDefault(&c.Delivery.RetryMost, duration(time.Hour))
@@ -202,9 +248,25 @@ func (c *config) validate() error {
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
-	for _, cidr := range c.Webhook.Allow {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			wrong("webhook.allow", "has "+strconv.Quote(cidr)+", which is no network such as 10.0.0.0/8")
+	for key, list := range map[string][]string{"webhook.allow": c.Webhook.Allow, "trust.revocation_allow": c.Trust.RevocationAllow} {
+		for _, cidr := range list {
+			if _, err := netip.ParsePrefix(cidr); err != nil {
+				wrong(key, "has "+strconv.Quote(cidr)+", which is no network such as 10.0.0.0/8")
+			}
+		}
+	}
+	if !slices.Contains(revocationPolicies, c.Trust.Revocation) {
+		wrong("trust.revocation", "is "+strconv.Quote(c.Trust.Revocation)+", not one of: "+strings.Join(revocationPolicies, ", "))
+	}
+	if !slices.Contains([]string{"", revocation.PreferCRL, revocation.PreferOCSP}, c.Trust.RevocationPrefer) {
+		wrong("trust.revocation_prefer", "is "+strconv.Quote(c.Trust.RevocationPrefer)+", neither crl nor ocsp")
+	}
+	for i, issuer := range c.Trust.Issuers {
+		if issuer.Certificate == "" {
+			wrong("trust.issuers", fmt.Sprintf("has no certificate in entry %d", i+1))
+		}
+		if len(issuer.CRLs)+len(issuer.OCSP) == 0 {
+			wrong("trust.issuers", fmt.Sprintf("names neither crls nor ocsp in entry %d", i+1))
 		}
 	}
 	if c.Delivery.RetryMost < c.Delivery.RetryFirst {
@@ -229,9 +291,19 @@ func (c *config) line(key string) int {
 // resolve takes relative paths from the file's directory.
 func (c *config) resolve() {
 	dir := filepath.Dir(c.path)
-	for _, p := range []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates,
+	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
 		&c.Seal.Key, &c.Seal.Certificate, &c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
-		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots} {
+		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots}
+	for i := range c.Trust.Issuers {
+		issuer := &c.Trust.Issuers[i]
+		paths = append(paths, &issuer.Certificate)
+		for j := range issuer.CRLs {
+			if !strings.Contains(issuer.CRLs[j], "://") {
+				paths = append(paths, &issuer.CRLs[j])
+			}
+		}
+	}
+	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

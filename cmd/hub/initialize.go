@@ -258,6 +258,15 @@ vault: vault
 trust:
   roots: trust/roots.pem       # authorities of agencies' signing certificates
   # intermediates: trust/intermediates.pem   # further issuers, for packages that do not carry them
+  # clock_skew: 5m             # how far clocks may be apart
+  revocation: off              # or soft-fail: accept while nobody can tell, and ask again; hard-fail: let the sender come back
+  # revocation_prefer: crl     # or ocsp: what is asked first
+  # revocation_dir: revocation # where lists of revoked certificates are kept
+  # revocation_allow: ["10.0.0.0/8"]   # networks of lists and responders; absent: all but loopback and link-local
+  # issuers:                   # where authorities tell of revocation, instead of the URLs in their certificates
+  #   - certificate: trust/issuer.pem
+  #     crls: ["http://ca.example/issuer.crl"]   # URLs or files
+  #     ocsp: ["http://ocsp.ca.example/"]
 
 seal:                          # receipts are sealed with this key
   key: keys/seal.key

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -85,6 +86,14 @@ func describeDelivery(w io.Writer, item exchange.InboxItem) {
 			fmt.Fprintf(w, "%s\t%s\n", row.name, moment(row.at))
 		}
 	}
+	for _, m := range []struct {
+		whose string
+		at    time.Time
+	}{{"package", d.SenderRevoked}, {"answer", d.RecipientRevoked}} {
+		if !m.at.IsZero() {
+			fmt.Fprintf(w, "revoked\tthe %s was signed with a certificate that had been revoked, as was found out at %s\n", m.whose, moment(m.at))
+		}
+	}
 	for _, s := range d.Statuses {
 		fmt.Fprintf(w, "status %s\t%s\t%s\n", s.Code, moment(s.At), s.Description)
 	}
@@ -127,13 +136,38 @@ func describePackage(w io.Writer, view exchange.PackageView) {
 	fmt.Fprintf(w, "package\t%s\nkind\t%s\nfrom\t%s\tby system %s\ndocument\t%s\nsubject\t%s\nsize\t%d bytes\nsha-256\t%s\n",
 		p.ID, p.Kind, p.Sender, p.System, p.DocumentID, p.Subject, p.Size, p.Digest)
 	if p.Signature != nil {
-		fmt.Fprintf(w, "signed by\t%s\n", p.Signature.Subject)
+		fmt.Fprintf(w, "signed by\t%s%s\n", p.Signature.Subject, byRule(p.Signature))
+		describeFinding(w, "revocation", p.Signature.Revocation)
+	}
+	if r := view.Recheck; r != nil && r.Open() {
+		fmt.Fprintf(w, "\tasked %d times since, next %s\n", r.Tries, moment(r.Next))
+	} else if r != nil {
+		describeFinding(w, "found out later", r.Known)
 	}
 	for _, a := range p.Attachments {
 		fmt.Fprintf(w, "attachment\t%s\t%d bytes\n", a.Name, a.Size)
 	}
 	for _, d := range view.Deliveries {
 		fmt.Fprintf(w, "to %s\t%s\t%s\t%s\n", d.Recipient, d.State, since(d), why(d))
+	}
+}
+
+func byRule(s *exchange.Signature) string {
+	if s.Matched == exchange.MatchedSubject {
+		return ", by a subject rule"
+	}
+	return ""
+}
+
+// describeFinding says what was known of revocation; nothing if nobody asked.
+func describeFinding(w io.Writer, name string, f exchange.RevocationFinding) {
+	switch f.State {
+	case exchange.RevocationGood:
+		fmt.Fprintf(w, "%s\tnone, as %s says\n", name, f.Source)
+	case exchange.RevocationRevoked:
+		fmt.Fprintf(w, "%s\trevoked at %s, as %s says: %s\n", name, moment(f.RevokedAt), f.Source, exchange.RevocationWords(f.Reason).En)
+	case exchange.RevocationUnknown:
+		fmt.Fprintf(w, "%s\tunknown: %s\n", name, exchange.RevocationWords(f.Reason).En)
 	}
 }
 
@@ -194,9 +228,9 @@ func backupCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		p := o.progress(c, "the hub is copying its ledger and packages")
+		p := progress.New(c.ErrOrStderr(), o.json, "the hub is copying its ledger and packages", 0)
 		err = hub.Backup(c.Context(), dir)
-		p.end()
+		p.End()
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +17,7 @@ import (
 
 func agencyCommand(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "agency", Short: "Keep the directory of agencies", GroupID: "registry"}
-	c.AddCommand(agencyList(o), agencyShow(o), agencyPut(o), agencyClose(o))
+	c.AddCommand(agencyList(o), agencyShow(o), agencyPut(o), agencyRotate(o), agencyClose(o))
 	return c
 }
 
@@ -84,17 +85,38 @@ func describeAgency(w io.Writer, a exchange.Agency) {
 		fmt.Fprintf(w, "sha-1 until\t%s\n", a.SHA1Until.Format(time.RFC3339))
 	}
 	for _, cert := range a.Certificates {
-		fmt.Fprintf(w, "certificate\t%s\t%s\n", cert.SHA256, cert.Subject)
+		fmt.Fprintf(w, "certificate\t%s\t%s%s\n", cert.SHA256, cert.Subject, term(cert.From, cert.Until))
+	}
+	for _, r := range a.SubjectRules {
+		issuer := ""
+		if r.Issuer != "" {
+			issuer = " issued by " + r.Issuer
+		}
+		fmt.Fprintf(w, "subject rule\t%s%s%s\n", r, issuer, term(r.From, r.Until))
 	}
 	if !a.Closed.IsZero() {
 		fmt.Fprintf(w, "closed\t%s\n", a.Closed.Format(time.RFC3339))
 	}
 }
 
+// term says from and until when, where the registry does.
+func term(from, until time.Time) string {
+	var text string
+	if !from.IsZero() {
+		text += ", from " + moment(from)
+	}
+	if !until.IsZero() {
+		text += ", until " + moment(until)
+	}
+	return text
+}
+
 // agencyFlags are what "agency put" may change.
 type agencyFlags struct {
 	name, parent, policy, mode, webhook, sha1Until string
 	aliases, certificates, drop                    []string
+	rules, dropRules                               []string
+	ruleIssuer, ruleUntil                          string
 }
 
 func agencyPut(o *options) *cobra.Command {
@@ -122,9 +144,17 @@ func agencyPut(o *options) *cobra.Command {
 	})
 	c.Long = `put registers an agency or changes the entry it has; what no flag names stays.
 
-An agency's certificates are those it signs packages with. During a rotation
-register the new one beside the old one, and drop the old one later.`
-	c.Example = "  hub agency put H12.07 --name 'Sở Tài chính' --alias 000.00.07.H12 --certificate stc.crt"
+An agency's certificates are those it signs packages with. "hub agency rotate"
+registers a new one and lets the former ones end some time later.
+
+A subject rule takes certificates that nobody registered, by their subject: every
+attribute that it names must be there, and its value the same character for
+character. Attributes are CN, O, OU, SERIALNUMBER, UID, organizationIdentifier, C and
+others by short name, or by an identifier such as 2.5.4.97. A certificate that is
+registered for an agency is that agency's only, whatever rules say; one that rules of
+two agencies take is refused.`
+	c.Example = "  hub agency put H12.07 --name 'Sở Tài chính' --alias 000.00.07.H12 --certificate stc.crt\n" +
+		"  hub agency put H12.07 --subject-rule 'O=Sở Tài chính;SERIALNUMBER=MST:0100' --rule-issuer issuer.pem"
 	c.Flags().StringVar(&f.name, "name", "", "the agency's name")
 	c.Flags().StringVar(&f.parent, "parent", "", "code of the agency in charge")
 	c.Flags().StringVar(&f.policy, "policy", "", "required: it must sign; if-present: its system's word may stand in")
@@ -134,6 +164,10 @@ register the new one beside the old one, and drop the old one later.`
 	c.Flags().StringArrayVar(&f.aliases, "alias", nil, "another code, CODE or CODE@until-yyyy-mm-dd; repeat for more")
 	c.Flags().StringArrayVar(&f.certificates, "certificate", nil, "PEM file of a signing certificate to add; repeat for more")
 	c.Flags().StringArrayVar(&f.drop, "drop-certificate", nil, "SHA-256 of a certificate to drop; repeat for more")
+	c.Flags().StringArrayVar(&f.rules, "subject-rule", nil, "attributes of a subject to take certificates by, TYPE=VALUE;TYPE=VALUE; repeat for more rules")
+	c.Flags().StringVar(&f.ruleIssuer, "rule-issuer", "", "PEM file, SHA-256 or subject of the only authority that the subject rules are for")
+	c.Flags().StringVar(&f.ruleUntil, "rule-until", "", "yyyy-mm-dd: the subject rules end at the beginning of that day")
+	c.Flags().StringArrayVar(&f.dropRules, "drop-subject-rule", nil, "attributes of a subject rule to drop, as they are shown; repeat for more")
 	return c
 }
 
@@ -194,6 +228,9 @@ func (f agencyFlags) apply(c *cobra.Command, a *exchange.Agency) (pem []string, 
 			return nil, fmt.Errorf("%s has no certificate %s", a.Code, digest)
 		}
 	}
+	if err := f.applyRules(a); err != nil {
+		return nil, err
+	}
 	for _, path := range f.certificates {
 		if _, err := readCertificates(path); err != nil {
 			return nil, err
@@ -205,6 +242,109 @@ func (f agencyFlags) apply(c *cobra.Command, a *exchange.Agency) (pem []string, 
 		pem = append(pem, string(text))
 	}
 	return pem, nil
+}
+
+// applyRules drops and adds subject rules. One that is given again replaces the
+// one with the same attributes.
+func (f agencyFlags) applyRules(a *exchange.Agency) error {
+	for _, text := range f.dropRules {
+		before := len(a.SubjectRules)
+		a.SubjectRules = slices.DeleteFunc(a.SubjectRules, func(o exchange.SubjectRule) bool { return o.String() == text })
+		if len(a.SubjectRules) == before {
+			return fmt.Errorf("%s has no subject rule %s", a.Code, text)
+		}
+	}
+	if len(f.rules) == 0 && (f.ruleIssuer != "" || f.ruleUntil != "") {
+		return errors.New("--rule-issuer and --rule-until are about rules that --subject-rule gives")
+	}
+	issuer, err := f.issuer()
+	if err != nil {
+		return err
+	}
+	var until time.Time
+	if f.ruleUntil != "" {
+		if until, err = time.ParseInLocation(time.DateOnly, f.ruleUntil, vietnam); err != nil {
+			return fmt.Errorf("--rule-until %s: the date is not yyyy-mm-dd", f.ruleUntil)
+		}
+	}
+	for _, text := range f.rules {
+		subject, err := exchange.ParseSubject(text)
+		if err != nil {
+			return err
+		}
+		r := exchange.SubjectRule{Subject: subject, Issuer: issuer, Until: until}
+		a.SubjectRules = append(slices.DeleteFunc(a.SubjectRules, func(o exchange.SubjectRule) bool { return o.String() == r.String() }), r)
+	}
+	return nil
+}
+
+// issuer is what --rule-issuer names: a certificate's file, or the text itself.
+func (f agencyFlags) issuer() (string, error) {
+	if _, err := os.Stat(f.ruleIssuer); f.ruleIssuer == "" || err != nil {
+		return f.ruleIssuer, nil
+	}
+	list, err := readCertificates(f.ruleIssuer)
+	if err != nil {
+		return "", err
+	}
+	return exchange.DigestOf(list[0].Raw).String(), nil
+}
+
+func agencyRotate(o *options) *cobra.Command {
+	var path, overlap, from string
+	c := asking(o, "rotate CODE", "Register a new certificate, and let the former ones end later", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		days, err := parseDays("--overlap", overlap)
+		if err != nil {
+			return err
+		}
+		list, err := readCertificates(path)
+		if err != nil {
+			return usageError{err}
+		}
+		next := exchange.Certificate{DER: list[0].Raw, SHA256: exchange.DigestOf(list[0].Raw)}
+		begins := time.Now().UTC().Truncate(time.Second)
+		if from != "" {
+			if next.From, err = time.ParseInLocation(time.DateOnly, from, vietnam); err != nil {
+				return usageError{fmt.Errorf("--from %s: the date is not yyyy-mm-dd", from)}
+			}
+			begins = next.From
+		}
+		a, err := hub.Agency(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		rotate(&a, next, begins.AddDate(0, 0, days))
+		if a, err = hub.PutAgency(c.Context(), a); err != nil {
+			return err
+		}
+		if err := (agencyFlags{certificates: []string{path}}).warn(c, o); err != nil {
+			return err
+		}
+		return o.show(c, a, func(w io.Writer) { describeAgency(w, a) })
+	})
+	c.Long = `rotate registers a new signing certificate of an agency. The former ones are taken
+for some days more, so that what is under way still counts, and end then.`
+	c.Example = "  hub agency rotate H12.07 --certificate stc-2027.crt\n  hub agency rotate H12.07 --certificate stc-2027.crt --from 2027-01-01 --overlap 14d"
+	c.Flags().StringVar(&path, "certificate", "", "PEM file of the new certificate")
+	c.Flags().StringVar(&overlap, "overlap", "30d", "how many days the former ones are still taken once the new one is")
+	c.Flags().StringVar(&from, "from", "", "yyyy-mm-dd: the new one is taken from the beginning of that day; now when absent")
+	_ = c.MarkFlagRequired("certificate") // the flag is there
+	return c
+}
+
+// rotate adds a certificate and ends the others, unless they end earlier. Those
+// that would only begin after that are dropped: they have never counted.
+func rotate(a *exchange.Agency, next exchange.Certificate, until time.Time) {
+	a.Certificates = slices.DeleteFunc(a.Certificates, func(o exchange.Certificate) bool {
+		return o.SHA256 == next.SHA256 || !o.From.Before(until)
+	})
+	for i := range a.Certificates {
+		o := &a.Certificates[i]
+		if o.Until.IsZero() || o.Until.After(until) {
+			o.Until = until
+		}
+	}
+	a.Certificates = append(a.Certificates, next)
 }
 
 func parseAlias(text string) (exchange.Alias, error) {

@@ -82,14 +82,23 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if keys.stamper != nil {
 		defer keys.stamper.Close()
 	}
-	x, err := exchange.New(exchange.Config{
+	revoked, err := openRevocation(cfg, log)
+	if err != nil {
+		return err
+	}
+	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, Sealer: keys.sealer, LogKey: keys.log,
 		TimeStamper: timeStamper(keys.stamper),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Log: log,
-	})
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Log: log,
+	}
+	if revoked != nil {
+		defer revoked.Close()
+		c.Revocation, c.RevocationPolicy = revoked, exchange.RevocationPolicy(cfg.Trust.Revocation)
+	}
+	x, err := exchange.New(c)
 	if err != nil {
 		return err
 	}
@@ -241,19 +250,6 @@ func loadKeys(cfg config) (keyring, error) {
 		Origin: cfg.Log.Origin, LogKey: verifier, Sealing: []string{pemOf(chain...)}, TimeStamp: roots,
 	}
 	return k, nil
-}
-
-// loadTrust reads the authorities that agencies' certificates must come from.
-func loadTrust(cfg config) (*signing.Trust, error) {
-	roots, err := readCertificates(cfg.Trust.Roots)
-	if err != nil {
-		return nil, fmt.Errorf("trust.roots: %w; put the PEM certificates of the authorities there that agencies' certificates come from", err)
-	}
-	intermediates, err := readOptional(cfg.Trust.Intermediates)
-	if err != nil {
-		return nil, fmt.Errorf("trust.intermediates: %w", err)
-	}
-	return signing.NewTrust(roots, intermediates)
 }
 
 func webhookConfig(cfg config) (webhook.Config, error) {

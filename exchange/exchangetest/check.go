@@ -30,6 +30,8 @@ import (
 //   - counts, inboxes and what is due agree with the deliveries
 //   - exactly the receipts that are pending wait for a time-stamp, and every kept
 //     one can be put on its receipt
+//   - what was found out later about a signature has its receipt, one of its
+//     package or delivery, and none without
 //
 // It is for tests: it holds the whole log and all deliveries in memory.
 func Check(ctx context.Context, l exchange.Ledger, v exchange.Vault, verify func(raw []byte) error) error {
@@ -88,6 +90,7 @@ func (c *check) packages() error {
 		for _, d := range deliveries {
 			c.delivery(d, receipts)
 		}
+		c.established(p, receipts)
 		c.deliveries = append(c.deliveries, deliveries...)
 	}
 	return nil
@@ -210,13 +213,15 @@ func finalEvents(s exchange.State) []exchange.Event {
 
 func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
 	c.counts[d.State]++
-	var consigned int
+	var consigned, established int
 	var final []exchange.Event
 	for _, r := range receipts {
 		switch {
 		case r.Delivery != d.ID:
 		case r.Event == exchange.ContentConsignment:
 			consigned++
+		case r.Event == exchange.RevocationEstablished: // moves nothing on
+			established++
 		default:
 			final = append(final, r.Event)
 		}
@@ -224,12 +229,55 @@ func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
 	if want := d.State == exchange.Consigned || !d.ConsignedAt.IsZero(); want && consigned != 1 || !want && consigned != 0 {
 		c.problem("delivery %s is %s, consigned at %v, with %d receipts of that", d.ID, d.State, d.ConsignedAt, consigned)
 	}
+	c.rechecked(d, established)
 	allowed := finalEvents(d.State)
 	if len(allowed) == 0 && len(final) > 0 {
 		c.problem("delivery %s is %s with final receipts %v", d.ID, d.State, final)
 	}
 	if len(allowed) > 0 && (len(final) != 1 || !slices.Contains(allowed, final[0])) {
 		c.problem("delivery %s is %s with final receipts %v, want one of %v", d.ID, d.State, final, allowed)
+	}
+}
+
+// rechecked holds what a delivery says of revoked certificates to its receipts.
+func (c *check) rechecked(d exchange.Delivery, established int) {
+	want := 0
+	if !d.SenderRevoked.IsZero() {
+		want++
+	}
+	r, err := c.ledger.Recheck(c.ctx, string(d.ID))
+	if err == nil && !r.Open() {
+		want++
+	}
+	if err != nil && exchange.CodeOf(err) != exchange.NotFound {
+		c.problems = append(c.problems, err)
+	}
+	if established != want {
+		c.problem("delivery %s has %d receipts of what was found out later, want %d", d.ID, established, want)
+	}
+}
+
+// established holds what was found out about a package's signature to its
+// receipt.
+func (c *check) established(p exchange.Package, receipts []exchange.Receipt) {
+	own := slices.DeleteFunc(slices.Clone(receipts), func(r exchange.Receipt) bool {
+		return r.Event != exchange.RevocationEstablished || r.Delivery != ""
+	})
+	r, err := c.ledger.Recheck(c.ctx, string(p.ID))
+	if err != nil && exchange.CodeOf(err) != exchange.NotFound {
+		c.problems = append(c.problems, err)
+		return
+	}
+	unknown := p.Signature != nil && p.Signature.Revocation.State == exchange.RevocationUnknown
+	if unknown != (err == nil) {
+		c.problem("package %s: accepted with nothing known of revocation is %v, and to be asked again is %v", p.ID, unknown, err == nil)
+	}
+	want := 0
+	if err == nil && !r.Open() {
+		want = 1
+	}
+	if len(own) != want {
+		c.problem("package %s has %d receipts of what was found out later, want %d", p.ID, len(own), want)
 	}
 }
 

@@ -114,6 +114,22 @@ func (l *faultyLedger) AgencyOfCertificate(ctx context.Context, d exchange.Diges
 	return call1(l.f, "Ledger.AgencyOfCertificate", func() (exchange.Agency, error) { return l.l.AgencyOfCertificate(ctx, d) })
 }
 
+func (l *faultyLedger) AgenciesBySubject(ctx context.Context, attributes []exchange.Attribute) ([]exchange.Agency, error) {
+	return call1(l.f, "Ledger.AgenciesBySubject", func() ([]exchange.Agency, error) { return l.l.AgenciesBySubject(ctx, attributes) })
+}
+
+func (l *faultyLedger) Recheck(ctx context.Context, id string) (exchange.Recheck, error) {
+	return call1(l.f, "Ledger.Recheck", func() (exchange.Recheck, error) { return l.l.Recheck(ctx, id) })
+}
+
+func (l *faultyLedger) RechecksDue(ctx context.Context, at time.Time, limit int) ([]exchange.Recheck, error) {
+	return call1(l.f, "Ledger.RechecksDue", func() ([]exchange.Recheck, error) { return l.l.RechecksDue(ctx, at, limit) })
+}
+
+func (l *faultyLedger) RechecksOpen(ctx context.Context) (int64, error) {
+	return call1(l.f, "Ledger.RechecksOpen", func() (int64, error) { return l.l.RechecksOpen(ctx) })
+}
+
 func (l *faultyLedger) System(ctx context.Context, id string) (exchange.System, error) {
 	return call1(l.f, "Ledger.System", func() (exchange.System, error) { return l.l.System(ctx, id) })
 }

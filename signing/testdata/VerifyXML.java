@@ -63,6 +63,10 @@ public final class VerifyXML {
         for (int i = 0; i < properties.getLength(); i++) {
             context.setIdAttributeNS((Element) properties.item(i), null, "Id");
         }
+        Element root = doc.getDocumentElement();
+        if (root.hasAttribute("Id")) {
+            context.setIdAttributeNS(root, null, "Id");
+        }
         XMLSignature signature = XMLSignatureFactory.getInstance("DOM").unmarshalXMLSignature(context);
         if (!signature.getSignatureValue().validate(context)) {
             return "the signature value does not verify";
@@ -73,7 +77,7 @@ public final class VerifyXML {
             if (!reference.validate(context)) {
                 return "the digest of '" + reference.getURI() + "' does not match";
             }
-            whole |= reference.getURI().isEmpty();
+            whole |= reference.getURI().isEmpty() || reference.getURI().equals("#" + root.getAttribute("Id"));
         }
         return whole ? "" : "nothing refers to the whole document";
     }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -73,7 +74,7 @@ func (p *program) runCheck(ctx context.Context, target string, o hubOptions, rec
 	if err != nil {
 		return err
 	}
-	c := checking{by: by, source: from, hub: hub, tolerance: tolerance, progress: p.progress(),
+	c := checking{by: by, source: from, hub: hub, tolerance: tolerance, progress: p.reading,
 		held: &held{receipts: map[exchange.ReceiptID]*heldReceipt{}, behind: hub == nil}}
 	if err := c.hold(receipts); err != nil {
 		return err
@@ -112,12 +113,13 @@ type checking struct {
 	hub       *httpclient.Client // nil: a mirror
 	held      *held
 	tolerance time.Duration
-	progress  *progress
+	progress  func() *progress.Bar
 
 	deeds deeds
 
 	mu       sync.Mutex // of what follows: receipts are checked several at once
 	findings findings
+	doubts   doubts
 	inLog    int64
 	checked  int64
 }
@@ -136,10 +138,13 @@ type checkResult struct {
 	ReceiptsChecked int64 `json:"receiptsChecked"`
 	// Actions are the leaves of what people did; ActionsChecked those that the
 	// hub told of.
-	Actions        int64     `json:"actions"`
-	ActionsChecked int64     `json:"actionsChecked"`
-	Held           int       `json:"held"`
-	Findings       []Finding `json:"findings"`
+	Actions        int64 `json:"actions"`
+	ActionsChecked int64 `json:"actionsChecked"`
+	// Doubtful are the signatures that were accepted while nothing was known of
+	// their certificates' revocation, and of which no receipt says more.
+	Doubtful int       `json:"doubtful"`
+	Held     int       `json:"held"`
+	Findings []Finding `json:"findings"`
 }
 
 // hold reads what others than the hub have.
@@ -226,9 +231,11 @@ func (c *checking) receipt(ctx context.Context, i int64, e exchange.LogEntry) er
 	if err != nil {
 		return err
 	}
-	c.add(c.by.compareReceipt(raw, i, e)...)
+	evidence, list := c.by.compareReceipt(raw, i, e)
+	c.add(list...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.doubts.note(evidence)
 	c.checked++
 	return nil
 }
@@ -240,26 +247,26 @@ func (c *checking) add(f ...Finding) {
 }
 
 // compareReceipt holds a receipt to its leaf.
-func (a *authority) compareReceipt(raw []byte, i int64, e exchange.LogEntry) []Finding {
+func (a *authority) compareReceipt(raw []byte, i int64, e exchange.LogEntry) (exchange.Evidence, []Finding) {
 	id := exchange.ReceiptID(e.ID)
 	if got := exchange.DigestOf(raw); got != e.SHA256 {
-		return []Finding{finding(receiptChanged, "the receipt has the SHA-256 %s, the log says %s", got, e.SHA256).at(i).of(id)}
+		return exchange.Evidence{}, []Finding{finding(receiptChanged, "the receipt has the SHA-256 %s, the log says %s", got, e.SHA256).at(i).of(id)}
 	}
-	receipt, list := a.checkReceipt(raw)
+	receipt, evidence, list := a.checkReceipt(raw)
 	for n := range list {
 		list[n] = list[n].at(i).of(id)
 	}
 	if receipt == nil {
-		return list
+		return evidence, list
 	}
 	if said := receipt.LogEntry(); string(said.Bytes()) != string(e.Bytes()) {
 		list = append(list, finding(receiptChanged, "the receipt says %s, its leaf %s", said.Bytes(), e.Bytes()).at(i).of(id))
 	}
-	return list
+	return evidence, list
 }
 
 func (c *checking) result(tree tlog.Tree) checkResult {
 	list := c.findings.all()
 	return checkResult{OK: len(list) == 0, Origin: c.by.keys.Origin, Leaves: tree.N, Root: tree.Hash.String(),
-		Receipts: c.inLog, ReceiptsChecked: c.checked, Actions: c.deeds.inLog, ActionsChecked: c.deeds.checked, Held: len(c.held.receipts), Findings: list}
+		Receipts: c.inLog, ReceiptsChecked: c.checked, Actions: c.deeds.inLog, ActionsChecked: c.deeds.checked, Doubtful: c.doubts.open(), Held: len(c.held.receipts), Findings: list}
 }

@@ -14,11 +14,11 @@ func (p *program) printVerification(result verification) error {
 		return p.printJSON(result)
 	}
 	var b strings.Builder
-	for i, v := range result.Receipts {
+	for i, text := range result.text {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		v.explain(&b, p.colour())
+		text(&b, p.colour())
 	}
 	_, err := io.WriteString(p.stdout, b.String())
 	return err
@@ -70,6 +70,15 @@ func (v verified) attests(b *strings.Builder) {
 
 func (v verified) restsOn(b *strings.Builder) {
 	line(b, "Rests on", "%s", basis(v.evidence.Basis))
+	if m := v.evidence.Basis.Matched; m != "" {
+		line(b, "", "the certificate was the agency's: %s", matched(m))
+	}
+	if f := v.evidence.Basis.Revocation; f.State != "" {
+		line(b, "Revocation", "%s", revocationWords(f, v.evidence.Basis.Certificate))
+	}
+	if f := v.evidence.Basis.Later; f.State != "" {
+		line(b, "Later", "%s", revocationWords(f, v.evidence.Basis.Certificate))
+	}
 	if a := v.Answer; a != nil {
 		line(b, "", "the answer of %s of %s: %s", a.Recipient, moment(a.Time), strings.TrimSuffix(string(a.Outcome)+", "+a.Reason, ", "))
 	}
@@ -134,6 +143,8 @@ func wordsOf(e exchange.Event) string {
 		return "the recipient refused the package"
 	case exchange.AcceptanceRejectionExpiry:
 		return "the recipient neither accepted nor refused the package in time"
+	case exchange.RevocationEstablished:
+		return "what was not known of a certificate's revocation when its signature was accepted is known now"
 	}
 	return "an event that this program does not know"
 }
@@ -152,6 +163,50 @@ func basis(b exchange.Basis) string {
 		return "the hub's own record: nobody else took part"
 	}
 	return "something that this program does not know: " + b.Method
+}
+
+func matched(how string) string {
+	switch how {
+	case exchange.MatchedRegistered:
+		return "it was registered for it"
+	case exchange.MatchedSubject:
+		return "a subject rule of the agency took it"
+	}
+	return "in a way that this program does not know: " + how
+}
+
+// revocationWords says what was known of a certificate's revocation at one time.
+func revocationWords(f exchange.RevocationFinding, leaf exchange.Digest) string {
+	whose := "the certificate"
+	if !f.Certificate.IsZero() && f.Certificate != leaf {
+		whose = "an authority's certificate (SHA-256 " + f.Certificate.String() + ")"
+	}
+	var text string
+	switch f.State {
+	case exchange.RevocationGood:
+		text = "not revoked"
+		if !f.RevokedAt.IsZero() {
+			text = whose + " was not revoked yet: it was at " + moment(f.RevokedAt)
+		}
+	case exchange.RevocationRevoked:
+		text = whose + " had been revoked"
+		if !f.RevokedAt.IsZero() {
+			text += " at " + moment(f.RevokedAt)
+		}
+	case exchange.RevocationUnknown:
+		text = "nothing was known of " + whose
+	}
+	if f.Reason != "" {
+		text += " (" + f.Reason + ")"
+	}
+	text += ", asked at " + moment(f.CheckedAt)
+	if f.Source != "" {
+		text += ", of " + f.Source
+	}
+	if !f.ThisUpdate.IsZero() {
+		text += ", which is of " + moment(f.ThisUpdate)
+	}
+	return text
 }
 
 func shortURI(s string) string { return s[strings.LastIndexAny(s, "#/")+1:] }

@@ -20,6 +20,7 @@ const (
 	stampBroken      = "timestamp-broken"        // the time-stamp does not hold, or its authority is another
 	stampEarly       = "timestamp-early"         // the time-stamp is older than what the receipt is about
 	stampMissing     = "timestamp-missing"       // a time-stamp was asked for, and none holds
+	revocationOdd    = "revocation-odd"          // what the receipt says of revocation contradicts itself
 	checkpointBroken = "checkpoint-broken"       // not signed by the hub's log key, or not of this log
 	rootDiffers      = "root-differs"            // the leaves are not those that the checkpoint was signed for
 	tileDiffers      = "tile-differs"            // the hub serves hashes that are not those of its leaves

@@ -44,7 +44,7 @@ once, for a timer; without, it goes on until it is stopped.`,
 			if err != nil {
 				return err
 			}
-			return p.runFollow(c.Context(), &mirror{hub: client, dir: directory(dir), options: o, tolerance: tolerance, progress: p.progress()}, once, interval)
+			return p.runFollow(c.Context(), &mirror{hub: client, dir: directory(dir), options: o, tolerance: tolerance, progress: p.reading}, once, interval)
 		},
 	}
 	o.flags(c.Flags())

@@ -99,6 +99,8 @@ func (m *mirror) grow(ctx context.Context, before, now tlog.Tree, list *findings
 // newLeaves reads the leaves that are new, checks them and keeps them.
 func (m *mirror) newLeaves(ctx context.Context, hashes tlog.HashReader, before, now tlog.Tree, list *findings) (bool, error) {
 	check := leaves{tolerance: m.tolerance, now: time.Now(), latest: m.latest}
+	bar := m.progress()
+	defer bar.End()
 	r := record{source: m.hub, findings: list}
 	const width = exchange.TileWidth
 	for n := before.N / width; n*width < now.N; n++ {
@@ -122,9 +124,8 @@ func (m *mirror) newLeaves(ctx context.Context, hashes tlog.HashReader, before, 
 		if err := m.keepBundle(n, entries); err != nil {
 			return false, err
 		}
-		m.progress.at("%d of %d leaves", min((n+1)*width, now.N), now.N)
+		bar.At("%d of %d leaves", min((n+1)*width, now.N), now.N)
 	}
-	m.progress.end()
 	m.latest = check.latest
 	return true, nil
 }

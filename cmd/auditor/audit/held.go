@@ -49,7 +49,7 @@ func (a *authority) readReceipts(h *held, dir string, f *findings) error {
 		if err != nil {
 			return err
 		}
-		receipt, list := a.checkReceipt(raw)
+		receipt, _, list := a.checkReceipt(raw)
 		for _, l := range list {
 			f.add(l.in(file))
 		}
@@ -109,10 +109,10 @@ func (a *authority) readCheckpoints(h *held, dir string, f *findings) error {
 }
 
 // checkReceipt verifies a receipt by itself; nil if it cannot be read.
-func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, []Finding) {
+func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, exchange.Evidence, []Finding) {
 	receipt, evidence, doc, err := exchange.ParseReceipt(raw)
 	if err != nil {
-		return nil, []Finding{finding(sealBroken, "%v", err)}
+		return nil, evidence, []Finding{finding(sealBroken, "%v", err)}
 	}
 	stamp, list := a.timeStamp(doc.Signature, receipt)
 	for i := range list {
@@ -121,13 +121,16 @@ func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, []Finding) {
 	if f, ok := a.seal(doc.Signature, stamp.sealedAt(receipt)); !ok {
 		list = append(list, f.of(receipt.ID))
 	}
+	for _, f := range checkRevocation(evidence) {
+		list = append(list, f.of(receipt.ID))
+	}
 	if len(evidence.Acknowledgement) > 0 {
 		answers, _ := checkAnswer(evidence)
 		for _, f := range answers {
 			list = append(list, f.of(receipt.ID))
 		}
 	}
-	return &receipt, list
+	return &receipt, evidence, list
 }
 
 // leaf notes a leaf of the record.

@@ -47,19 +47,32 @@ func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 	if a.tsa, err = trustStamps(keys, ""); err != nil {
 		return nil, err
 	}
-	if trustFile == "" {
-		return a, nil
+	a.trust, err = readTrust(trustFile)
+	return a, err
+}
+
+// readTrust reads the authorities that certificates must lead to; none are nil.
+func readTrust(file string) (*signing.Trust, error) {
+	roots, err := readRoots(file)
+	if err != nil || roots == nil {
+		return nil, err
 	}
-	pemBytes, err := os.ReadFile(trustFile)
+	return signing.NewTrust(roots, nil)
+}
+
+func readRoots(file string) ([]*x509.Certificate, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pemBytes, err := os.ReadFile(file)
 	if err != nil {
 		return nil, usagef("reading --trust: %w", err)
 	}
 	roots, err := signing.ParseCertificates(pemBytes)
 	if err != nil {
-		return nil, usagef("%s: %w", trustFile, err)
+		return nil, usagef("%s: %w", file, err)
 	}
-	a.trust, err = signing.NewTrust(roots, nil)
-	return a, err
+	return roots, nil
 }
 
 // readKeys reads the hub's keys from a file, as GET /v1/keys gives them.

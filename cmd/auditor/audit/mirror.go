@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -23,7 +24,7 @@ type mirror struct {
 	dir       directory
 	options   hubOptions
 	tolerance time.Duration
-	progress  *progress
+	progress  func() *progress.Bar
 	by        *authority // set by each look
 	notes     []string   // on the hub's keys
 	latest    time.Time  // of the leaves checked

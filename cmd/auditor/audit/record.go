@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -15,7 +16,7 @@ type record struct {
 	source   source
 	leaves   leaves
 	findings *findings
-	progress *progress
+	progress func() *progress.Bar
 	// roots are the log's roots at the sizes that are keys here, filled on
 	// the way.
 	roots map[int64]tlog.Hash
@@ -26,6 +27,8 @@ type record struct {
 // walk reads every leaf up to the tree's size, and reports whether they are the
 // tree's. The error is of reading; what does not hold is among the findings.
 func (r *record) walk(ctx context.Context, tree tlog.Tree) (bool, error) {
+	bar := r.progress()
+	defer bar.End()
 	var all stack
 	tiles := tower{source: r.source, findings: r.findings}
 	for all.size < tree.N {
@@ -46,9 +49,8 @@ func (r *record) walk(ctx context.Context, tree tlog.Tree) (bool, error) {
 				r.roots[all.size] = all.root()
 			}
 		}
-		r.progress.at("%d of %d leaves", all.size, tree.N)
+		bar.At("%d of %d leaves", all.size, tree.N)
 	}
-	r.progress.end()
 	root := all.root()
 	if root != tree.Hash {
 		r.findings.add(finding(rootDiffers, "the %d leaves have the root %s, the checkpoint was signed for %s: leaves were changed, dropped, added or put in another order",

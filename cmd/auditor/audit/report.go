@@ -20,6 +20,9 @@ func (p *program) printCheck(r checkResult, h *held) error {
 	if r.ReceiptsChecked+r.ActionsChecked == 0 && r.Receipts+r.Actions > 0 && !h.behind {
 		line(&b, "", "name an auditor with --user to have every receipt and every action checked")
 	}
+	if r.Doubtful > 0 {
+		line(&b, "Doubtful", "%d signatures were accepted while nothing was known of their certificates' revocation, and no receipt says more yet", r.Doubtful)
+	}
 	if len(h.receipts)+len(h.trees) > 0 {
 		line(&b, "Compared", "with %s", h)
 	}

@@ -104,7 +104,7 @@ and never if NO_COLOR is set.`,
 		},
 	}
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON, for programs")
-	root.AddCommand(p.verify(), p.check(), p.follow(), p.version())
+	root.AddCommand(p.verify(), p.explain(), p.check(), p.follow(), p.version())
 	return root
 }
 

@@ -42,13 +42,18 @@ type basisOut struct {
 	Algorithm   string          `json:"algorithm,omitempty"`
 	Certificate exchange.Digest `json:"certificate,omitzero"`
 	Subject     string          `json:"subject,omitempty"`
+	Matched     string          `json:"matched,omitempty"`
+	// Revocation is what was known when the hub acted, Later what was found out.
+	Revocation exchange.RevocationFinding `json:"revocation,omitzero"`
+	Later      exchange.RevocationFinding `json:"laterRevocation,omitzero"`
 }
 
 func says(e exchange.Evidence) *statement {
 	s := &statement{ID: e.ID, Event: e.Event, Time: e.Time, Hub: e.Hub, Sender: partyOut{e.Sender.Code, e.Sender.Name},
 		Submitter: e.Submitter, Recipients: []partyOut{}, Receiver: e.Receiver, Submitted: e.SubmitTime,
 		Package: e.Package, Delivery: e.Delivery, Document: e.DocumentID, Reason: e.Reason, Detail: e.Detail,
-		Parts: []partOut{}, Basis: basisOut{e.Basis.Method, e.Basis.Algorithm, e.Basis.Certificate, e.Basis.Subject}}
+		Parts: []partOut{}, Basis: basisOut{e.Basis.Method, e.Basis.Algorithm, e.Basis.Certificate, e.Basis.Subject,
+			e.Basis.Matched, e.Basis.Revocation, e.Basis.Later}}
 	for _, r := range e.Recipients {
 		s.Recipients = append(s.Recipients, partyOut{r.Code, r.Name})
 	}

@@ -1,28 +1,26 @@
 package audit
 
 import (
-	"fmt"
-	"io"
 	"os"
-	"time"
+
+	"tram/cmd/progress"
 )
 
-// terminal reports whether w is a terminal.
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+// progress begins to show what the work is at, and how far, if its total of bytes
+// is not 0.
+func (p *program) progress(what string, total int64) *progress.Bar {
+	return progress.New(p.stderr, p.json, what, total)
 }
+
+// reading is the progress of going through a log.
+func (p *program) reading() *progress.Bar { return p.progress("reading the log", 0) }
 
 // colours paints words, or leaves them as they are.
 type colours bool
 
 // colour is on for terminals, unless NO_COLOR is set (no-color.org).
 func (p *program) colour() colours {
-	return colours(os.Getenv("NO_COLOR") == "" && terminal(p.stdout))
+	return colours(os.Getenv("NO_COLOR") == "" && progress.Terminal(p.stdout))
 }
 
 func (c colours) verdict(ok bool) string {
@@ -39,33 +37,4 @@ func (c colours) paint(code, s string) string {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
-}
-
-// progress shows on a terminal how far long work is.
-type progress struct {
-	w     io.Writer // nil: shows nothing
-	shown time.Time
-}
-
-func (p *program) progress() *progress {
-	if p.json || !terminal(p.stderr) {
-		return &progress{}
-	}
-	return &progress{w: p.stderr}
-}
-
-// at is called as often as there is something to say.
-func (p *progress) at(format string, args ...any) {
-	if p.w == nil || time.Since(p.shown) < 200*time.Millisecond {
-		return
-	}
-	p.shown = time.Now()
-	fmt.Fprintf(p.w, "\r\x1b[K"+format, args...)
-}
-
-// end clears the line.
-func (p *progress) end() {
-	if p.w != nil && !p.shown.IsZero() {
-		fmt.Fprint(p.w, "\r\x1b[K")
-	}
 }

@@ -8,27 +8,30 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"tram/exchange"
+	"tram/signing"
 )
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
-	keys, trust, proof, packageFile, answer, tsaRoots string
-	sealOnly, stamped                                 bool
+	keys, trust, proof, packageFile, answer, at, tsaRoots string
+	sealOnly, sha1, stamped                               bool
 }
 
 func (p *program) verify() *cobra.Command {
 	var o verifyOptions
 	c := &cobra.Command{
-		Use:   "verify RECEIPT.xml…",
-		Short: "Verify receipts offline and say what they attest to",
-		Long: `verify checks receipts without asking anyone, and says in words what each attests
-to, and what that rests on.
+		Use:   "verify FILE…",
+		Short: "Verify receipts and packages offline and say what they attest to",
+		Long: `verify checks receipts and packages without asking anyone, and says in words what
+each attests to, and what that rests on. Packages may be of any size.
 
-It checks that
+Of a receipt it checks that
   - the receipt was not changed since it was sealed,
   - the seal is the hub's: its certificate is one of those in the keys file,
   - the receipt is in the hub's log: a proof leads to a checkpoint that the hub's
@@ -42,54 +45,50 @@ It checks that
 The keys file is what https://HUB/v1/keys gave, fetched once by a way you trust,
 and kept. The proof of RECEIPT.xml, and of RECEIPT.timestamped.xml, is looked for
 in RECEIPT.tlog-proof beside it; "agency receipts" saves all three. Without a proof a receipt is sealed but not shown to
-be in the log; --seal-only says that this is enough.`,
+be in the log; --seal-only says that this is enough.
+
+Of a package (edXML) it checks that it is one that a hub may carry, that it is
+signed, and that nothing was changed since. With --trust, also that the signer's
+certificate leads to those authorities and was in force: at the time of --at, else
+at the time that the signer claims, else now; which of them is said. Certificates
+are judged here by their dates, not by revocation.
+
+"auditor explain FILE" shows every step of it, and where it failed.`,
 		Example: `  auditor verify --keys keys.json 0198f2c4.xml
   auditor verify --keys keys.json --package 1250-STC-NS.edxml 0198f2c4.xml
   auditor verify --keys keys.json --acknowledgement answer.xml 0198f2d1.xml
-  auditor verify --keys keys.json --json receipts/*.xml`,
+  auditor verify --keys keys.json --json receipts/*.xml
+  auditor verify --trust rootca.pem --at 2026-11-20T09:20:31+07:00 1250-STC-NS.edxml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return p.runVerify(o, args) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.keys, "keys", "", "the hub's published keys, a file (needed)")
-	f.StringVar(&o.trust, "trust", "", "PEM `file` of certificate authorities that the hub's sealing certificates must lead to as well")
+	f.StringVar(&o.keys, "keys", "", "the hub's published keys, a file (needed for receipts)")
+	f.StringVar(&o.trust, "trust", "", "PEM `file` of certificate authorities that signers' certificates must lead to; the hub's sealing certificates as well")
+	f.StringVar(&o.at, "at", "", "`time` at which the certificates of packages are judged, such as 2026-11-20 or 2026-11-20T09:20:31+07:00")
 	f.StringVar(&o.proof, "proof", "", "proof `file` of the receipt, if it is not beside it")
 	f.StringVar(&o.packageFile, "package", "", "package `file` to compare with the receipt, byte for byte")
 	f.StringVar(&o.answer, "acknowledgement", "", "write the recipient's signed answer inside the receipt to this `file`")
 	f.StringVar(&o.tsaRoots, "tsa-roots", "", "PEM `file` of the roots of time-stamp authorities, instead of those in the keys file")
 	f.BoolVar(&o.stamped, "timestamped", false, "each receipt must have a time-stamp, made while its sealing certificate was in force")
+	f.BoolVar(&o.sha1, "sha1", false, "let packages' signatures rest on SHA-1, as a hub may for an agency until a date; the receipt says so then")
 	f.BoolVar(&o.sealOnly, "seal-only", false, "a receipt without a proof is enough")
 	return c
 }
 
 func (p *program) runVerify(o verifyOptions, files []string) error {
-	if o.keys == "" {
-		return usagef("--keys is needed: the file of the hub's published keys, which https://HUB/v1/keys gives")
-	}
 	if len(files) > 1 && cmp.Or(o.proof, o.packageFile, o.answer) != "" {
 		return usagef("--proof, --package and --acknowledgement are about one receipt, %d were given", len(files))
 	}
-	keys, err := readKeys(o.keys)
+	v, err := p.verifier(o)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
-	by, err := newAuthority(keys, o.trust)
-	if err != nil {
-		return &usageError{err}
-	}
-	if o.tsaRoots != "" {
-		if by.tsa, err = trustStamps(keys, o.tsaRoots); err != nil {
-			return &usageError{err}
-		}
-	}
-	result := verification{OK: true}
+	result := verification{OK: true, Receipts: []verified{}}
 	for _, file := range files {
-		v, err := by.verifyFile(file, o)
-		if err != nil {
+		if err := v.file(file, &result); err != nil {
 			return err
 		}
-		result.OK = result.OK && v.OK
-		result.Receipts = append(result.Receipts, v)
 	}
 	if err := p.printVerification(result); err != nil {
 		return err
@@ -100,10 +99,76 @@ func (p *program) runVerify(o verifyOptions, files []string) error {
 	return nil
 }
 
+// verifier verifies files of either kind.
+type verifier struct {
+	*program
+	options verifyOptions
+	by      *authority // nil: without the hub's keys, so no receipts
+	trust   *signing.Trust
+	at      time.Time // zero: not given
+}
+
+func (p *program) verifier(o verifyOptions) (v verifier, err error) {
+	v = verifier{program: p, options: o}
+	if v.at, err = parseMoment(o.at); err != nil {
+		return v, usagef("--at: %w", err)
+	}
+	if v.trust, err = readTrust(o.trust); err != nil {
+		return v, &usageError{err}
+	}
+	if o.keys == "" {
+		return v, nil
+	}
+	keys, err := readKeys(o.keys)
+	if err != nil {
+		return v, &usageError{err}
+	}
+	if v.by, err = newAuthority(keys, o.trust); err != nil {
+		return v, &usageError{err}
+	}
+	if o.tsaRoots == "" {
+		return v, nil
+	}
+	if v.by.tsa, err = trustStamps(keys, o.tsaRoots); err != nil {
+		return v, &usageError{err}
+	}
+	return v, nil
+}
+
+// file verifies one file as what its root says that it is. What is no package is
+// held to be a receipt.
+func (v verifier) file(file string, result *verification) error {
+	isPackage, err := looksLikePackage(file, v.by == nil)
+	if err != nil {
+		return err
+	}
+	if isPackage && cmp.Or(v.options.proof, v.options.packageFile, v.options.answer) == "" {
+		found, err := v.verifyPackage(file)
+		result.Packages = append(result.Packages, found)
+		result.add(found.OK, found.explain)
+		return err
+	}
+	if v.by == nil {
+		return usagef("--keys is needed for a receipt: the file of the hub's published keys, which https://HUB/v1/keys gives")
+	}
+	found, err := v.by.verifyFile(file, v.options)
+	result.Receipts = append(result.Receipts, found)
+	result.add(found.OK, found.explain)
+	return err
+}
+
 // verification is what verify found.
 type verification struct {
-	OK       bool       `json:"ok"`
-	Receipts []verified `json:"receipts"`
+	OK       bool              `json:"ok"`
+	Receipts []verified        `json:"receipts"`
+	Packages []verifiedPackage `json:"packages,omitempty"`
+
+	text []func(*strings.Builder, colours) // of each file, in the order given
+}
+
+func (v *verification) add(ok bool, text func(*strings.Builder, colours)) {
+	v.OK = v.OK && ok
+	v.text = append(v.text, text)
 }
 
 // verified is what became of one receipt.
@@ -144,7 +209,7 @@ type place struct {
 // hold is in the result.
 func (a *authority) verifyFile(file string, o verifyOptions) (verified, error) {
 	v := verified{File: file, Findings: []Finding{}}
-	raw, err := os.ReadFile(file)
+	raw, err := readReceipt(file)
 	if err != nil {
 		return v, err
 	}
@@ -165,6 +230,7 @@ func (a *authority) verifyFile(file string, o verifyOptions) (verified, error) {
 	if f, ok := a.seal(doc.Signature, v.Stamp.sealedAt(receipt)); !ok {
 		v.Findings = append(v.Findings, f)
 	}
+	v.Findings = append(v.Findings, checkRevocation(evidence)...)
 	if err := a.prove(&v, o); err != nil {
 		return v, err
 	}
@@ -176,6 +242,17 @@ func (a *authority) verifyFile(file string, o verifyOptions) (verified, error) {
 	}
 	v.OK = len(v.Findings) == 0
 	return v, nil
+}
+
+// readReceipt reads no more than a receipt can have, and one byte that shows that
+// there is more.
+func readReceipt(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, exchange.MaxReceipt+1))
 }
 
 // prove finds the receipt's place in the log.

@@ -69,7 +69,7 @@ func NewKey(t testing.TB, name string, by *Key) *Key {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature}
 	issuer, issuerKey := template, crypto.Signer(key)
 	if by == nil {
-		template.IsCA, template.KeyUsage = true, x509.KeyUsageCertSign
+		template.IsCA, template.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 	} else {
 		issuer, issuerKey = by.Certificate, by.Signer
 	}
