@@ -37,6 +37,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
 	sweeps.Go(func() { x.every(ctx, termsEvery, "looking for what ends soon", x.warnOfTerms) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
+	sweeps.Go(func() { x.stampReceipts(ctx) })
 	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()
 	sweeps.Wait()

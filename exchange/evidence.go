@@ -293,7 +293,11 @@ func ParseReceipt(raw []byte) (Receipt, Evidence, *signing.Document, error) {
 	if err != nil {
 		return Receipt{}, Evidence{}, nil, err
 	}
-	r := Receipt{ID: e.ID, Event: e.Event, Time: e.Time, Package: e.Package, Delivery: e.Delivery, Reason: e.Reason, Raw: raw}
+	sealed, token := signing.WithoutTimeStamp(raw)
+	r := Receipt{ID: e.ID, Event: e.Event, Time: e.Time, Package: e.Package, Delivery: e.Delivery, Reason: e.Reason, Raw: sealed}
+	if token != nil {
+		r.TimeStamp = TimeStampKept
+	}
 	return r, e, doc, nil
 }
 

@@ -37,6 +37,9 @@ type Config struct {
 	Courier Courier
 	Format  Format
 	Trust   *signing.Trust
+	Sealer  *signing.Sealer
+	// TimeStamper time-stamps receipts in the background; nil: they have none.
+	TimeStamper TimeStamper
 	// Revocation tells of revoked certificates; nil: nobody asks, and receipts
 	// say nothing of it.
 	Revocation Revocation
@@ -45,8 +48,7 @@ type Config struct {
 	RevocationPolicy RevocationPolicy
 	// Known are the certificates that the hub relies on, beside agencies', so
 	// that their end is reported ahead.
-	Known  []Known
-	Sealer *signing.Sealer
+	Known []Known
 	// LogKey signs checkpoints.
 	LogKey note.Signer
 	// Keys is what the hub publishes for those who verify without it.
@@ -74,13 +76,17 @@ type Keys struct {
 	// Webhook verifies announcements (Standard Webhooks, v1a): "whpk_" and the
 	// Ed25519 key in base64.
 	Webhook string `json:"webhook,omitempty"`
+	// TimeStamp are the roots of the authority that time-stamps receipts, PEM;
+	// absent: receipts have no time-stamps.
+	TimeStamp []string `json:"timeStamp,omitempty"`
 }
 
 // Exchange carries packages from agency to agency.
 type Exchange struct {
-	c     Config
-	bells bells
-	ids   sequence
+	c      Config
+	bells  bells
+	ids    sequence
+	stamps stamps
 }
 
 // New checks the configuration and names what is missing.

@@ -17,8 +17,12 @@ func (x *Exchange) issue(e Evidence) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fmt.Errorf("sealing receipt %s: %w", id, err)
 	}
-	return Receipt{ID: e.ID, Event: e.Event, Time: e.Time, Package: e.Package, Delivery: e.Delivery,
-		Reason: e.Reason, Raw: raw}, nil
+	r := Receipt{ID: e.ID, Event: e.Event, Time: e.Time, Package: e.Package, Delivery: e.Delivery,
+		Reason: e.Reason, Raw: raw}
+	if x.c.TimeStamper != nil {
+		r.TimeStamp = TimeStampPending
+	}
+	return r, nil
 }
 
 // evidenceOf is what every receipt about a package says of it.

@@ -58,6 +58,14 @@ type Ledger interface {
 	Receipt(ctx context.Context, id ReceiptID) (Receipt, error)
 	// Receipts are a package's receipts in the order of the log.
 	Receipts(ctx context.Context, id PackageID) ([]Receipt, error)
+	// Unstamped lists receipts whose TimeStamp is Pending, with their documents,
+	// from the oldest to the newest.
+	Unstamped(ctx context.Context, cursor string, limit int) (list []Receipt, next string, err error)
+	// UnstampedCount is how many there are.
+	UnstampedCount(ctx context.Context) (int64, error)
+	// TimeStamp is the token that was kept for a receipt; a NotFoundError if
+	// there is none.
+	TimeStamp(ctx context.Context, id ReceiptID) ([]byte, error)
 	// Actions lists what people did from the newest to the oldest, which is the
 	// log from its end.
 	Actions(ctx context.Context, cursor string, limit int) (list []Action, next string, err error)
@@ -111,6 +119,9 @@ type Change struct {
 	Systems    []System
 	Users      []User
 	Actions    []Action
+	// TimeStamps are tokens for receipts that the ledger has and whose TimeStamp
+	// is Pending, else it is a ConflictError; it becomes Kept. They are no leaves.
+	TimeStamps []StampedReceipt
 }
 
 // PackageQuery selects packages; empty fields select all.
@@ -190,6 +201,14 @@ type Queue interface {
 // agencies that pull.
 type Courier interface {
 	Send(ctx context.Context, to Agency, d Delivery, p Package) error
+}
+
+// A TimeStamper gets time-stamps from an authority (RFC 3161).
+type TimeStamper interface {
+	// Stamp returns a token over data that holds: checked whole, against the
+	// authority's roots. It asks once; whoever calls it asks again later. Several
+	// calls may be under way at once.
+	Stamp(ctx context.Context, data []byte) (token []byte, err error)
 }
 
 // A Format knows one kind of package.

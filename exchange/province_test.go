@@ -95,6 +95,7 @@ type province struct {
 	clock   *clock
 	dir     string
 	vaultAt string
+	stamper exchange.TimeStamper // nil: receipts have no time-stamps
 	// authorities are asked about revocation, if there are any.
 	authorities *authorities
 	policy      exchange.RevocationPolicy
@@ -197,6 +198,8 @@ func (p *province) config() exchange.Config {
 		LogKey: must(note.NewSigner(skey)),
 		Retry:  exchange.RetryPolicy{First: time.Minute, Most: time.Hour},
 		Now:    p.clock.Now,
+
+		TimeStamper: p.stamper,
 	}
 	if p.authorities != nil {
 		c.Revocation, c.RevocationPolicy = p.authorities, p.policy

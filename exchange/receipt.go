@@ -66,6 +66,9 @@ type Receipt struct {
 	System string `json:"system,omitempty"`
 	// Leaf is its place in the log, set by the ledger.
 	Leaf int64 `json:"leaf"`
+	// TimeStamp says whether it has a time-stamp. The document stays as it was
+	// sealed: the time-stamp is kept beside it.
+	TimeStamp TimeStampState `json:"timeStamp,omitempty"`
 	// Raw is the sealed Evidence document (ETSI EN 319 522-3, 5.2.2.3).
 	Raw []byte `json:"-"`
 }

@@ -99,6 +99,12 @@ var (
 	bodyTooLarge = Rule{"body-too-large", TooLarge,
 		"the body is longer than the %d bytes this hub takes; send smaller attachments",
 		"nội dung vượt quá giới hạn %d byte của trục liên thông; hãy giảm dung lượng tệp đính kèm"}
+	timeStampPending = Rule{"timestamp-pending", NotFound,
+		"receipt %s waits for its time-stamp; take it without (the receipt itself), or ask again later",
+		"biên nhận %s đang chờ dấu thời gian; hãy lấy biên nhận không kèm dấu thời gian, hoặc hỏi lại sau"}
+	notTimeStamped = Rule{"not-timestamped", NotFound,
+		"receipt %s has no time-stamp: the hub had no time-stamp authority when it was issued; take the receipt itself",
+		"biên nhận %s không có dấu thời gian vì khi cấp biên nhận trục chưa dùng tổ chức cấp dấu thời gian; hãy lấy chính biên nhận"}
 	busy = Rule{"busy", Busy,
 		"the hub is too busy to take this now; try again in %d seconds",
 		"trục liên thông đang quá tải; hãy thử lại sau %d giây"}

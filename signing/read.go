@@ -84,6 +84,14 @@ type Signature struct {
 	Others           []*x509.Certificate // further certificates from KeyInfo: hints for chain building only
 	SigningTime      time.Time           // claimed by the signer in XAdES signed properties, else zero
 	Line             int
+
+	// Stamped is the SignatureValue in exclusive canonical form: the data that a
+	// time-stamp on the signature is over (EN 319 132-1, 5.3).
+	Stamped []byte
+	// TimeStamps are the RFC 3161 tokens, DER, that the signature carries. They
+	// are read and are over Stamped; whether they hold is Trust.CheckTimeStamp's
+	// to say. Nothing signs them: anyone may have added one, or taken it away.
+	TimeStamps [][]byte
 }
 
 // Read scans one document in constant memory, verifying its signature if it has

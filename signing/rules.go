@@ -88,6 +88,20 @@ const (
 	CertificateConstraint  Rule = "certificate-constraint"
 )
 
+// Time-stamps: all but the last are invalid signatures.
+const (
+	TimeStampForm        Rule = "timestamp-form"
+	TimeStampRefused     Rule = "timestamp-refused"
+	TimeStampNonce       Rule = "timestamp-nonce"
+	TimeStampPolicy      Rule = "timestamp-policy"
+	TimeStampImprint     Rule = "timestamp-imprint"
+	TimeStampAlgorithm   Rule = "timestamp-algorithm"
+	TimeStampSignature   Rule = "timestamp-signature"
+	TimeStampCertificate Rule = "timestamp-certificate"
+	TimeStampPurpose     Rule = "timestamp-purpose"
+	TimeStampUntrusted   Rule = "timestamp-untrusted"
+)
+
 // Kind is the group that the rule belongs to; empty for a rule that is not of
 // this package.
 func (r Rule) Kind() Kind { return rules[r].kind }

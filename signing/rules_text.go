@@ -179,8 +179,8 @@ var rules = map[Rule]ruleWords{
 	},
 	UnsignedProperties: {
 		InvalidSignature,
-		`Unsigned XAdES properties, such as a time-stamp, are not accepted yet. Sign at level B-B.`,
-		`Thuộc tính XAdES không được ký, ví dụ dấu thời gian, chưa được chấp nhận. Hãy ký số ở mức B-B.`,
+		`The unsigned XAdES properties hold something else than time-stamps on the signature, or hold them in another form. Sign at level B-B, or at B-T with SignatureTimeStamp and exclusive canonicalization.`,
+		`Thuộc tính XAdES không được ký có thành phần khác ngoài dấu thời gian trên chữ ký số, hoặc dấu thời gian viết theo dạng khác. Hãy ký số ở mức B-B, hoặc mức B-T với SignatureTimeStamp và phép chuẩn tắc hóa exclusive.`,
 	},
 	SigningCertificateMismatch: {
 		InvalidSignature,
@@ -301,5 +301,55 @@ var rules = map[Rule]ruleWords{
 		Untrusted,
 		`The certificate, or one above it, has a constraint or critical extension that does not allow this use. Ask the issuing authority for another.`,
 		`Chứng thư số, hoặc chứng thư số cấp trên, có ràng buộc hoặc phần mở rộng bắt buộc không cho phép mục đích này. Hãy liên hệ tổ chức cấp để đổi chứng thư số.`,
+	},
+	TimeStampForm: {
+		InvalidSignature,
+		`The time-stamp is not a token as RFC 3161 has it. Get one from an authority whose tokens "openssl ts -verify" accepts.`,
+		`Dấu thời gian không đúng dạng quy định trong RFC 3161. Hãy xin dấu thời gian của tổ chức mà lệnh "openssl ts -verify" kiểm tra được.`,
+	},
+	TimeStampRefused: {
+		InvalidSignature,
+		`The time-stamp authority gives no token. Ask the authority, or set the hub to another.`,
+		`Tổ chức cấp dấu thời gian từ chối cấp. Hãy liên hệ tổ chức đó, hoặc cấu hình trục dùng tổ chức khác.`,
+	},
+	TimeStampNonce: {
+		InvalidSignature,
+		`The time-stamp does not answer this request: its nonce is another. Look for something between the hub and the authority that repeats old answers.`,
+		`Dấu thời gian không trả lời đúng yêu cầu này vì số ngẫu nhiên (nonce) khác. Hãy kiểm tra xem giữa trục và tổ chức cấp dấu thời gian có phần mềm nào trả lại câu trả lời cũ không.`,
+	},
+	TimeStampPolicy: {
+		InvalidSignature,
+		`The time-stamp was made under another policy than was asked for. Correct the policy, or ask the authority.`,
+		`Dấu thời gian được cấp theo chính sách khác với chính sách đã yêu cầu. Hãy sửa lại chính sách, hoặc liên hệ tổ chức cấp.`,
+	},
+	TimeStampImprint: {
+		InvalidSignature,
+		`The time-stamp is over something else than this signature. Have this signature time-stamped.`,
+		`Dấu thời gian không phải của chữ ký số này. Hãy xin dấu thời gian cho chính chữ ký số này.`,
+	},
+	TimeStampAlgorithm: {
+		InvalidSignature,
+		`The time-stamp uses an algorithm that is not accepted. Use an authority with SHA-256, SHA-384 or SHA-512 in every place, and RSA, ECDSA or Ed25519.`,
+		`Dấu thời gian dùng thuật toán không được chấp nhận. Hãy dùng tổ chức cấp dấu thời gian bằng SHA-256, SHA-384 hay SHA-512 ở mọi chỗ, với RSA, ECDSA hoặc Ed25519.`,
+	},
+	TimeStampSignature: {
+		InvalidSignature,
+		`The authority's signature on the time-stamp does not hold: the token was changed. Get another one.`,
+		`Chữ ký số của tổ chức cấp trên dấu thời gian không đúng: dấu thời gian đã bị thay đổi. Hãy xin lại dấu thời gian.`,
+	},
+	TimeStampCertificate: {
+		InvalidSignature,
+		`The time-stamp is not bound to the certificate that signed it. Use an authority that sends its certificate and names it by SHA-256 or more.`,
+		`Dấu thời gian không gắn với chứng thư số đã ký nó. Hãy dùng tổ chức gửi kèm chứng thư số và nêu chứng thư số bằng SHA-256 trở lên.`,
+	},
+	TimeStampPurpose: {
+		InvalidSignature,
+		`The certificate that signed the time-stamp is not for time-stamping, and for that alone. Use an authority with a certificate made for it.`,
+		`Chứng thư số đã ký dấu thời gian không phải loại chỉ dùng để cấp dấu thời gian. Hãy dùng tổ chức có chứng thư số đúng mục đích này.`,
+	},
+	TimeStampUntrusted: {
+		Untrusted,
+		`The time-stamp authority's certificate did not count at the time that the time-stamp says. Add the root of the authority if it is to be trusted, or use another authority.`,
+		`Chứng thư số của tổ chức cấp dấu thời gian không được tin cậy tại thời điểm ghi trên dấu thời gian. Hãy bổ sung chứng thư số gốc của tổ chức đó nếu được tin cậy, hoặc dùng tổ chức khác.`,
 	},
 }

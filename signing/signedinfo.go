@@ -30,6 +30,8 @@ type verification struct {
 	certs     []*x509.Certificate
 	value     []byte // SignatureValue, decoded
 	at        time.Time
+
+	timeStamps [][]byte // tokens on the signature: read, not trusted
 }
 
 // signedInfo is what an acceptable SignedInfo says.
@@ -92,6 +94,7 @@ func (v *verification) signature() *Signature {
 		Method: v.info.algorithm, Canonicalization: v.info.canonicalization, DigestMethod: v.info.document.algorithm,
 		SHA1: v.info.sha1, SignedInfo: sha256.Sum256(v.canonical), Value: v.value,
 		Certificate: v.certs[0], Others: v.certs[1:], SigningTime: v.at, Line: v.el.Line,
+		Stamped: v.stamped(), TimeStamps: v.timeStamps,
 	}
 	for _, p := range v.info.parts {
 		s.Parts = append(s.Parts, SignedPart{URI: p.uri, Element: p.part.Element, Decoded: p.decoded})

@@ -36,7 +36,7 @@ func (v *verification) checkProperties(ref *reference, leaf *x509.Certificate) (
 }
 
 // checkObject holds the Object to one QualifyingProperties for this signature,
-// with signed properties and nothing besides.
+// with signed properties, time-stamps on the signature and nothing besides.
 func (v *verification) checkObject(e *Element) error {
 	if err := v.shape(e, "Id"); err != nil {
 		return err
@@ -53,14 +53,17 @@ func (v *verification) checkObject(e *Element) error {
 		return v.refusef(q, SignedProperties, "Target %s is not this signature", excerpt([]byte(target)))
 	}
 	for i, c := range q.Children {
-		if c.Name == (Name{nsXAdES, "UnsignedProperties"}) {
-			return v.refuse(c, UnsignedProperties, "")
+		if c.Name == (Name{nsXAdES, "UnsignedProperties"}) && i < 2 {
+			if err := v.checkUnsigned(c); err != nil {
+				return err
+			}
+			continue
 		}
 		if i > 0 || c.Name != (Name{nsXAdES, "SignedProperties"}) {
 			return v.refuse(c, UnsignedObject, c.Local)
 		}
 	}
-	if len(q.Children) == 0 {
+	if len(q.Children) == 0 || q.Children[0].Local != "SignedProperties" {
 		return v.refusef(q, SignedProperties, "SignedProperties is missing")
 	}
 	return nil

@@ -92,6 +92,9 @@ var issues = []issue{
 	{"critical", newEC(elliptic.P256()), "ca", func(c *x509.Certificate) {
 		c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 3, 6, 1, 4, 1, 99999, 1}, Critical: true, Value: []byte{5, 0}}}
 	}},
+	{"tsa", newEC(elliptic.P256()), "ca", func(c *x509.Certificate) {
+		c.KeyUsage, c.ExtraExtensions = x509.KeyUsageDigitalSignature, []pkix.Extension{purpose(true, oidTimeStamping)}
+	}},
 }
 
 // signer loads a party of the vectors. With -update it makes missing ones.

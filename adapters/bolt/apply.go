@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -25,6 +26,11 @@ func (b *batch) check(c *change) (again bool, err error) {
 	for i := range c.versions {
 		if err := b.checkVersion(&c.versions[i]); err != nil {
 			return false, err
+		}
+	}
+	for _, s := range c.stamps {
+		if get(b.tx, unstamped, []byte(s.Receipt)) == nil {
+			return false, exchange.ConflictError("receipt", string(s.Receipt))
 		}
 	}
 	return false, b.checkClaims(c)
@@ -146,6 +152,9 @@ func (b *batch) apply(c *change) {
 	for i, l := range c.leaves[len(c.receipts):] {
 		b.action(c.actions[i], l)
 	}
+	for _, s := range c.stamps {
+		b.timeStamp(s)
+	}
 	for _, e := range c.plain {
 		b.put(e)
 	}
@@ -171,6 +180,25 @@ func (b *batch) receipt(r *exchange.Receipt, l leaf) {
 	for _, e := range receiptIndex(*r) {
 		b.put(e)
 	}
+	if r.TimeStamp == exchange.TimeStampPending {
+		b.counts[unstamped]++
+	}
+}
+
+// timeStamp keeps the token of a receipt that waits for it. The receipt's document
+// stays as it is.
+func (b *batch) timeStamp(s exchange.StampedReceipt) {
+	key := []byte(s.Receipt)
+	var r exchange.Receipt
+	if err := loadFound(b.tx, receipts, key, "receipt", string(s.Receipt), &r); err != nil {
+		b.err = errors.Join(b.err, err)
+		return
+	}
+	r.TimeStamp = exchange.TimeStampKept
+	b.putJSON(receipts, key, r)
+	b.delete(entry{bucket: unstamped, key: key})
+	b.put(entry{timeStamps, key, s.Token})
+	b.counts[unstamped]--
 }
 
 func (b *batch) action(a exchange.Action, l leaf) {

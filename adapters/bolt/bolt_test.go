@@ -158,6 +158,38 @@ func TestAfterCloseEverythingFailsClearly(t *testing.T) {
 	}
 }
 
+// TestAnEarlierLedgerIsBroughtUpToDate opens a ledger as programs made it before
+// there were time-stamps.
+func TestAnEarlierLedgerIsBroughtUpToDate(t *testing.T) {
+	l, path := newLedger(t, Options{})
+	s := exchangetest.NewSamples()
+	p := s.Submission("H12.01", "d1", "H12.02")
+	if err := errors.Join(accept(t.Context(), l, s, p), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	alter(t, path, func(tx *bbolt.Tx) error {
+		for _, name := range added() {
+			if err := tx.DeleteBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	l, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	r := s.Evidence(exchange.SubmissionRejection, "", "")
+	r.TimeStamp = exchange.TimeStampPending
+	if err := errors.Join(l.Check(t.Context()), l.Update(t.Context(), exchange.Change{Receipts: []exchange.Receipt{r}}), l.Check(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if list, _, err := l.Unstamped(t.Context(), "", 0); err != nil || len(list) != 1 {
+		t.Errorf("%d wait for time-stamps, %v", len(list), err)
+	}
+}
+
 // TestLedgersOfBeforeAreOpened: a ledger that was made before there were
 // buckets for something gets them, and nothing else is changed.
 func TestLedgersOfBeforeAreOpened(t *testing.T) {

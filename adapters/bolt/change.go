@@ -22,6 +22,7 @@ type change struct {
 	plain    []entry // what has no version and nothing to agree with
 	receipts []exchange.Receipt
 	actions  []exchange.Action
+	stamps   []exchange.StampedReceipt
 	leaves   []leaf // of receipts, then of actions
 	known    map[string]bool
 
@@ -107,6 +108,7 @@ func prepare(c exchange.Change) (change, error) {
 		each(c.Systems, ready.system),
 		each(c.Users, ready.user),
 		each(c.Actions, checkAction),
+		each(c.TimeStamps, ready.timeStamp),
 	)
 	if err != nil {
 		return change{}, err
@@ -203,6 +205,17 @@ func (c *change) once(e entry, what, id string) error {
 		return exchange.ConflictError(what, id)
 	}
 	c.known[key] = true
+	return nil
+}
+
+func (c *change) timeStamp(s exchange.StampedReceipt) error {
+	if err := errors.Join(checkName("receipt.id", string(s.Receipt)), checkToken(s.Token)); err != nil {
+		return err
+	}
+	if err := c.once(entry{bucket: timeStamps, key: []byte(s.Receipt)}, "receipt", string(s.Receipt)); err != nil {
+		return err
+	}
+	c.stamps = append(c.stamps, exchange.StampedReceipt{Receipt: s.Receipt, Token: bytes.Clone(s.Token)})
 	return nil
 }
 

@@ -159,9 +159,25 @@ func (c *checker) receipts() {
 	every(c, receipts, func(key []byte, r exchange.Receipt) {
 		c.agree(receipts, key, []byte(r.ID), receiptIndex(r))
 		c.expected[receiptRaw]++
+		c.timeStamp(r)
 		r.Raw = get(c.tx, receiptRaw, key)
 		c.leaf("receipt "+string(r.ID), r.Leaf, r.LogEntry())
 	})
+	if n, err := count(c.tx, unstamped); err != nil || n != int64(c.expected[unstamped]) {
+		c.problem("%d receipts wait for a time-stamp, counted were %d (%v)", c.expected[unstamped], n, err)
+	}
+}
+
+// timeStamp holds a receipt's state against its token.
+func (c *checker) timeStamp(r exchange.Receipt) {
+	token := get(c.tx, timeStamps, []byte(r.ID))
+	kept := r.TimeStamp == exchange.TimeStampKept
+	if kept {
+		c.expected[timeStamps]++
+	}
+	if kept != (len(token) > 0) {
+		c.problem("receipt %s has the time-stamp state %q and a token of %d bytes", r.ID, r.TimeStamp, len(token))
+	}
 }
 
 func (c *checker) actions() {

@@ -41,9 +41,12 @@
 //	inbox                   recipient, "0" if urgent else "1", delivery  -       consigned ones only
 //	due                     recipient, time, delivery                    -       open ones only
 //	counts                  state                                        number of deliveries, decimal
+//	                        "unstamped"                                  number of receipts in unstamped, decimal
 //	receipts                receipt                                      exchange.Receipt, JSON
 //	receipt-raw             receipt                                      the sealed document
 //	package-receipts        package, leaf                                receipt
+//	unstamped               receipt                                      -       those that wait for a time-stamp only
+//	time-stamps             receipt                                      time-stamp token, DER
 //	agencies                code                                         exchange.Agency, JSON
 //	agency-codes            code or alias                                code
 //	agency-certificates     digest                                       code

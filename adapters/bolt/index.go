@@ -73,10 +73,14 @@ func inboxPrefix(d exchange.Delivery) []byte {
 func dueKey(recipient string, at time.Time) []byte { return append(under(recipient), timeKey(at)...) }
 
 func receiptIndex(r exchange.Receipt) []entry {
-	if r.Package == "" {
-		return nil
+	var index []entry
+	if r.Package != "" {
+		index = append(index, entry{packageReceipts, append(under(string(r.Package)), number(r.Leaf)...), []byte(r.ID)})
 	}
-	return []entry{{packageReceipts, append(under(string(r.Package)), number(r.Leaf)...), []byte(r.ID)}}
+	if r.TimeStamp == exchange.TimeStampPending {
+		index = append(index, entry{unstamped, []byte(r.ID), nil})
+	}
+	return index
 }
 
 func agencyIndex(a exchange.Agency) []entry {

@@ -27,6 +27,8 @@ const (
 	receipts           = "receipts"
 	receiptRaw         = "receipt-raw"
 	packageReceipts    = "package-receipts"
+	unstamped          = "unstamped"
+	timeStamps         = "time-stamps"
 	agencies           = "agencies"
 	agencyCodes        = "agency-codes"
 	agencyCertificates = "agency-certificates"
@@ -45,17 +47,17 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps}
 }
 
 // added are the buckets that ledgers of format 1 did not have at first: Open makes
 // those that are missing. They begin empty, as they were before anyone knew them.
-func added() []string { return []string{agencySubjects, rechecks, rechecksDue} }
+func added() []string { return []string{agencySubjects, rechecks, rechecksDue, unstamped, timeStamps} }
 
 // growing are the buckets whose keys come nearly in order: their pages can be
 // filled up, since little is put between what is there.
 func growing() []string {
-	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, actions, leaves, hashes}
+	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, timeStamps, actions, leaves, hashes}
 }
 
 // longestPart keeps the longest key, of four parts, well below bbolt's limit of

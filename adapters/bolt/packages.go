@@ -148,3 +148,61 @@ func (l *Ledger) Receipts(ctx context.Context, id exchange.PackageID) ([]exchang
 	}
 	return list, nil
 }
+
+// Unstamped implements exchange.Ledger. The cursor is the last one's identifier.
+func (l *Ledger) Unstamped(ctx context.Context, cursor string, limit int) (list []exchange.Receipt, next string, err error) {
+	limit = limitOf(limit)
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		s := newStream(tx, unstamped, nil)
+		var from []byte
+		if cursor != "" {
+			from = []byte(cursor)
+		}
+		for key, _ := s.from(from); key != nil; key, _ = s.from(bytes.Clone(key)) {
+			if len(list) == limit {
+				next = string(list[limit-1].ID)
+				return nil
+			}
+			r, err := receipt(tx, exchange.ReceiptID(key))
+			if err != nil {
+				return err
+			}
+			list = append(list, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("listing receipts without time-stamps: %w", err)
+	}
+	return list, next, nil
+}
+
+// UnstampedCount implements exchange.Ledger. The number is kept in the
+// transactions that change it.
+func (l *Ledger) UnstampedCount(ctx context.Context) (n int64, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		n, err = count(tx, unstamped)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("counting receipts without time-stamps: %w", err)
+	}
+	return n, nil
+}
+
+// TimeStamp implements exchange.Ledger.
+func (l *Ledger) TimeStamp(ctx context.Context, id exchange.ReceiptID) (token []byte, err error) {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		if id != "" {
+			token = bytes.Clone(get(tx, timeStamps, []byte(id)))
+		}
+		if token == nil {
+			return exchange.NotFoundError("receipt", string(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading a time-stamp: %w", err)
+	}
+	return token, nil
+}

@@ -39,6 +39,13 @@ func checkReceipt(r exchange.Receipt) error {
 		checkPart("receipt.package", string(r.Package)))
 }
 
+func checkToken(token []byte) error {
+	if len(token) == 0 {
+		return exchange.InvalidError("a time-stamp is empty; fill it in", "dấu thời gian đang để trống; hãy ghi giá trị")
+	}
+	return nil
+}
+
 func checkAgency(a exchange.Agency) error {
 	errs := []error{checkName("agency.code", a.Code)}
 	for _, alias := range a.Aliases {

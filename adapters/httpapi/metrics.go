@@ -66,6 +66,9 @@ type ledgerGauges struct {
 var (
 	deliveriesGauge = prometheus.NewDesc("tram_deliveries", "Deliveries in the ledger, by state.", []string{"state"}, nil)
 	leavesGauge     = prometheus.NewDesc("tram_log_leaves", "Leaves of the log.", nil, nil)
+	unstampedGauge  = prometheus.NewDesc("tram_timestamps_pending", "Receipts that wait for a time-stamp.", nil, nil)
+	oldestGauge     = prometheus.NewDesc("tram_timestamps_oldest_seconds", "How long the oldest of them waits.", nil, nil)
+	stampedCounter  = prometheus.NewDesc("tram_timestamps_total", "Time-stamps got from the authority since the hub began, by outcome.", []string{"outcome"}, nil)
 	daysGauge       = prometheus.NewDesc("tram_certificate_days_left", "Whole days until the first of a kind ends: of certificates, and of lists of revoked ones.", []string{"kind"}, nil)
 	doubtfulGauge   = prometheus.NewDesc("tram_doubtful_signatures", "Signatures accepted while nothing was known of their certificates' revocation, and still to be asked about.", nil, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
@@ -77,6 +80,9 @@ const scrapeTime = 5 * time.Second
 func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- deliveriesGauge
 	to <- leavesGauge
+	to <- unstampedGauge
+	to <- oldestGauge
+	to <- stampedCounter
 	to <- daysGauge
 	to <- doubtfulGauge
 	to <- readyGauge
@@ -100,12 +106,34 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 	} else {
 		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, float64(leaves))
 	}
+	g.collectStamps(ctx, to)
 	g.terms(ctx, to)
 	ready := 1.0
 	if err := g.x.Ready(ctx); err != nil {
 		ready = 0
 	}
 	to <- prometheus.MustNewConstMetric(readyGauge, prometheus.GaugeValue, ready)
+}
+
+// collectStamps tells how time-stamping goes, where the hub does it or something
+// waits for it from a time when it did.
+func (g *ledgerGauges) collectStamps(ctx context.Context, to chan<- prometheus.Metric) {
+	r, err := g.x.StampReport(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "counting time-stamps for the metrics", "err", err)
+		return
+	}
+	if !r.Configured && r.Pending == 0 {
+		return
+	}
+	oldest := 0.0
+	if !r.Oldest.IsZero() {
+		oldest = max(0, time.Since(r.Oldest).Seconds())
+	}
+	to <- prometheus.MustNewConstMetric(unstampedGauge, prometheus.GaugeValue, float64(r.Pending))
+	to <- prometheus.MustNewConstMetric(oldestGauge, prometheus.GaugeValue, oldest)
+	to <- prometheus.MustNewConstMetric(stampedCounter, prometheus.CounterValue, float64(r.Stamped), "kept")
+	to <- prometheus.MustNewConstMetric(stampedCounter, prometheus.CounterValue, float64(r.Failed), "failed")
 }
 
 // terms tells what ends first, and what is still doubtful.

@@ -36,10 +36,14 @@ func receipt(c *gin.Context, r exchange.Receipt, replayed bool) {
 	c.Data(http.StatusCreated, mediaXML, r.Raw)
 }
 
-// identify names the receipt that is answered with, and its place in the log.
+// identify names the receipt that is answered with, its place in the log, and
+// whether it has a time-stamp.
 func identify(c *gin.Context, r exchange.Receipt) {
 	c.Header("Tram-Receipt", string(r.ID))
 	c.Header("Tram-Leaf", strconv.FormatInt(r.Leaf, 10))
+	if r.TimeStamp != "" {
+		c.Header("Tram-Timestamp", string(r.TimeStamp))
+	}
 }
 
 func (s *Server) packages(c *gin.Context, by exchange.Caller) error {
@@ -89,12 +93,17 @@ func (s *Server) receipts(c *gin.Context, by exchange.Caller) error {
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		list[i].Agencies, list[i].System = nil, "" // who else may read it is not the reader's business
-	}
 	return answer(c, http.StatusOK, struct {
 		Receipts []exchange.Receipt `json:"receipts"`
-	}{orEmpty(list)})
+	}{withoutReaders(list)})
+}
+
+// withoutReaders leaves out who else may read a receipt: not the reader's business.
+func withoutReaders(list []exchange.Receipt) []exchange.Receipt {
+	for i := range list {
+		list[i].Agencies, list[i].System = nil, ""
+	}
+	return orEmpty(list)
 }
 
 func (s *Server) receipt(c *gin.Context, by exchange.Caller) error {

@@ -86,6 +86,8 @@ func (s *Server) routes() []route {
 
 		{get, "/v1/receipts/:id", anyone, noBody, s.receipt},
 		{get, "/v1/receipts/:id/proof", anyone, noBody, s.proof},
+		{get, "/v1/receipts/:id/timestamped", anyone, noBody, s.timestamped},
+		{get, "/v1/timestamps", people, noBody, s.timestamps},
 		{get, "/v1/actions", people, noBody, s.actions},
 		{get, "/v1/certificates", people, noBody, s.certificates},
 		{get, "/v1/revocation", people, noBody, s.revocation},

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -17,8 +18,11 @@ import (
 
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
+	"tram/adapters/tsa"
 	"tram/adapters/webhook"
 	"tram/exchange"
+	"tram/signing"
+	"tram/signing/tsatest"
 )
 
 // TestTheWholeInterface calls every operation at least once as it is meant to be
@@ -31,6 +35,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("operators steer deliveries", w.operators)
 	t.Run("administrators keep the registry", w.registry)
 	t.Run("people read what people did", w.actions)
+	t.Run("receipts get time-stamps", w.timestamps)
 	t.Run("people read what ends soon", w.terms)
 	t.Run("anyone reads the log", w.log)
 	t.Run("the hub itself", w.service)
@@ -307,6 +312,53 @@ func (w *world) actions(t *testing.T) {
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?verb=hold"))
 	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/actions"))
 	w.want(http.StatusUnauthorized, w.get("", "/v1/actions"))
+}
+
+func (w *world) timestamps(t *testing.T) {
+	accepted := w.want(http.StatusCreated, w.xml("he-thong-01", "/v1/packages", w.signed()))
+	path := "/v1/receipts/" + accepted.Header.Get("Tram-Receipt")
+	if got := accepted.Header.Get("Tram-Timestamp"); got != "pending" {
+		t.Errorf("Tram-Timestamp: %q", got)
+	}
+	if p := w.want(http.StatusNotFound, w.get("he-thong-01", path+"/timestamped")).problem(t); p.Rule != "timestamp-pending" {
+		t.Errorf("before it has one: %+v", p)
+	}
+	if _, err := w.x.StampReceipts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var page exchange.StampPage
+	w.want(http.StatusOK, w.get("user:chi", "/v1/timestamps?limit=1")).into(t, &page)
+	if !page.Configured || page.Pending < 2 || len(page.Receipts) != 1 || page.Cursor == "" || page.Failed == 0 || page.Error == "" || page.Oldest.IsZero() {
+		t.Errorf("the authority is away, and the report is %+v", page)
+	}
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/timestamps?state=x"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/timestamps"))
+	w.want(http.StatusUnauthorized, w.get("", "/v1/timestamps"))
+
+	openssl := tsatest.New(t, nil)
+	client := must[*tsa.Client](t)(tsa.New(tsa.Config{URL: openssl.URL, Roots: []*x509.Certificate{openssl.Root}}))
+	t.Cleanup(client.Close)
+	w.tsa.come.Store(client)
+	for page.Pending > 0 {
+		if _, err := w.x.StampReceipts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		page = exchange.StampPage{}
+		w.want(http.StatusOK, w.get("user:chi", "/v1/timestamps")).into(t, &page)
+	}
+	if page.Stamped < 2 || page.Error != "" || !page.Since.IsZero() || len(page.Receipts) != 0 {
+		t.Errorf("all have their time-stamps, and the report is %+v", page)
+	}
+	stamped := w.want(http.StatusOK, w.get("he-thong-01", path+"/timestamped"))
+	sealed, token := signing.WithoutTimeStamp(stamped.body)
+	if !bytes.Equal(sealed, accepted.body) || len(token) == 0 || stamped.Header.Get("Tram-Timestamp") != "kept" {
+		t.Error("without its time-stamp the receipt is another one")
+	}
+	if original := w.want(http.StatusOK, w.get("he-thong-01", path)); !bytes.Equal(original.body, accepted.body) {
+		t.Error("the receipt changed with its time-stamp")
+	}
+	w.want(http.StatusNotFound, w.get("he-thong-07", path+"/timestamped")) // not yet for the recipient
+	w.want(http.StatusNotFound, w.get("he-thong-01", "/v1/receipts/x/timestamped"))
 }
 
 func (w *world) terms(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/memory"
+	"tram/adapters/tsa"
 	"tram/adapters/webhook"
 	"tram/exchange"
 	"tram/signing"
@@ -74,6 +76,17 @@ type world struct {
 	client  *http.Client // holds every exchange to openapi.yaml
 	seen    *contract
 	told    chan *http.Request // announcements to H12.30
+	tsa     authority
+}
+
+// authority is a time-stamp authority that is away until a test has it come.
+type authority struct{ come atomic.Pointer[tsa.Client] }
+
+func (a *authority) Stamp(ctx context.Context, data []byte) ([]byte, error) {
+	if c := a.come.Load(); c != nil {
+		return c.Stamp(ctx, data)
+	}
+	return nil, errors.New("the authority is away")
 }
 
 type lockedBuffer struct {
@@ -171,7 +184,7 @@ func (w *world) build(limits httpapi.Limits) {
 		Ledger: w.ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}),
 		Trust:  must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
 		Sealer: must[*signing.Sealer](t)(signing.NewSealer(seal.key, []*x509.Certificate{seal.cert})),
-		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log,
+		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log, TimeStamper: &w.tsa,
 	}))
 	w.register()
 	w.server = must[*httpapi.Server](t)(httpapi.New(httpapi.Config{Exchange: w.x, Limits: limits, Log: log}))

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,11 +11,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
 	"tram/exchange"
+	"tram/signing"
 )
 
 func (p *program) receipts() *cobra.Command {
@@ -22,8 +26,11 @@ func (p *program) receipts() *cobra.Command {
 		Use:   "receipts PACKAGE",
 		Short: "Save the receipts of a package, with proofs that they are in the log",
 		Long: `receipts saves every receipt of a package that the agency may read: RECEIPT.xml, and
-beside it RECEIPT.tlog-proof, which shows that it is in the hub's log. Keep them
-with the document: they count without the hub, for as long as they are kept.
+beside it RECEIPT.tlog-proof, which shows that it is in the hub's log. Where the
+hub has a time-stamp authority, RECEIPT.timestamped.xml is the same receipt with
+its time-stamp, which shows when it existed; a receipt that waits for its
+time-stamp is told, ask again later. Keep them with the document: they count
+without the hub, for as long as they are kept.
 
 The hub's published keys are saved too, as keys.json, if they are not there yet.
 Compare them with what the hub's operators tell you by another way, then check
@@ -47,6 +54,9 @@ type savedReceipt struct {
 	exchange.Receipt
 	File  string `json:"file"`
 	Proof string `json:"proof"`
+	// Stamped is the file of the receipt with its time-stamp; empty: it has none
+	// yet.
+	Stamped string `json:"timestamped,omitempty"`
 }
 
 func (p *program) saveReceipts(ctx context.Context, hub *httpclient.Client, id exchange.PackageID, dir string) error {
@@ -69,9 +79,9 @@ func (p *program) saveReceipts(ctx context.Context, hub *httpclient.Client, id e
 		return err
 	}
 	return p.show(saved, func(w io.Writer) {
-		fmt.Fprintln(w, "EVENT\tTIME\tLEAF\tDELIVERY\tFILE")
+		fmt.Fprintln(w, "EVENT\tTIME\tLEAF\tDELIVERY\tTIME-STAMP\tFILE")
 		for _, s := range saved {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", s.Event, moment(s.Time), s.Leaf, s.Delivery, s.File)
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", s.Event, moment(s.Time), s.Leaf, s.Delivery, cmp.Or(string(s.TimeStamp), "-"), s.File)
 		}
 	})
 }
@@ -93,7 +103,27 @@ func saveReceipt(ctx context.Context, hub *httpclient.Client, r exchange.Receipt
 	if err := writeBytes(s.File, true, 0o644, raw); err != nil {
 		return s, err
 	}
-	return s, writeBytes(s.Proof, true, 0o644, proof)
+	if err := writeBytes(s.Proof, true, 0o644, proof); err != nil {
+		return s, err
+	}
+	return s, s.saveStamped(ctx, hub, raw, strings.TrimSuffix(s.File, ".xml")+".timestamped.xml")
+}
+
+// saveStamped saves the receipt with its time-stamp, if it has one: the same
+// document, or else the hub gave out two.
+func (s *savedReceipt) saveStamped(ctx context.Context, hub *httpclient.Client, raw []byte, file string) error {
+	if s.TimeStamp != exchange.TimeStampKept {
+		return nil
+	}
+	stamped, err := hub.TimeStamped(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	if sealed, token := signing.WithoutTimeStamp(stamped); token == nil || !bytes.Equal(sealed, raw) {
+		return fmt.Errorf("the hub gives receipt %s with a time-stamp and without as two different documents", s.ID)
+	}
+	s.Stamped = file
+	return writeBytes(file, true, 0o644, stamped)
 }
 
 // saveKeys saves the hub's keys once: a later change is to be noticed.

@@ -88,12 +88,14 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []fi
 	findings = append(findings, checkKeys(cfg)...)
 	for _, file := range []struct{ what, path string }{
 		{"TLS certificate", cfg.TLS.Certificate}, {"sealing certificate", cfg.Seal.Certificate}, {"trusted roots", cfg.Trust.Roots},
+		{"time-stamp roots", cfg.Timestamp.Roots},
 		{"intermediates", cfg.Trust.Intermediates},
 	} {
 		if file.path != "" {
 			findings = append(findings, checkCertificates(file.what, file.path, now)...)
 		}
 	}
+	findings = append(findings, checkAuthority(ctx, cfg, now)...)
 	return append(findings, checkStores(ctx, cfg, now, p)...)
 }
 
@@ -159,6 +161,7 @@ func checkStores(ctx context.Context, cfg config, now time.Time, p *progress.Bar
 	if err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "restore a backup, and keep this file for inspection"})
 	}
+	findings = append(findings, checkUnstamped(ctx, cfg, ledger, now)...)
 	terms, err := checkAgencies(ctx, ledger, now)
 	findings = append(findings, terms...)
 	err = errors.Join(err, checkRecord(ctx, ledger, vault, p), ledger.Close())

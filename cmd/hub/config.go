@@ -98,6 +98,9 @@ type config struct {
 		Certificate string `yaml:"certificate"` // PEM, the key's own first
 	} `yaml:"seal"`
 
+	// Timestamp is the authority that time-stamps receipts; absent: none.
+	Timestamp timestampConfig `yaml:"timestamp"`
+
 	// Log is the Merkle log of all receipts.
 	Log struct {
 		// Origin names the log in its checkpoints: a URL without scheme.
@@ -231,6 +234,12 @@ func (c *config) validate() error {
 	if !c.TLS.Plain {
 		required["tls.certificate"], required["tls.key"] = c.TLS.Certificate, c.TLS.Key
 	}
+	if c.Timestamp.URL != "" {
+		required["timestamp.roots"] = c.Timestamp.Roots
+	}
+	if c.Timestamp.URL == "" && c.Timestamp != (timestampConfig{}) {
+		wrong("timestamp.url", "is missing")
+	}
 	for _, key := range slices.Sorted(maps.Keys(required)) {
 		if required[key] == "" {
 			wrong(key, "is missing")
@@ -283,7 +292,8 @@ func (c *config) line(key string) int {
 func (c *config) resolve() {
 	dir := filepath.Dir(c.path)
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Seal.Key, &c.Seal.Certificate, &c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots}
+		&c.Seal.Key, &c.Seal.Certificate, &c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots}
 	for i := range c.Trust.Issuers {
 		issuer := &c.Trust.Issuers[i]
 		paths = append(paths, &issuer.Certificate)

@@ -289,6 +289,14 @@ webhook:                       # announcements to agencies that asked for them
   roots: {{printf "%q" .WebhookRoots}}
 {{- end}}
 
+# timestamp:                   # receipts get time-stamps from this authority (RFC 3161), in the background
+#   url: http://tsa.example/tsr
+#   roots: trust/timestamp.pem # its roots; they are published with the hub's keys
+#   policy: 1.3.6.1.4.1.…      # absent: the authority's choice
+#   user: …                    # with secret_file, where an https authority wants a password
+#   secret_file: timestamp.secret
+#   tls_roots: trust/tsa-tls.pem   # authorities of its TLS certificate, beside the system's
+
 delivery:
   deadline: 168h               # an unanswered delivery fails after this, with a receipt
   retry_first: {{.RetryFirst}}             # wait before the second attempt to announce

@@ -24,6 +24,7 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/memory"
+	"tram/adapters/tsa"
 	"tram/adapters/webhook"
 	"tram/exchange"
 	"tram/signing"
@@ -78,6 +79,9 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	}
 	defer courier.Close()
 	keys.published.Webhook = courier.PublicKey()
+	if keys.stamper != nil {
+		defer keys.stamper.Close()
+	}
 	revoked, err := openRevocation(cfg, log)
 	if err != nil {
 		return err
@@ -86,8 +90,9 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, Sealer: keys.sealer, LogKey: keys.log,
-		Retry:    exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
-		Deadline: time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Log: log,
+		TimeStamper: timeStamper(keys.stamper),
+		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -195,6 +200,7 @@ type keyring struct {
 	sealer    *signing.Sealer
 	log       note.Signer
 	webhook   webhook.Config
+	stamper   *tsa.Client   // nil: no time-stamps
 	published exchange.Keys // but the webhook's, which the courier knows
 }
 
@@ -230,13 +236,18 @@ func loadKeys(cfg config) (keyring, error) {
 	if k.webhook, err = webhookConfig(cfg); err != nil {
 		return k, usageError{err}
 	}
+	stamper, roots, err := newStamper(cfg.Timestamp)
+	if err != nil {
+		return k, usageError{err}
+	}
+	k.stamper = stamper
 	verifier, err := verifierKey(logKey)
 	if err != nil {
 		return k, usageError{fmt.Errorf("log.key: %w", err)}
 	}
 	k.published = exchange.Keys{
 		Hub:    exchange.Hub{Code: cfg.Hub.Code, Name: cfg.Hub.Name, Policy: cfg.Hub.Policy},
-		Origin: cfg.Log.Origin, LogKey: verifier, Sealing: []string{pemOf(chain...)},
+		Origin: cfg.Log.Origin, LogKey: verifier, Sealing: []string{pemOf(chain...)}, TimeStamp: roots,
 	}
 	return k, nil
 }

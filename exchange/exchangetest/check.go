@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tram/exchange"
+	"tram/signing"
 )
 
 // Check verifies all that a hub left behind, and reports everything that is
@@ -27,6 +28,8 @@ import (
 //   - every receipt's leaf is in the log at its place, and verify, which checks a
 //     sealed document, returns nil for it; nil skips that
 //   - counts, inboxes and what is due agree with the deliveries
+//   - exactly the receipts that are pending wait for a time-stamp, and every kept
+//     one can be put on its receipt
 //   - what was found out later about a signature has its receipt, one of its
 //     package or delivery, and none without
 //
@@ -51,6 +54,7 @@ type check struct {
 	recorded   map[int64]bool // leaves whose receipt or action was seen
 	deliveries []exchange.Delivery
 	counts     map[exchange.State]int64
+	pending    []string // receipts
 	problems   []error
 }
 
@@ -161,11 +165,34 @@ func (c *check) actions() error {
 // receipt holds a receipt against its leaf and its seal.
 func (c *check) receipt(r exchange.Receipt) {
 	c.leaf("receipt "+string(r.ID), r.Leaf, r.LogEntry())
+	c.timeStamp(r)
 	if c.verify == nil {
 		return
 	}
 	if err := c.verify(r.Raw); err != nil {
 		c.problem("receipt %s, %s: %w", r.ID, r.Event, err)
+	}
+}
+
+func (c *check) timeStamp(r exchange.Receipt) {
+	if r.TimeStamp == exchange.TimeStampPending {
+		c.pending = append(c.pending, string(r.ID))
+	}
+	token, err := c.ledger.TimeStamp(c.ctx, r.ID)
+	if kept := r.TimeStamp == exchange.TimeStampKept; kept != (err == nil) {
+		c.problem("receipt %s has the time-stamp state %q, reading its token: %w", r.ID, r.TimeStamp, err)
+		return
+	}
+	if err != nil {
+		return
+	}
+	stamped, err := signing.AddTimeStamp(r.Raw, token)
+	if err != nil {
+		c.problem("the time-stamp of receipt %s: %w", r.ID, err)
+		return
+	}
+	if sealed, _ := signing.WithoutTimeStamp(stamped); !bytes.Equal(sealed, r.Raw) {
+		c.problem("the time-stamp of receipt %s does not come off again", r.ID)
 	}
 }
 
@@ -303,7 +330,21 @@ func (c *check) lists() error {
 	if len(all) != len(c.deliveries) {
 		c.problem("%d deliveries are listed, packages have %d", len(all), len(c.deliveries))
 	}
-	return errors.Join(c.inboxes(), c.due())
+	return errors.Join(c.inboxes(), c.due(), c.unstamped())
+}
+
+func (c *check) unstamped() error {
+	list, err := allUnstamped(c.ctx, c.ledger, 100)
+	if err != nil {
+		return err
+	}
+	n, err := c.ledger.UnstampedCount(c.ctx)
+	got := ids(list, receiptID)
+	slices.Sort(c.pending)
+	if !slices.Equal(got, c.pending) || n != int64(len(got)) {
+		c.problem("%v wait for time-stamps, counted as %d; pending are %v", got, n, c.pending)
+	}
+	return err
 }
 
 func (c *check) inboxes() error {

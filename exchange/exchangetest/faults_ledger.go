@@ -86,6 +86,18 @@ func (l *faultyLedger) Receipts(ctx context.Context, id exchange.PackageID) ([]e
 	return call1(l.f, "Ledger.Receipts", func() ([]exchange.Receipt, error) { return l.l.Receipts(ctx, id) })
 }
 
+func (l *faultyLedger) Unstamped(ctx context.Context, cursor string, limit int) ([]exchange.Receipt, string, error) {
+	return call2(l.f, "Ledger.Unstamped", func() ([]exchange.Receipt, string, error) { return l.l.Unstamped(ctx, cursor, limit) })
+}
+
+func (l *faultyLedger) UnstampedCount(ctx context.Context) (int64, error) {
+	return call1(l.f, "Ledger.UnstampedCount", func() (int64, error) { return l.l.UnstampedCount(ctx) })
+}
+
+func (l *faultyLedger) TimeStamp(ctx context.Context, id exchange.ReceiptID) ([]byte, error) {
+	return call1(l.f, "Ledger.TimeStamp", func() ([]byte, error) { return l.l.TimeStamp(ctx, id) })
+}
+
 func (l *faultyLedger) Actions(ctx context.Context, cursor string, limit int) ([]exchange.Action, string, error) {
 	return call2(l.f, "Ledger.Actions", func() ([]exchange.Action, string, error) { return l.l.Actions(ctx, cursor, limit) })
 }

@@ -44,6 +44,7 @@ func TestLedger(t *testing.T, create CreateLedger) {
 		"what is asked again is kept whole or not at all":         (*ledgerTest).recheckVersions,
 		"systems and users are kept":                              (*ledgerTest).systems,
 		"receipts and actions are leaves in their order":          (*ledgerTest).log,
+		"receipts wait for time-stamps until they have them":      (*ledgerTest).timeStamps,
 		"actions are listed from the newest, with their leaves":   (*ledgerTest).actions,
 		"proofs of the log hold for a second implementation":      (*ledgerTest).proofs,
 		"of many equal submissions one is accepted":               (*ledgerTest).raceResubmit,
@@ -142,6 +143,7 @@ type snapshot struct {
 	Packages   []exchange.Package
 	Deliveries []exchange.Delivery
 	Receipts   []exchange.Receipt
+	Unstamped  []exchange.Receipt
 	Agencies   []exchange.Agency
 	Systems    []exchange.System
 	Users      []exchange.User

@@ -70,6 +70,7 @@ func takeSnapshot(ctx context.Context, l exchange.Ledger) (s snapshot, err error
 		func() error { s.Systems, err = l.Systems(ctx); return err },
 		func() error { s.Users, err = l.Users(ctx); return err },
 		func() error { s.Actions, err = allActions(ctx, l, 7); return err },
+		func() error { s.Unstamped, err = allUnstamped(ctx, l, 7); return err },
 		func() error { s.Counts, err = l.Counts(ctx); return err },
 	}
 	for _, step := range steps {

@@ -26,6 +26,7 @@ func testModel(t *testing.T, create CreateLedger) {
 			"accept":  m.accept,
 			"move":    m.move,
 			"agency":  m.putAgency,
+			"stamp":   m.stamp,
 			"restart": func(*rapid.T) { m.ledger = m.open() },
 			"compare": m.compare,
 		})
@@ -60,6 +61,7 @@ type model struct {
 	deliveries map[exchange.DeliveryID]exchange.Delivery
 	agencies   map[string]exchange.Agency
 	leaves     []exchange.LogEntry
+	waiting    []string // receipts without their time-stamps
 }
 
 func contentOf(p exchange.Package) string {
@@ -78,6 +80,9 @@ func (m *model) accept(r *rapid.T) {
 		p.Recipients = append(p.Recipients, exchange.Recipient{Code: fmt.Sprint("R", n)})
 	}
 	c := m.Acceptance(p)
+	if rapid.Bool().Draw(r, "waits for a time-stamp") {
+		c = waiting(c)
+	}
 	got, again, err := m.ledger.Accept(m.test.Context(), p, c)
 	first, known := m.firsts[contentOf(p)]
 	document := p.Sender + " " + p.DocumentID
@@ -110,6 +115,31 @@ func (m *model) keep(p exchange.Package, c exchange.Change, first exchange.Recei
 		m.deliveries[d.ID] = d
 	}
 	m.leaves = append(m.leaves, c.Entries()...)
+	if first.TimeStamp != "" {
+		m.waiting = append(m.waiting, string(first.ID))
+	}
+}
+
+// stamp gives a receipt its time-stamp, sometimes one that has it.
+func (m *model) stamp(r *rapid.T) {
+	if len(m.firsts) == 0 {
+		r.Skip("no receipt yet")
+	}
+	content := rapid.SampledFrom(slices.Sorted(maps.Keys(m.firsts))).Draw(r, "receipt")
+	first := m.firsts[content]
+	err := m.ledger.Update(m.test.Context(), stamping(first.ID))
+	if first.TimeStamp != exchange.TimeStampPending {
+		if exchange.CodeOf(err) != exchange.Conflict {
+			r.Fatalf("a time-stamp for a receipt that does not wait: %v, want a conflict", err)
+		}
+		return
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+	first.TimeStamp = exchange.TimeStampKept
+	m.firsts[content] = first
+	m.waiting = slices.DeleteFunc(m.waiting, func(id string) bool { return id == string(first.ID) })
 }
 
 // move changes a delivery as the exchange would, sometimes from a state read too
@@ -232,6 +262,12 @@ func (m *model) compare(r *rapid.T) {
 	for n, e := range m.leaves {
 		same(r, fmt.Sprint("leaf ", n), string(leaves[n]), string(e.Bytes()))
 	}
+	n, err := m.ledger.UnstampedCount(ctx)
+	if err != nil {
+		r.Fatal(err)
+	}
+	same(r, "what waits for a time-stamp", ids(s.Unstamped, receiptID), m.waiting)
+	same(r, "how many wait", n, int64(len(m.waiting)))
 	m.compareInboxes(r, deliveries)
 	m.compareActions(r, s.Actions)
 }

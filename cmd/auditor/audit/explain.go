@@ -83,6 +83,9 @@ func (v verified) restsOn(b *strings.Builder) {
 		line(b, "", "the answer of %s of %s: %s", a.Recipient, moment(a.Time), strings.TrimSuffix(string(a.Outcome)+", "+a.Reason, ", "))
 	}
 	line(b, "Sealed by", "%s (certificate SHA-256 %s)", v.Seal.Subject, v.Seal.Certificate)
+	if v.Stamp != nil {
+		line(b, "Existed at", "%s", v.Stamp)
+	}
 	if v.Log != nil {
 		line(b, "In the log", "%s, leaf %d of %d, root %s", v.Log.Origin, v.Log.Leaf, v.Log.Size, v.Log.Root)
 	}

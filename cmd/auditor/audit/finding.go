@@ -17,6 +17,9 @@ const (
 	packageDiffers   = "package-differs"         // the package is not the one the receipt is about
 	answerBroken     = "acknowledgement-broken"  // the recipient's signed answer does not hold
 	answerDiffers    = "acknowledgement-differs" // it answers something else than the receipt says
+	stampBroken      = "timestamp-broken"        // the time-stamp does not hold, or its authority is another
+	stampEarly       = "timestamp-early"         // the time-stamp is older than what the receipt is about
+	stampMissing     = "timestamp-missing"       // a time-stamp was asked for, and none holds
 	revocationOdd    = "revocation-odd"          // what the receipt says of revocation contradicts itself
 	checkpointBroken = "checkpoint-broken"       // not signed by the hub's log key, or not of this log
 	rootDiffers      = "root-differs"            // the leaves are not those that the checkpoint was signed for

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -58,6 +57,9 @@ func (a *authority) readReceipts(h *held, dir string, f *findings) error {
 			continue
 		}
 		r := &heldReceipt{file: file, entry: receipt.LogEntry(), leaf: -1}
+		if other := h.receipts[receipt.ID]; other != nil && string(other.entry.Bytes()) != string(r.entry.Bytes()) {
+			f.add(finding(receiptChanged, "%s is of the same identifier and has other content", other.file).in(file).of(receipt.ID))
+		}
 		h.receipts[receipt.ID] = r
 		if err := a.readProof(h, r, f); err != nil {
 			return err
@@ -67,7 +69,7 @@ func (a *authority) readReceipts(h *held, dir string, f *findings) error {
 }
 
 func (a *authority) readProof(h *held, r *heldReceipt, f *findings) error {
-	file := strings.TrimSuffix(r.file, ".xml") + proofSuffix
+	file := proofFile(r.file)
 	proof, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -112,8 +114,11 @@ func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, exchange.Eviden
 	if err != nil {
 		return nil, evidence, []Finding{finding(sealBroken, "%v", err)}
 	}
-	var list []Finding
-	if f, ok := a.seal(doc.Signature, receipt.Time); !ok {
+	stamp, list := a.timeStamp(doc.Signature, receipt)
+	for i := range list {
+		list[i] = list[i].of(receipt.ID)
+	}
+	if f, ok := a.seal(doc.Signature, stamp.sealedAt(receipt)); !ok {
 		list = append(list, f.of(receipt.ID))
 	}
 	for _, f := range checkRevocation(evidence) {

@@ -24,6 +24,7 @@ type authority struct {
 	sealing []*x509.Certificate
 	log     note.Verifier
 	trust   *signing.Trust // nil: the published keys are believed as they are
+	tsa     *signing.Trust // of time-stamps; nil: no authority is known
 }
 
 // newAuthority checks that the keys can be used.
@@ -42,6 +43,9 @@ func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 	var err error
 	if a.log, err = note.NewVerifier(keys.LogKey); err != nil {
 		return nil, fmt.Errorf("the log key of the hub's keys: %w", err)
+	}
+	if a.tsa, err = trustStamps(keys, ""); err != nil {
+		return nil, err
 	}
 	a.trust, err = readTrust(trustFile)
 	return a, err

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,8 +19,8 @@ import (
 
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
-	keys, trust, proof, packageFile, answer, at string
-	sealOnly, sha1                              bool
+	keys, trust, proof, packageFile, answer, at, tsaRoots string
+	sealOnly, sha1, stamped                               bool
 }
 
 func (p *program) verify() *cobra.Command {
@@ -37,12 +36,15 @@ Of a receipt it checks that
   - the seal is the hub's: its certificate is one of those in the keys file,
   - the receipt is in the hub's log: a proof leads to a checkpoint that the hub's
     log key signed,
+  - a time-stamp on the seal, if there is one, is over this seal and made by an
+    authority that the keys file or --tsa-roots names: then the receipt existed at
+    that time, and its certificate is judged as it was then,
   - a recipient's answer inside the receipt is signed, unchanged, and answers the
     very package that the receipt is about.
 
 The keys file is what https://HUB/v1/keys gave, fetched once by a way you trust,
-and kept. The proof of RECEIPT.xml is looked for in RECEIPT.tlog-proof beside it;
-"agency receipts" saves both. Without a proof a receipt is sealed but not shown to
+and kept. The proof of RECEIPT.xml, and of RECEIPT.timestamped.xml, is looked for
+in RECEIPT.tlog-proof beside it; "agency receipts" saves all three. Without a proof a receipt is sealed but not shown to
 be in the log; --seal-only says that this is enough.
 
 Of a package (edXML) it checks that it is one that a hub may carry, that it is
@@ -67,6 +69,8 @@ are judged here by their dates, not by revocation.
 	f.StringVar(&o.proof, "proof", "", "proof `file` of the receipt, if it is not beside it")
 	f.StringVar(&o.packageFile, "package", "", "package `file` to compare with the receipt, byte for byte")
 	f.StringVar(&o.answer, "acknowledgement", "", "write the recipient's signed answer inside the receipt to this `file`")
+	f.StringVar(&o.tsaRoots, "tsa-roots", "", "PEM `file` of the roots of time-stamp authorities, instead of those in the keys file")
+	f.BoolVar(&o.stamped, "timestamped", false, "each receipt must have a time-stamp, made while its sealing certificate was in force")
 	f.BoolVar(&o.sha1, "sha1", false, "let packages' signatures rest on SHA-1, as a hub may for an agency until a date; the receipt says so then")
 	f.BoolVar(&o.sealOnly, "seal-only", false, "a receipt without a proof is enough")
 	return c
@@ -122,6 +126,12 @@ func (p *program) verifier(o verifyOptions) (v verifier, err error) {
 	if v.by, err = newAuthority(keys, o.trust); err != nil {
 		return v, &usageError{err}
 	}
+	if o.tsaRoots == "" {
+		return v, nil
+	}
+	if v.by.tsa, err = trustStamps(keys, o.tsaRoots); err != nil {
+		return v, &usageError{err}
+	}
 	return v, nil
 }
 
@@ -168,6 +178,8 @@ type verified struct {
 	Says *statement `json:"says,omitempty"`
 	Seal *seal      `json:"seal,omitempty"`
 	Log  *place     `json:"log,omitempty"`
+	// Stamp is the time-stamp on the seal.
+	Stamp *stamp `json:"timeStamp,omitempty"`
 	// Answer is the recipient's own, from inside the receipt.
 	Answer *exchange.Acknowledgement `json:"acknowledgement,omitempty"`
 	// PackageMatches is set when a package was compared.
@@ -209,7 +221,13 @@ func (a *authority) verifyFile(file string, o verifyOptions) (verified, error) {
 	v.receipt, v.evidence, v.Says = receipt, evidence, says(evidence)
 	certificate := doc.Signature.Certificate
 	v.Seal = &seal{Subject: certificate.Subject.String(), Issuer: certificate.Issuer.String(), Certificate: exchange.DigestOf(certificate.Raw)}
-	if f, ok := a.seal(doc.Signature, receipt.Time); !ok {
+	var broken []Finding
+	v.Stamp, broken = a.timeStamp(doc.Signature, receipt)
+	v.Findings = append(v.Findings, broken...)
+	if f, missing := v.Stamp.required(); missing && o.stamped && broken == nil {
+		v.Findings = append(v.Findings, f)
+	}
+	if f, ok := a.seal(doc.Signature, v.Stamp.sealedAt(receipt)); !ok {
 		v.Findings = append(v.Findings, f)
 	}
 	v.Findings = append(v.Findings, checkRevocation(evidence)...)
@@ -239,7 +257,7 @@ func readReceipt(file string) ([]byte, error) {
 
 // prove finds the receipt's place in the log.
 func (a *authority) prove(v *verified, o verifyOptions) error {
-	file := cmp.Or(o.proof, strings.TrimSuffix(v.File, filepath.Ext(v.File))+proofSuffix)
+	file := cmp.Or(o.proof, proofFile(v.File))
 	proof, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && o.proof == "" {
 		if !o.sealOnly {
