@@ -107,7 +107,7 @@ func (t *token) connection(dead *connection) (*connection, error) {
 		_ = t.live.close() // it is dead
 		t.live = nil
 	}
-	c, err := connect(t.uri, t.pin)
+	c, err := connectAgain(t.uri, t.pin)
 	if err != nil {
 		t.tried, t.err = time.Now(), fmt.Errorf("the token was lost: %w", err)
 		return nil, t.err

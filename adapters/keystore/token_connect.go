@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/miekg/pkcs11"
 )
@@ -19,7 +20,8 @@ const sessions = 8
 
 // connection is a token that was found, its sessions, and the key in it.
 type connection struct {
-	module *pkcs11.Ctx
+	module *library
+	began  int
 	key    pkcs11.ObjectHandle
 	id     []byte // CKA_ID of the key
 	label  string // CKA_LABEL of it
@@ -27,20 +29,69 @@ type connection struct {
 	free   chan pkcs11.SessionHandle
 }
 
+// library is a PKCS #11 module as this process has it.
+type library struct {
+	*pkcs11.Ctx
+	// use is held for writing while the module begins anew: it may be in no
+	// other call then (PKCS #11 2.40, 5.4, C_Finalize).
+	use sync.RWMutex
+	// began counts beginnings. What was opened before the last one means
+	// something else now, or nothing.
+	began int
+}
+
+// libraries are those of the process, by path. They are kept here because the
+// modules' own state is the process's, too: C_Initialize and C_Finalize count for
+// all who use one.
+var libraries struct {
+	sync.Mutex
+	byPath map[string]*library
+}
+
+// load makes a module ready, once in a process.
+func load(path string) (*library, error) {
+	libraries.Lock()
+	defer libraries.Unlock()
+	if l := libraries.byPath[path]; l != nil {
+		return l, nil
+	}
+	l := &library{Ctx: pkcs11.New(path)}
+	if l.Ctx == nil {
+		return nil, fmt.Errorf("the PKCS #11 module %s cannot be loaded: is it there, and made for this machine?", path)
+	}
+	if err := l.Initialize(); err != nil {
+		return nil, fmt.Errorf("the PKCS #11 module %s: %w", path, err)
+	}
+	if libraries.byPath == nil {
+		libraries.byPath = map[string]*library{}
+	}
+	libraries.byPath[path] = l
+	return l, nil
+}
+
+// beginAnew lets the module look at the world again. All sessions end: who finds
+// one dead connects again.
+func (l *library) beginAnew() error {
+	l.use.Lock()
+	defer l.use.Unlock()
+	_ = l.Finalize() // it may have ended before
+	l.began++
+	return l.Initialize()
+}
+
 // connect finds the token and the key, with one login for all sessions.
 func connect(u tokenURI, pin string) (*connection, error) {
-	module := pkcs11.New(u.module)
-	if module == nil {
-		return nil, fmt.Errorf("the PKCS #11 module %s cannot be loaded: is it there, and made for this machine?", u.module)
-	}
-	if err := module.Initialize(); err != nil && !errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
-		return nil, fmt.Errorf("the PKCS #11 module %s: %w", u.module, err)
-	}
-	slot, info, err := findSlot(module, u)
+	module, err := load(u.module)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{module: module}
+	module.use.RLock()
+	defer module.use.RUnlock()
+	slot, info, err := findSlot(module.Ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{module: module, began: module.began}
 	err = c.open(slot)
 	if err == nil {
 		err = c.login(u, info, pin)
@@ -49,9 +100,27 @@ func connect(u tokenURI, pin string) (*connection, error) {
 		err = c.findKey(u)
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.end())
 	}
 	return c, nil
+}
+
+// connectAgain finds a token that was lost. Some modules see one that is back
+// only when they begin anew.
+func connectAgain(u tokenURI, pin string) (*connection, error) {
+	c, err := connect(u, pin)
+	var wrong *pinError
+	if err == nil || errors.As(err, &wrong) {
+		return c, err
+	}
+	module, err := load(u.module)
+	if err != nil {
+		return nil, err
+	}
+	if err := module.beginAnew(); err != nil {
+		return nil, fmt.Errorf("beginning anew with the PKCS #11 module %s: %w", u.module, err)
+	}
+	return connect(u, pin)
 }
 
 // findSlot finds the one token that the URI fits.
@@ -203,6 +272,8 @@ func escaped(id []byte) string {
 // chain is the certificate that goes by the key's id, or else by its label, and
 // those in the token that issued it.
 func (c *connection) chain() ([]*x509.Certificate, error) {
+	c.module.use.RLock()
+	defer c.module.use.RUnlock()
 	list, err := c.find(pkcs11.CKO_CERTIFICATE, tokenURI{})
 	if err != nil {
 		return nil, fmt.Errorf("looking for the certificate in the token: %w", err)
@@ -239,6 +310,18 @@ func (c *connection) chain() ([]*x509.Certificate, error) {
 
 // close ends the connection's sessions; others of the process go on.
 func (c *connection) close() error {
+	c.module.use.RLock()
+	defer c.module.use.RUnlock()
+	if c.outlived() {
+		return nil
+	}
+	return c.end()
+}
+
+// outlived reports whether the module began anew after the connection was made.
+func (c *connection) outlived() bool { return c.began != c.module.began }
+
+func (c *connection) end() error {
 	var errs []error
 	for _, s := range c.all {
 		errs = append(errs, c.module.CloseSession(s))

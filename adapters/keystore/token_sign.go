@@ -93,6 +93,11 @@ func inDER(value []byte) ([]byte, error) {
 func (c *connection) sign(how mechanism) ([]byte, error) {
 	s := <-c.free
 	defer func() { c.free <- s }()
+	c.module.use.RLock()
+	defer c.module.use.RUnlock()
+	if c.outlived() {
+		return nil, pkcs11.Error(pkcs11.CKR_SESSION_HANDLE_INVALID)
+	}
 	if err := c.module.SignInit(s, []*pkcs11.Mechanism{how.ask}, c.key); err != nil {
 		return nil, err
 	}
