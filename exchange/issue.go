@@ -13,7 +13,11 @@ func (x *Exchange) issue(e Evidence) (Receipt, error) {
 		return Receipt{}, err
 	}
 	e.ID, e.Hub = ReceiptID(id), x.c.Hub
-	raw, err := x.c.Sealer.Seal(e.canonical(), e.Time)
+	sealer, err := x.sealer(e.Time)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("sealing receipt %s: %w", id, err)
+	}
+	raw, err := sealer.Seal(e.canonical(), e.Time)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("sealing receipt %s: %w", id, err)
 	}

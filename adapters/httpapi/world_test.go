@@ -170,7 +170,7 @@ func (w *world) build(limits httpapi.Limits) {
 			Origin: "log.example", LogKey: logPublic, Sealing: []string{"-----BEGIN CERTIFICATE-----"}, Webhook: courier.PublicKey()},
 		Ledger: w.ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}),
 		Trust:  must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
-		Sealer: must[*signing.Sealer](t)(signing.NewSealer(seal.key, []*x509.Certificate{seal.cert})),
+		Seals:  []exchange.Seal{{Sealer: must[*signing.Sealer](t)(signing.NewSealer(seal.key, []*x509.Certificate{seal.cert}))}},
 		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log,
 	}))
 	w.register()

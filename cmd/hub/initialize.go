@@ -20,6 +20,7 @@ import (
 
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
+	"tram/adapters/keystore"
 	"tram/exchange"
 )
 
@@ -171,7 +172,7 @@ func (b blueprint) roots() ([]byte, error) {
 	if b.Roots == "" {
 		return []byte("# put the certificates (PEM) of the authorities here that agencies' certificates come from\n"), nil
 	}
-	if _, err := readCertificates(b.Roots); err != nil {
+	if _, err := keystore.ReadCertificates(b.Roots); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(b.Roots)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 )
 
 // A site is a hub as an operator has it: a directory made by "hub init" and, once
@@ -49,7 +50,7 @@ func newSite(t *testing.T, changes ...func(yaml string) string) *site {
 	must(t, writeCertificates(ca, authority.certificate))
 	s.mustHub("init", s.dir, "--code", "truc.test.example", "--name", "Trục thử nghiệm", "--listen", s.address, "--operators", s.operators, "--roots", ca)
 	s.configure(append(changes, setting("requests_per_second: 200", "requests_per_second: 100000"))...)
-	list, err := readCertificates(s.path("keys", "tls-root.pem"))
+	list, err := keystore.ReadCertificates(s.path("keys", "tls-root.pem"))
 	must(t, err)
 	s.roots = x509.NewCertPool()
 	s.roots.AddCert(list[0])
