@@ -76,6 +76,11 @@ func (p PublishedSeal) Covers(at time.Time) bool {
 	return len(p.Terms) == 0 || slices.ContainsFunc(p.Terms, func(t SealTerm) bool { return t.Covers(at) })
 }
 
+// Ended reports whether an end of each term was published.
+func (p PublishedSeal) Ended() bool {
+	return len(p.Terms) > 0 && !slices.ContainsFunc(p.Terms, func(t Term) bool { return t.Until.IsZero() })
+}
+
 // When says in words when the certificate seals.
 func (p PublishedSeal) When() string {
 	var words []string
@@ -202,7 +207,7 @@ func (x *Exchange) ReloadSeals(ctx context.Context, by Caller, reason string) (K
 		return Keys{}, notPermitted.With(by, deeds[verb])
 	}
 	if x.c.ReadSeals == nil {
-		return Keys{}, InvalidError("this hub's sealing keys cannot be changed while it runs", "không thể thay khóa ký biên nhận khi trục này đang chạy")
+		return Keys{}, InvalidError("this hub's sealing keys cannot be changed while it runs: stop it first", "không thể thay khóa ký biên nhận khi trục này đang chạy; hãy dừng trục trước")
 	}
 	x.reloading.Lock()
 	defer x.reloading.Unlock()
@@ -214,7 +219,8 @@ func (x *Exchange) ReloadSeals(ctx context.Context, by Caller, reason string) (K
 		err = sealsFollow(*x.seals.Load(), seals, x.now().Add(sealNotice))
 	}
 	if err != nil {
-		return Keys{}, InvalidError("the configured sealing keys cannot be used: %v", "không dùng được các khóa ký biên nhận trong cấu hình: %v", err.Error())
+		return Keys{}, InvalidError("the configured sealing keys cannot be used, correct the configuration: %v",
+			"không dùng được các khóa ký biên nhận trong cấu hình, hãy sửa lại cấu hình: %v", err.Error())
 	}
 	terms := termsOf(seals)
 	if slices.Equal(terms, termsOf(*x.seals.Load())) {

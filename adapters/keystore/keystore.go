@@ -41,6 +41,9 @@ type Pair struct {
 
 // Open reads a key with its certificates, and sees that they belong together.
 func Open(s Source) (Pair, error) {
+	if s.Key == "" {
+		return Pair{}, errors.New("no key is named")
+	}
 	var chain []*x509.Certificate
 	if s.Certificate != "" {
 		var err error
@@ -92,9 +95,10 @@ func (s Source) certificates() string {
 	return s.Certificate
 }
 
-// password is what stands in the password's file, without the end of its line.
-func (s Source) password() (string, error) {
-	f, err := os.Open(s.PasswordFile)
+// ReadPassword reads a file that holds a password or PIN alone, without the end
+// of its line.
+func ReadPassword(file string) (string, error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return "", fmt.Errorf("password file: %w", err)
 	}
@@ -105,7 +109,7 @@ func (s Source) password() (string, error) {
 	}
 	password := strings.TrimRight(string(text), "\r\n")
 	if strings.ContainsAny(password, "\r\n") {
-		return "", fmt.Errorf("the password file %s must hold the password on one line and nothing else", s.PasswordFile)
+		return "", fmt.Errorf("the password file %s must hold the password on one line and nothing else", file)
 	}
 	return password, nil
 }

@@ -16,7 +16,7 @@ func (s Source) openPKCS12(der []byte, given []*x509.Certificate) (Pair, error) 
 	password := ""
 	if s.PasswordFile != "" {
 		var err error
-		if password, err = s.password(); err != nil {
+		if password, err = ReadPassword(s.PasswordFile); err != nil {
 			return Pair{}, err
 		}
 	}

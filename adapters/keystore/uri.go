@@ -127,7 +127,7 @@ func (s Source) openToken(given []*x509.Certificate) (Pair, error) {
 	}
 	pin := ""
 	if s.PasswordFile != "" {
-		if pin, err = s.password(); err != nil {
+		if pin, err = ReadPassword(s.PasswordFile); err != nil {
 			return Pair{}, err
 		}
 	}

@@ -130,8 +130,11 @@ Paths in the file are relative to it:
   system: stc-vanban                 # who connects: the system's identifier
   secret_file: secret                # and the file of its secret (mode 0600)
   agency: H12.07                     # for which agency
-  key: stc.key                       # the key that it signs with
-  certificate: stc.crt               # and its certificate, issuers after it
+  key: stc.key                       # the key that it signs with: PEM, .p12, or
+                                     # "pkcs11:token=…;object=…?module-path=/…/….so"
+  certificate: stc.crt               # and its certificate, issuers after it; without
+                                     # it, what lies beside the key (.p12, token)
+  password_file: password            # of the .p12 file, or the token's PIN (mode 0600)
   trust: rootca.pem                  # authorities whose signatures count
   keys: hub-keys.json                # the hub's published keys, to check receipts
   roots: hub-ca.pem                  # authority of the hub's TLS certificate

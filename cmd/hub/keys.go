@@ -71,6 +71,13 @@ func (i issuer) signing(name, organisation string, public crypto.PublicKey, now 
 	return i.issue(template, public)
 }
 
+// newSealCertificate makes the certificate that a hub gives itself.
+func newSealCertificate(name, code string, key crypto.Signer, now time.Time) (*x509.Certificate, error) {
+	template := certificateTemplate(name, code, now, sealYears)
+	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+	return issuer{certificate: template, key: key}.issue(template, key.Public())
+}
+
 // server issues a certificate for a TLS server under the names and addresses.
 func (i issuer) server(hosts []string, public crypto.PublicKey, now time.Time) (*x509.Certificate, error) {
 	template := certificateTemplate(hosts[0], "", now, tlsYears)
