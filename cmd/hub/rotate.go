@@ -30,6 +30,8 @@ const (
 	rotationAhead = 30 * 24 * time.Hour
 	// rotationNow is how far ahead "now" is while the hub runs.
 	rotationNow = time.Minute
+	// rotationLeast is how far ahead any time must be.
+	rotationLeast = 15 * time.Second
 )
 
 // rotation is what "hub keys rotate" was asked for.
@@ -167,7 +169,7 @@ func (r *rotation) begins(now time.Time) (time.Time, error) {
 	if err != nil {
 		return at, fmt.Errorf("--from %q is no time such as 2027-01-01T00:00:00+07:00", r.from)
 	}
-	if at.Before(now.Add(rotationNow / 2)) {
+	if at.Before(now.Add(rotationLeast)) {
 		return at, fmt.Errorf("--from %s is over, or almost: what was sealed until then has another key; the next moment is --from now", r.from)
 	}
 	return at.UTC(), nil

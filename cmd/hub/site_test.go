@@ -34,6 +34,7 @@ type site struct {
 	roots     *x509.CertPool
 	admin     *httpclient.Client
 
+	program string    // "hub", or another build of it
 	serving *exec.Cmd // nil while it is stopped
 	ready   chan bool // closed when agencies can connect, or the process ended
 	waited  chan error
@@ -45,7 +46,7 @@ func newSite(t *testing.T, changes ...func(yaml string) string) *site {
 	t.Helper()
 	authority, err := newAuthority("Test Authority", "Example Province", time.Now())
 	must(t, err)
-	s := &site{t: t, dir: filepath.Join(t.TempDir(), "hub"), address: freeAddress(t), operators: freeAddress(t), authority: authority, log: &hubLog{}}
+	s := &site{t: t, dir: filepath.Join(t.TempDir(), "hub"), address: freeAddress(t), operators: freeAddress(t), authority: authority, log: &hubLog{}, program: "hub"}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	must(t, writeCertificates(ca, authority.certificate))
 	s.mustHub("init", s.dir, "--code", "truc.test.example", "--name", "Trục thử nghiệm", "--listen", s.address, "--operators", s.operators, "--roots", ca)
@@ -136,7 +137,7 @@ func (s *site) start() *site {
 // launch starts the process and does not wait for anything.
 func (s *site) launch() {
 	s.t.Helper()
-	c := exec.Command("hub", "serve", "--config", s.config())
+	c := exec.Command(s.program, "serve", "--config", s.config())
 	c.Stderr = s.log
 	out, err := c.StdoutPipe()
 	must(s.t, err)
@@ -190,7 +191,7 @@ func (s *site) stop() {
 // hub runs one command of the hub's own and returns what it printed.
 func (s *site) hub(args ...string) (stdout, stderr string, code int) {
 	s.t.Helper()
-	return s.run("hub", args...)
+	return s.run(s.program, args...)
 }
 
 func (s *site) run(name string, args ...string) (stdout, stderr string, code int) {
