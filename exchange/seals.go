@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -110,6 +111,34 @@ func (k Keys) Seals() ([]PublishedSeal, error) {
 		return nil, errors.New("the hub's keys hold no sealing certificate")
 	}
 	return list, nil
+}
+
+// GoOn sees that keys are those of the same hub, some time later: of the same log,
+// with every sealing certificate that it had, and no other end for one that had
+// ended.
+func (k Keys) GoOn(old Keys) error {
+	if k.Origin != old.Origin || k.LogKey != old.LogKey {
+		return fmt.Errorf("they are of the log %s with the key %s, not of %s with %s", k.Origin, k.LogKey, old.Origin, old.LogKey)
+	}
+	had, err := old.Seals()
+	if err != nil {
+		return err
+	}
+	has, err := k.Seals()
+	if err != nil {
+		return err
+	}
+	for _, h := range had {
+		i := slices.IndexFunc(has, func(s PublishedSeal) bool { return s.Certificate.Equal(h.Certificate) })
+		if i < 0 {
+			return fmt.Errorf("the sealing certificate %q (SHA-256 %s) is gone", h.Certificate.Subject, DigestOf(h.Certificate.Raw))
+		}
+		if h.Ended() && h.When() != has[i].When() {
+			return fmt.Errorf("the sealing certificate %q (SHA-256 %s) sealed %s, and now they say: %s", h.Certificate.Subject,
+				DigestOf(h.Certificate.Raw), h.When(), cmp.Or(has[i].When(), "at any time"))
+		}
+	}
+	return nil
 }
 
 // checkSeals finds what makes no sequence of seals.

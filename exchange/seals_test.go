@@ -113,7 +113,9 @@ func TestReloadSeals(t *testing.T) {
 	})
 	size := func() int64 { return must(p.ledger.LogSize(t.Context())) }
 	before := size()
-	reload := func(by exchange.Caller) (exchange.Keys, error) { return p.x.ReloadSeals(t.Context(), by, "hết hạn") }
+	reload := func(by exchange.Caller) (exchange.Keys, error) {
+		return p.x.ReloadSeals(t.Context(), by, "hết hạn")
+	}
 
 	_, err := reload(operator)
 	refused(t, err, exchange.NotPermitted, "not-permitted")
