@@ -77,9 +77,15 @@ func (p PublishedSeal) Covers(at time.Time) bool {
 	return len(p.Terms) == 0 || slices.ContainsFunc(p.Terms, func(t SealTerm) bool { return t.Covers(at) })
 }
 
-// Ended reports whether an end of each term was published.
-func (p PublishedSeal) Ended() bool {
-	return len(p.Terms) > 0 && !slices.ContainsFunc(p.Terms, func(t Term) bool { return t.Until.IsZero() })
+// EndedBy reports whether all its terms were over at the time. An end that is
+// still to come is a plan, which may change.
+func (p PublishedSeal) EndedBy(at time.Time) bool {
+	return len(p.Terms) > 0 && !slices.ContainsFunc(p.Terms, func(t Term) bool { return t.Until.IsZero() || t.Until.After(at) })
+}
+
+// begunBy reports whether it may have sealed before the time.
+func (p PublishedSeal) begunBy(at time.Time) bool {
+	return len(p.Terms) == 0 || slices.ContainsFunc(p.Terms, func(t Term) bool { return t.From.Before(at) })
 }
 
 // When says in words when the certificate seals.
@@ -114,9 +120,9 @@ func (k Keys) Seals() ([]PublishedSeal, error) {
 }
 
 // GoOn sees that keys are those of the same hub, some time later: of the same log,
-// with every sealing certificate that it had, and no other end for one that had
-// ended.
-func (k Keys) GoOn(old Keys) error {
+// with every certificate that has sealed, and no other end for one that had
+// ended by now.
+func (k Keys) GoOn(old Keys, now time.Time) error {
 	if k.Origin != old.Origin || k.LogKey != old.LogKey {
 		return fmt.Errorf("they are of the log %s with the key %s, not of %s with %s", k.Origin, k.LogKey, old.Origin, old.LogKey)
 	}
@@ -130,10 +136,10 @@ func (k Keys) GoOn(old Keys) error {
 	}
 	for _, h := range had {
 		i := slices.IndexFunc(has, func(s PublishedSeal) bool { return s.Certificate.Equal(h.Certificate) })
-		if i < 0 {
+		if i < 0 && h.begunBy(now) {
 			return fmt.Errorf("the sealing certificate %q (SHA-256 %s) is gone", h.Certificate.Subject, DigestOf(h.Certificate.Raw))
 		}
-		if h.Ended() && h.When() != has[i].When() {
+		if i >= 0 && h.EndedBy(now) && h.When() != has[i].When() {
 			return fmt.Errorf("the sealing certificate %q (SHA-256 %s) sealed %s, and now they say: %s", h.Certificate.Subject,
 				DigestOf(h.Certificate.Raw), h.When(), cmp.Or(has[i].When(), "at any time"))
 		}

@@ -41,7 +41,7 @@ func TestReceiptsAreSealedByTheKeyOfTheirTime(t *testing.T) {
 	hub, next := sealedBy("hub", time.Time{}), sealedBy(finance, change)
 	p.reopen(func(c *exchange.Config) { c.Seals = []exchange.Seal{hub, next} })
 	published := must(p.x.Keys().Seals())
-	if len(published) != 2 || !published[0].Ended() || published[1].Ended() {
+	if len(published) != 2 || published[0].EndedBy(start) || !published[0].EndedBy(change) || published[1].EndedBy(change) {
 		t.Fatalf("published are %v", published)
 	}
 	before := p.submit(finance, signed(t, document("1", health))).Receipt
@@ -159,4 +159,41 @@ func TestReloadSeals(t *testing.T) {
 	p.reopen(func(c *exchange.Config) {})
 	_, err = reload(administrator)
 	refused(t, err, exchange.Malformed, "invalid-entry")
+}
+
+// TestKeysGoOn: what a verifier has of a hub's keys holds what it fetches later.
+func TestKeysGoOn(t *testing.T) {
+	t.Parallel()
+	hub, next := sealedBy("hub", time.Time{}), sealedBy(finance, start.Add(time.Hour))
+	p := provinceOf(t, newVault(t), template())
+	keysOf := func(seals ...exchange.Seal) exchange.Keys {
+		p.reopen(func(c *exchange.Config) { c.Seals, c.Keys.Origin, c.Keys.LogKey = seals, "log", "key" })
+		return p.x.Keys()
+	}
+	later := next
+	later.From = start.Add(2 * time.Hour)
+	one, two, planned := keysOf(hub), keysOf(hub, next), keysOf(hub, later)
+	other := one
+	other.LogKey = "another"
+	for _, c := range []struct {
+		name       string
+		old, fresh exchange.Keys
+		now        time.Time
+		want       string
+	}{
+		{"the same", two, two, start, ""},
+		{"a next key", one, two, start, ""},
+		{"a plan that was changed", two, planned, start, ""},
+		{"a plan that was given up", two, one, start, ""},
+		{"an end that is gone", two, one, start.Add(2 * time.Hour), "and now they say: at any time"},
+		{"a certificate that is gone", one, keysOf(sealedBy(finance, time.Time{})), start, "is gone"},
+		{"an end that was changed", two, planned, start.Add(time.Hour), "and now they say: until"},
+		{"another log", one, other, start, "they are of the log"},
+		{"no certificate", one, exchange.Keys{Origin: "log", LogKey: "key"}, start, "no sealing certificate"},
+	} {
+		err := c.fresh.GoOn(c.old, c.now)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -60,7 +61,7 @@ func (p *program) runHubKeys(ctx context.Context) error {
 		return err
 	}
 	if !first {
-		if err := fresh.GoOn(old); err != nil {
+		if err := fresh.GoOn(old, time.Now()); err != nil {
 			return fmt.Errorf("the hub's keys do not go on from those in %s, which stays as it is: %w; ask the hub's operators", file, err)
 		}
 	}

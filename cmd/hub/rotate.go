@@ -252,7 +252,12 @@ func (r *rotation) fits(pair keystore.Pair, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if last := seals[len(seals)-1]; last.Chain[0].Equal(leaf) {
+	last := seals[len(seals)-1]
+	if !last.From.Before(r.at) {
+		return fmt.Errorf("a next key is published already, and seals from %s; to let it begin earlier, change its from in %s and run hub keys reload",
+			moment(last.From), r.cfg.path)
+	}
+	if last.Chain[0].Equal(leaf) {
 		return fmt.Errorf("the certificate %q is that of the last key already", leaf.Subject)
 	}
 	sealer, err := signing.NewSealer(pair.Key, pair.Chain)

@@ -127,7 +127,7 @@ func (m *mirror) newSeals(published exchange.Keys) ([]string, error) {
 			notes = append(notes, fmt.Sprintf("the hub publishes a sealing certificate that the mirror does not know (SHA-256 %s, %s); "+
 				"the log has a rotate-seal action with this digest; ask the hub's operators, and take the hub's /v1/keys for %s if it is theirs",
 				digest, cmp.Or(s.When(), "at any time"), m.dir.path("keys.json")))
-		case m.by.sealing[i].Ended() && m.by.sealing[i].When() != s.When():
+		case m.by.sealing[i].EndedBy(time.Now()) && m.by.sealing[i].When() != s.When():
 			notes = append(notes, fmt.Sprintf("the hub published of a sealing certificate (SHA-256 %s) that it seals %s, and says now: %s; ask the hub's operators",
 				digest, m.by.sealing[i].When(), cmp.Or(s.When(), "at any time")))
 		}

@@ -239,12 +239,12 @@ func TestFollowNotesNewSeals(t *testing.T) {
 		}
 	}
 	known := exchange.DigestOf(hub.Sealer.Certificate().Raw)
-	evil.keys.Terms = []exchange.Term{{Certificate: known, Until: time.Now().Add(time.Hour)}}
+	evil.keys.Terms = []exchange.Term{{Certificate: known, Until: time.Now().Add(-2 * time.Hour)}}
 	look("")
 	next := hubtest.NewKey(t, "Next", nil)
 	evil.keys.Sealing = append(evil.keys.Sealing, next.PEM())
 	look(exchange.DigestOf(next.Certificate.Raw).String())
 	evil.keys.Sealing = evil.keys.Sealing[:1]
-	evil.keys.Terms = []exchange.Term{{Certificate: known, Until: time.Now().Add(2 * time.Hour)}}
+	evil.keys.Terms = []exchange.Term{{Certificate: known, Until: time.Now().Add(time.Hour)}}
 	look("says now: until")
 }
