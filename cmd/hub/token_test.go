@@ -42,6 +42,7 @@ func newStrongroom(t *testing.T, authority issuer) strongroom {
 	r.write("pin", tokenPIN+"\n")
 	r.write("wrong", "000000\n")
 	r.token("hub", "EC:prime256v1")
+	r.token("next", "EC:prime256v1")
 	r.token("officer", "rsa:2048")
 
 	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "nomsgpack pkcs11", "-o", r.dir+"/bin/", "tram/cmd/hub", "tram/cmd/agency")
@@ -147,6 +148,15 @@ func TestSealingByAToken(t *testing.T) {
 	}
 	pkg := the(t, `package (\S+)`, output(t, inDir(exec.CommandContext(t.Context(), r.path("bin/agency"), "submit", "1.signed.edxml"), d.dir)))
 	output(t, inDir(exec.CommandContext(t.Context(), r.path("bin/agency"), "receipts", pkg, "--dir", "evidence"), d.dir))
+
+	// The next key is in another token, which the running hub opens.
+	out := s.mustHub("keys", "rotate", "-c", s.config(), "--key", r.uri("next"), "--password-file", r.path("pin"))
+	if keys := s.mustHub("keys", "-c", s.config()); !strings.Contains(out, "CN=next") || strings.Count(keys, "BEGIN CERTIFICATE") != 2 {
+		t.Errorf("%s%s", out, keys)
+	}
+	if out, errOut, code := s.hub("check", "-c", s.config()); code == exitUsage || code == exitFailed || !strings.Contains(out, "CN=next: next, seals from") {
+		t.Errorf("hub check: exit code %d\n%s%s", code, out, errOut)
+	}
 
 	// The token is taken out, and put back.
 	must(t, os.Rename(r.path("tokens"), r.path("away")))
