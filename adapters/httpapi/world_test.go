@@ -171,8 +171,8 @@ func (w *world) build(limits httpapi.Limits) {
 		Keys: exchange.Keys{Hub: exchange.Hub{Code: "truc.example", Name: "Trục thử", Policy: "https://truc.example/policy"},
 			Origin: "log.example", LogKey: logPublic, Webhook: courier.PublicKey()},
 		Ledger: w.ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}),
-		Trust:  must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
-		Seals:  seals, ReadSeals: func() ([]exchange.Seal, error) { return append(seals, later), nil },
+		Trust: must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
+		Seals: seals, ReadSeals: func() ([]exchange.Seal, error) { return append(seals, later), nil },
 		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log,
 	}))
 	w.register()

@@ -82,7 +82,7 @@ func (s Source) open(given []*x509.Certificate) (Pair, error) {
 	}
 	beside, err := signing.ParseCertificates(text)
 	if err != nil {
-		return Pair{Key: key}, nil //nolint:nilerr // there is none, which Open tells
+		return Pair{Key: key}, nil // there is none, which Open tells
 	}
 	return Pair{key, chainFrom(key, beside)}, nil
 }

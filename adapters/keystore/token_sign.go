@@ -64,7 +64,7 @@ func askPSS(public *rsa.PublicKey, opts *rsa.PSSOptions) (*pkcs11.Mechanism, err
 	case rsa.PSSSaltLengthEqualsHash:
 		salt = opts.Hash.Size()
 	}
-	return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(hash.name, hash.mask, uint(salt))), nil //nolint:gosec // not negative
+	return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(hash.name, hash.mask, uint(salt))), nil
 }
 
 // digestInfo is what PKCS #1 v1.5 signs (RFC 8017, 9.2).

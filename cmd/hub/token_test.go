@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tram/adapters/httpclient"
 	"tram/exchange"
 )
 
@@ -161,8 +163,9 @@ func TestSealingByAToken(t *testing.T) {
 	// The token is taken out, and put back.
 	must(t, os.Rename(r.path("tokens"), r.path("away")))
 	began := time.Now()
-	if _, err := recipient.submit(t.Context(), recipient.signed(t, recipient.letter(2, 100, officer.code))); err == nil {
-		t.Error("a package is acknowledged without the token")
+	var refused *httpclient.Problem
+	if _, err := recipient.submit(t.Context(), recipient.signed(t, recipient.letter(2, 100, officer.code))); !errors.As(err, &refused) || refused.Rule != "cannot-seal" {
+		t.Errorf("without the token: %v", err)
 	} else if time.Since(began) > 10*time.Second {
 		t.Errorf("it takes %v to say that the token is away", time.Since(began))
 	}
