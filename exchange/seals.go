@@ -80,12 +80,12 @@ func (p PublishedSeal) Covers(at time.Time) bool {
 // EndedBy reports whether all its terms were over at the time. An end that is
 // still to come is a plan, which may change.
 func (p PublishedSeal) EndedBy(at time.Time) bool {
-	return len(p.Terms) > 0 && !slices.ContainsFunc(p.Terms, func(t Term) bool { return t.Until.IsZero() || t.Until.After(at) })
+	return len(p.Terms) > 0 && !slices.ContainsFunc(p.Terms, func(t SealTerm) bool { return t.Until.IsZero() || t.Until.After(at) })
 }
 
 // begunBy reports whether it may have sealed before the time.
 func (p PublishedSeal) begunBy(at time.Time) bool {
-	return len(p.Terms) == 0 || slices.ContainsFunc(p.Terms, func(t Term) bool { return t.From.Before(at) })
+	return len(p.Terms) == 0 || slices.ContainsFunc(p.Terms, func(t SealTerm) bool { return t.From.Before(at) })
 }
 
 // When says in words when the certificate seals.

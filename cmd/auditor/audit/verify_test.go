@@ -196,18 +196,18 @@ func TestVerifyHoldsSealsToTheirTerms(t *testing.T) {
 	at := receipt.Time
 	for _, c := range []struct {
 		name  string
-		terms []exchange.Term
+		terms []exchange.SealTerm
 		want  string
 	}{
 		{"no terms published", nil, ""},
-		{"another's term", []exchange.Term{{Certificate: exchange.Digest{1}, Until: at.Add(-time.Hour)}}, ""},
-		{"open at both ends", []exchange.Term{{Certificate: seal}}, ""},
-		{"in its first moment", []exchange.Term{{Certificate: seal, From: at}}, ""},
-		{"before it begins", []exchange.Term{{Certificate: seal, From: at.Add(time.Millisecond)}}, "seal-out-of-term"},
-		{"in its last moment", []exchange.Term{{Certificate: seal, Until: at.Add(time.Millisecond)}}, ""},
-		{"at its end", []exchange.Term{{Certificate: seal, Until: at}}, "seal-out-of-term"},
-		{"in its second term", []exchange.Term{{Certificate: seal, Until: at.Add(-time.Hour)}, {Certificate: seal, From: at.Add(-time.Minute)}}, ""},
-		{"between its terms", []exchange.Term{{Certificate: seal, Until: at.Add(-time.Hour)}, {Certificate: seal, From: at.Add(time.Minute)}}, "seal-out-of-term"},
+		{"another's term", []exchange.SealTerm{{Certificate: exchange.Digest{1}, Until: at.Add(-time.Hour)}}, ""},
+		{"open at both ends", []exchange.SealTerm{{Certificate: seal}}, ""},
+		{"in its first moment", []exchange.SealTerm{{Certificate: seal, From: at}}, ""},
+		{"before it begins", []exchange.SealTerm{{Certificate: seal, From: at.Add(time.Millisecond)}}, "seal-out-of-term"},
+		{"in its last moment", []exchange.SealTerm{{Certificate: seal, Until: at.Add(time.Millisecond)}}, ""},
+		{"at its end", []exchange.SealTerm{{Certificate: seal, Until: at}}, "seal-out-of-term"},
+		{"in its second term", []exchange.SealTerm{{Certificate: seal, Until: at.Add(-time.Hour)}, {Certificate: seal, From: at.Add(-time.Minute)}}, ""},
+		{"between its terms", []exchange.SealTerm{{Certificate: seal, Until: at.Add(-time.Hour)}, {Certificate: seal, From: at.Add(time.Minute)}}, "seal-out-of-term"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			keys := hub.Keys
@@ -239,12 +239,12 @@ func TestFollowNotesNewSeals(t *testing.T) {
 		}
 	}
 	known := exchange.DigestOf(hub.Sealer.Certificate().Raw)
-	evil.keys.Terms = []exchange.Term{{Certificate: known, Until: time.Now().Add(-2 * time.Hour)}}
+	evil.keys.Terms = []exchange.SealTerm{{Certificate: known, Until: time.Now().Add(-2 * time.Hour)}}
 	look("")
 	next := hubtest.NewKey(t, "Next", nil)
 	evil.keys.Sealing = append(evil.keys.Sealing, next.PEM())
 	look(exchange.DigestOf(next.Certificate.Raw).String())
 	evil.keys.Sealing = evil.keys.Sealing[:1]
-	evil.keys.Terms = []exchange.Term{{Certificate: known, Until: time.Now().Add(time.Hour)}}
+	evil.keys.Terms = []exchange.SealTerm{{Certificate: known, Until: time.Now().Add(time.Hour)}}
 	look("says now: until")
 }
