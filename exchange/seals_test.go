@@ -2,6 +2,8 @@ package exchange_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -195,5 +197,30 @@ func TestKeysGoOn(t *testing.T) {
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
+	}
+}
+
+// TestSealsRunOut: people are told how long the certificates hold that seal now or
+// later; one that the next replaces in time worries nobody.
+func TestSealsRunOut(t *testing.T) {
+	t.Parallel()
+	p := provinceOf(t, newVault(t), template())
+	change := start.Add(time.Hour)
+	p.reopen(func(c *exchange.Config) { c.Seals = []exchange.Seal{sealedBy("hub", time.Time{}), sealedBy(finance, change)} })
+	sealing := func() (said []string) {
+		for _, term := range must(p.x.Terms(t.Context(), administrator, 100*365*24*time.Hour)) {
+			if term.Kind == exchange.TermSealing {
+				said = append(said, fmt.Sprint(term.SHA256 == exchange.DigestOf(holders()["hub"].chain[0].Raw), term.Replaced))
+			}
+		}
+		slices.Sort(said)
+		return said
+	}
+	if got := sealing(); !slices.Equal(got, []string{"false false", "true true"}) {
+		t.Errorf("before the change: %v", got)
+	}
+	p.clock.advance(time.Hour)
+	if got := sealing(); !slices.Equal(got, []string{"false false"}) {
+		t.Errorf("after it: %v", got)
 	}
 }
