@@ -206,7 +206,9 @@ func TestSealsRunOut(t *testing.T) {
 	t.Parallel()
 	p := provinceOf(t, newVault(t), template())
 	change := start.Add(time.Hour)
-	p.reopen(func(c *exchange.Config) { c.Seals = []exchange.Seal{sealedBy("hub", time.Time{}), sealedBy(finance, change)} })
+	p.reopen(func(c *exchange.Config) {
+		c.Seals = []exchange.Seal{sealedBy("hub", time.Time{}), sealedBy(finance, change)}
+	})
 	sealing := func() (said []string) {
 		for _, term := range must(p.x.Terms(t.Context(), administrator, 100*365*24*time.Hour)) {
 			if term.Kind == exchange.TermSealing {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
