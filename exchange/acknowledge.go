@@ -116,7 +116,7 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	receipt, err := x.attest(m, settled, event, func(e *Evidence) {
+	receipt, err := x.attest(ctx, m, settled, event, func(e *Evidence) {
 		e.Receiver = by.System.ID
 		e.Basis = basisOf(ack.Signature)
 		e.Acknowledgement = ack.Raw

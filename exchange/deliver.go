@@ -172,7 +172,7 @@ func (x *Exchange) expire(ctx context.Context, m matter, d Delivery, now time.Ti
 // the delivery was changed meanwhile nothing is kept; the sweep comes again if
 // there is still something to do.
 func (x *Exchange) settle(ctx context.Context, m matter, d Delivery, event Event, actions ...Action) error {
-	receipt, err := x.attest(m, d, event, func(*Evidence) {})
+	receipt, err := x.attest(ctx, m, d, event, func(*Evidence) {})
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (x *Exchange) withdrawOne(ctx context.Context, by Package, d Delivery, chan
 	if err != nil {
 		return err
 	}
-	receipt, err := x.attest(m, d, event, func(e *Evidence) { e.Basis = basisOf(by.Signature) })
+	receipt, err := x.attest(ctx, m, d, event, func(e *Evidence) { e.Basis = basisOf(by.Signature) })
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -49,9 +50,15 @@ type Config struct {
 	// Known are the certificates that the hub relies on, beside agencies', so
 	// that their end is reported ahead.
 	Known []Known
+	// Seals seal receipts, one after the other, in the order of time.
+	Seals []Seal
+	// ReadSeals reads the seals as they are configured now, for ReloadSeals;
+	// absent: they stay as they are while the hub runs.
+	ReadSeals func() ([]Seal, error)
 	// LogKey signs checkpoints.
 	LogKey note.Signer
-	// Keys is what the hub publishes for those who verify without it.
+	// Keys is what the hub publishes for those who verify without it; Sealing
+	// and Terms follow from Seals.
 	Keys Keys
 	// Retry defaults to 30 seconds first, an hour at most.
 	Retry RetryPolicy
@@ -73,6 +80,8 @@ type Keys struct {
 	// Sealing are the certificates that receipts are sealed with, PEM, each
 	// the leaf of its chain.
 	Sealing []string `json:"sealing"`
+	// Terms are when each of them seals; absent: there has been one for ever.
+	Terms []SealTerm `json:"terms,omitempty"`
 	// Webhook verifies announcements (Standard Webhooks, v1a): "whpk_" and the
 	// Ed25519 key in base64.
 	Webhook string `json:"webhook,omitempty"`
@@ -87,6 +96,9 @@ type Exchange struct {
 	bells  bells
 	ids    sequence
 	stamps stamps
+
+	seals     atomic.Pointer[[]Seal]
+	reloading sync.Mutex // so that one change of seals follows another
 }
 
 // New checks the configuration and names what is missing.
@@ -98,7 +110,7 @@ func New(c Config) (*Exchange, error) {
 		{"Hub.Code", c.Hub.Code == ""}, {"Hub.Name", c.Hub.Name == ""}, {"Hub.Policy", c.Hub.Policy == ""},
 		{"Origin", c.Origin == ""}, {"Ledger", c.Ledger == nil}, {"Vault", c.Vault == nil},
 		{"Queue", c.Queue == nil}, {"Courier", c.Courier == nil}, {"Format", c.Format == nil},
-		{"Trust", c.Trust == nil}, {"Sealer", c.Sealer == nil}, {"LogKey", c.LogKey == nil},
+		{"Trust", c.Trust == nil}, {"Seals", len(c.Seals) == 0}, {"LogKey", c.LogKey == nil},
 	} {
 		if field.missing {
 			return nil, errors.New("exchange: " + field.name + " is not set")
@@ -128,11 +140,13 @@ func New(c Config) (*Exchange, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Exchange{c: c}, nil
+	if err := checkSeals(c.Seals, c.Now()); err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
+	x := &Exchange{c: c}
+	x.seals.Store(&c.Seals)
+	return x, nil
 }
-
-// Keys are what the hub publishes.
-func (x *Exchange) Keys() Keys { return x.c.Keys }
 
 // now is the present, in UTC and whole milliseconds: the precision that
 // receipts carry, so that what was written can be rebuilt from them.

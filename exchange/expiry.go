@@ -40,7 +40,7 @@ type Term struct {
 	// DaysLeft are whole days; negative once it has ended.
 	DaysLeft int `json:"daysLeft"`
 	// Replaced: the agency has another certificate, or a subject rule, that holds
-	// for longer.
+	// for longer; the hub another key that seals from an earlier time on.
 	Replaced bool `json:"replaced,omitempty"`
 }
 
@@ -96,6 +96,7 @@ func (x *Exchange) terms(ctx context.Context) ([]Term, error) {
 	for _, k := range x.c.Known {
 		all = append(all, TermOf(k.Kind, k.Certificate, now))
 	}
+	all = append(all, sealingTerms(*x.seals.Load(), now)...)
 	if sources, ok := x.c.Revocation.(RevocationSources); ok {
 		for _, s := range sources.Sources() {
 			if s.Kind == "crl" && !s.NextUpdate.IsZero() {

@@ -7,15 +7,20 @@ import (
 )
 
 // issue seals the evidence: a receipt that is not kept yet.
-func (x *Exchange) issue(e Evidence) (Receipt, error) {
+func (x *Exchange) issue(ctx context.Context, e Evidence) (Receipt, error) {
 	id, err := x.newID(e.Time)
 	if err != nil {
 		return Receipt{}, err
 	}
 	e.ID, e.Hub = ReceiptID(id), x.c.Hub
-	raw, err := x.c.Sealer.Seal(e.canonical(), e.Time)
+	raw, err := x.seal(e)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("sealing receipt %s: %w", id, err)
+		// Nothing is wrong with what was asked for: a token may be out, and is put
+		// back.
+		x.c.Log.ErrorContext(ctx, "receipt not sealed", "receipt", id, "event", e.Event, "err", err)
+		refused := cannotSeal.With(sealingPause)
+		refused.Err = fmt.Errorf("sealing receipt %s: %w", id, err)
+		return Receipt{}, refused
 	}
 	r := Receipt{ID: e.ID, Event: e.Event, Time: e.Time, Package: e.Package, Delivery: e.Delivery,
 		Reason: e.Reason, Raw: raw}
@@ -23,6 +28,19 @@ func (x *Exchange) issue(e Evidence) (Receipt, error) {
 		r.TimeStamp = TimeStampPending
 	}
 	return r, nil
+}
+
+// sealingPause is how many seconds callers are asked to wait when receipts cannot
+// be sealed.
+const sealingPause = 30
+
+// seal seals the evidence by the key of its time.
+func (x *Exchange) seal(e Evidence) ([]byte, error) {
+	sealer, err := x.sealer(e.Time)
+	if err != nil {
+		return nil, err
+	}
+	return sealer.Seal(e.canonical(), e.Time)
 }
 
 // evidenceOf is what every receipt about a package says of it.
@@ -61,7 +79,7 @@ func (x *Exchange) matterOf(ctx context.Context, d Delivery) (m matter, err erro
 
 // attest issues the receipt of what happened to a delivery. It names this
 // recipient only.
-func (x *Exchange) attest(m matter, d Delivery, event Event, fill func(*Evidence)) (Receipt, error) {
+func (x *Exchange) attest(ctx context.Context, m matter, d Delivery, event Event, fill func(*Evidence)) (Receipt, error) {
 	at := d.SettledAt
 	if event == ContentConsignment {
 		at = d.ConsignedAt
@@ -71,7 +89,7 @@ func (x *Exchange) attest(m matter, d Delivery, event Event, fill func(*Evidence
 	e.Delivery, e.Reason, e.Detail = d.ID, d.Reason, d.Detail
 	e.Basis = Basis{Method: BasisHub}
 	fill(&e)
-	receipt, err := x.issue(e)
+	receipt, err := x.issue(ctx, e)
 	receipt.Agencies = []string{d.Sender, d.Recipient}
 	return receipt, err
 }

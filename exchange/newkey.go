@@ -25,8 +25,10 @@ func (x *Exchange) recogniseKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if doc.Signature.Certificate.Equal(x.c.Sealer.Certificate()) {
-		x.c.Sealer.UsedSince(r.Time)
+	for _, s := range *x.seals.Load() {
+		if s.Sealer != nil && doc.Signature.Certificate.Equal(s.Sealer.Certificate()) {
+			s.Sealer.UsedSince(r.Time)
+		}
 	}
 	return nil
 }

@@ -50,12 +50,12 @@ func TestARestartIsNoNewKey(t *testing.T) {
 			p.sent("2", health) // of which nothing follows
 			config := p.config()
 			h := holders()[c.hub]
-			config.Sealer = must(signing.NewSealer(faulty{h.key, holders()["stranger"].key}, h.chain))
+			config.Seals = []exchange.Seal{{Sealer: must(signing.NewSealer(faulty{h.key, holders()["stranger"].key}, h.chain))}}
 			config.Queue = briefly{config.Queue}
 			if err := must(exchange.New(config)).Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			_, err := config.Sealer.Seal([]byte("<a></a>"), p.clock.Now())
+			_, err := config.Seals[0].Sealer.Seal([]byte("<a></a>"), p.clock.Now())
 			if (err != nil) != c.new {
 				t.Errorf("new: %v, want %v (%v)", err != nil, c.new, err)
 			}

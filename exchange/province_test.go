@@ -194,7 +194,7 @@ func (p *province) config() exchange.Config {
 		Hub:    exchange.Hub{Code: "tram.camau.example", Name: "Trạm tỉnh Cà Mau", Policy: "urn:example:policy:1"},
 		Origin: origin, Ledger: p.ledger, Vault: p.vault, Queue: p.queue, Courier: p.courier, Format: edxml.New(edxml.Options{}),
 		Trust:  must(signing.NewTrust(authority().chain, nil)),
-		Sealer: must(signing.NewSealer(hub.key, hub.chain)),
+		Seals:  []exchange.Seal{{Sealer: must(signing.NewSealer(hub.key, hub.chain))}},
 		LogKey: must(note.NewSigner(skey)),
 		Retry:  exchange.RetryPolicy{First: time.Minute, Most: time.Hour},
 		Now:    p.clock.Now,

@@ -228,7 +228,7 @@ func (x *Exchange) established(ctx context.Context, r Recheck, f RevocationFindi
 		d.RecipientRevoked = x.now()
 		c.Deliveries = []Delivery{d}
 	}
-	receipt, err := x.attest(m, d, RevocationEstablished, r.say(x.now()))
+	receipt, err := x.attest(ctx, m, d, RevocationEstablished, r.say(x.now()))
 	c.Receipts = []Receipt{receipt}
 	return c, err
 }
@@ -251,7 +251,7 @@ func (x *Exchange) packageEstablished(ctx context.Context, r Recheck, c *Change)
 		e.Recipients = append(e.Recipients, Party{Scheme: SchemeAgency, Code: to.Code})
 	}
 	r.say(now)(&e)
-	receipt, err := x.issue(e)
+	receipt, err := x.issue(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -280,7 +280,7 @@ func (x *Exchange) disown(ctx context.Context, r Recheck, d Delivery, now time.T
 	if err != nil {
 		return err
 	}
-	receipt, err := x.attest(m, d, event, r.say(now))
+	receipt, err := x.attest(ctx, m, d, event, r.say(now))
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	p := newProvince(t)
-	for _, name := range []string{"Hub.Code", "Hub.Name", "Hub.Policy", "Origin", "Ledger", "Vault", "Queue", "Courier", "Format", "Trust", "Sealer", "LogKey"} {
+	for _, name := range []string{"Hub.Code", "Hub.Name", "Hub.Policy", "Origin", "Ledger", "Vault", "Queue", "Courier", "Format", "Trust", "Seals", "LogKey"} {
 		c := p.config()
 		v := reflect.ValueOf(&c).Elem()
 		for _, field := range strings.Split(name, ".") {

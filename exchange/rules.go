@@ -108,6 +108,9 @@ var (
 	busy = Rule{"busy", Busy,
 		"the hub is too busy to take this now; try again in %d seconds",
 		"trục liên thông đang quá tải; hãy thử lại sau %d giây"}
+	cannotSeal = Rule{"cannot-seal", Busy,
+		"the hub cannot use the key that it seals receipts with, and takes nothing in without a receipt; try again in %d seconds",
+		"trục liên thông chưa dùng được khóa ký biên nhận và không tiếp nhận gì khi chưa có biên nhận; hãy thử lại sau %d giây"}
 )
 
 // NotFoundError says that there is no such thing with the id; what is one of the

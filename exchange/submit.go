@@ -110,7 +110,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 	for _, r := range pkg.Recipients {
 		e.Recipients = append(e.Recipients, Party{Scheme: SchemeAgency, Code: r.Code})
 	}
-	receipt, err := x.issue(e)
+	receipt, err := x.issue(ctx, e)
 	if err != nil {
 		return Change{}, err
 	}
@@ -166,7 +166,7 @@ func (x *Exchange) rejected(ctx context.Context, from Caller, pkg Package, err e
 	if pkg.Signature != nil {
 		e.Basis.Revocation = pkg.Signature.Revocation
 	}
-	receipt, err := x.issue(e)
+	receipt, err := x.issue(ctx, e)
 	if err == nil {
 		receipt.System = from.System.ID
 		err = x.c.Ledger.Update(ctx, Change{Receipts: []Receipt{receipt}})

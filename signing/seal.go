@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,10 @@ func (s *Sealer) UsedSince(at time.Time) {
 		s.first.CompareAndSwap(first, at.Unix())
 	}
 }
+
+// Chain returns the certificates that the sealer puts into signatures, the key's
+// own first.
+func (s *Sealer) Chain() []*x509.Certificate { return slices.Clone(s.chain) }
 
 // Seal returns the document with an enveloped signature as the last child of its
 // root. The document must be in exclusive canonical form and carry no signature;

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha512" // SHA-384 and SHA-512 for the larger curves
@@ -22,8 +23,8 @@ type signatory struct {
 	key    crypto.Signer
 	chain  []*x509.Certificate // leaf first
 	method string              // URI of the SignatureMethod
-	hash   crypto.Hash
-	width  int // octets of r and of s; 0 for RSA
+	hash   crypto.Hash         // 0 for Ed25519, which signs the message itself
+	width  int                 // octets of r and of s; 0 for RSA and Ed25519
 }
 
 func newSignatory(key crypto.Signer, chain []*x509.Certificate) (signatory, error) {
@@ -39,8 +40,11 @@ func newSignatory(key crypto.Signer, chain []*x509.Certificate) (signatory, erro
 		return s.withECDSA(public)
 	case *rsa.PublicKey:
 		return s.withRSA(public)
+	case ed25519.PublicKey:
+		s.method = algEd25519 // RFC 9231, 2.3.12
+		return s, nil
 	}
-	return signatory{}, fmt.Errorf("a key of type %T cannot sign: use ECDSA P-256, P-384 or P-521, or RSA of 2048 bits or more", key.Public())
+	return signatory{}, fmt.Errorf("a key of type %T cannot sign: use ECDSA P-256, P-384 or P-521, RSA of 2048 bits or more, or Ed25519", key.Public())
 }
 
 // checkChain finds the mistakes of configuration that would make every
@@ -95,9 +99,12 @@ func (s signatory) withRSA(public *rsa.PublicKey) (signatory, error) {
 
 // sign returns the base64 of the signature over a canonical SignedInfo.
 func (s signatory) sign(info []byte) (string, error) {
-	h := s.hash.New()
-	h.Write(info)
-	value, err := s.key.Sign(rand.Reader, h.Sum(nil), s.hash)
+	if s.hash != 0 {
+		h := s.hash.New()
+		h.Write(info)
+		info = h.Sum(nil)
+	}
+	value, err := s.key.Sign(rand.Reader, info, s.hash)
 	if err != nil {
 		return "", fmt.Errorf("signing with the key: %w", err)
 	}

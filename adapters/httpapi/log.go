@@ -25,9 +25,22 @@ func (s *Server) openapi(c *gin.Context, _ exchange.Caller) error {
 }
 
 func (s *Server) keys(c *gin.Context, _ exchange.Caller) error {
-	keys := s.x.Keys()
-	keys.Sealing = orEmpty(keys.Sealing)
 	c.Header("Cache-Control", "public, max-age=300")
+	return answer(c, http.StatusOK, s.x.Keys())
+}
+
+// reloadKeys publishes and uses the sealing keys as they are configured now.
+func (s *Server) reloadKeys(c *gin.Context, by exchange.Caller) error {
+	var why struct {
+		Reason string `json:"reason"`
+	}
+	if err := decode(c, &why); err != nil {
+		return err
+	}
+	keys, err := s.x.ReloadSeals(c.Request.Context(), by, why.Reason)
+	if err != nil {
+		return err
+	}
 	return answer(c, http.StatusOK, keys)
 }
 

@@ -245,6 +245,7 @@ func TestRequestsRefused(t *testing.T) {
 		{"another name than the path's", "PUT", "user:an", "/v1/users/x", `{"id":"y"}`, 400, "malformed", "invalid-entry", 0},
 		{"a role that is none", "PUT", "user:an", "/v1/users/x", `{"role":"king"}`, 400, "malformed", "invalid-entry", 0},
 		{"a backup to anywhere", "POST", "user:an", "/v1/backup", `{"directory":"here"}`, 400, "malformed", "invalid-entry", 0},
+		{"a reason for a reload that is none", "POST", "user:an", "/v1/keys/reload", `{"reason":1}`, 400, "malformed", "invalid-json", 1},
 		{"an action without a reason", "POST", "user:binh", "/v1/deliveries/x/hold", `{"reason":" "}`, 400, "malformed", "invalid-entry", 0},
 		{"an action on nothing", "POST", "user:binh", "/v1/deliveries/x/hold", `{"reason":"x"}`, 404, "not-found", "not-found", 0},
 		{"a delivery that is not there", "GET", "user:an", "/v1/deliveries/x", "", 404, "not-found", "not-found", 0},

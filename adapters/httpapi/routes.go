@@ -105,6 +105,7 @@ func (s *Server) routes() []route {
 		{post, "/v1/backup", administrators, jsonBody, s.backup},
 
 		{get, "/v1/keys", public, noBody, s.keys},
+		{post, "/v1/keys/reload", administrators, jsonBody, s.reloadKeys},
 		{get, "/v1/log/checkpoint", public, noBody, s.checkpoint},
 		{get, "/v1/log/tile/entries/*index", public, noBody, s.entries},
 		{get, "/v1/log/tile/:level/*index", public, noBody, s.tile},

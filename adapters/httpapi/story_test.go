@@ -428,6 +428,9 @@ func (w *world) service(t *testing.T) {
 		header: map[string]string{"If-None-Match": doc.Header.Get("ETag")}}))
 	w.want(http.StatusNotFound, w.get("", "/metrics")) // not on the agencies' listener
 
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/keys/reload", `{}`))
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/keys/reload", `{"reason":"hết hạn"}`))
+
 	dir := filepath.Join(t.TempDir(), "backup")
 	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/backup", `{"directory":"`+dir+`"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"relative"}`))

@@ -177,13 +177,15 @@ func (w *world) build(limits httpapi.Limits) {
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: 5 * time.Second}))
 	t.Cleanup(courier.Close)
 	log := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	seals := []exchange.Seal{{Sealer: must[*signing.Sealer](t)(signing.NewSealer(seal.key, []*x509.Certificate{seal.cert}))}}
+	later := exchange.Seal{Sealer: seals[0].Sealer, From: time.Now().Add(time.Hour)}
 	w.x = must[*exchange.Exchange](t)(exchange.New(exchange.Config{
 		Hub: exchange.Hub{Code: "truc.example", Name: "Trục thử", Policy: "https://truc.example/policy"}, Origin: "log.example",
 		Keys: exchange.Keys{Hub: exchange.Hub{Code: "truc.example", Name: "Trục thử", Policy: "https://truc.example/policy"},
-			Origin: "log.example", LogKey: logPublic, Sealing: []string{"-----BEGIN CERTIFICATE-----"}, Webhook: courier.PublicKey()},
+			Origin: "log.example", LogKey: logPublic, Webhook: courier.PublicKey()},
 		Ledger: w.ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}),
-		Trust:  must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
-		Sealer: must[*signing.Sealer](t)(signing.NewSealer(seal.key, []*x509.Certificate{seal.cert})),
+		Trust: must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
+		Seals: seals, ReadSeals: func() ([]exchange.Seal, error) { return append(seals, later), nil },
 		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log, TimeStamper: &w.tsa,
 	}))
 	w.register()

@@ -3,6 +3,7 @@ package httpclient
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,12 @@ import (
 // bundleLimit bounds a bundle of entries: each has at most 65,535 bytes and two
 // for its length.
 const bundleLimit = exchange.TileWidth * (1<<16 + 1)
+
+// ReloadKeys makes the hub publish and use its sealing keys as they are
+// configured now.
+func (c *Client) ReloadKeys(ctx context.Context, reason string) (exchange.Keys, error) {
+	return sendJSON[exchange.Keys](ctx, c, http.MethodPost, map[string]string{"reason": reason}, "v1", "keys", "reload")
+}
 
 // Keys are what the hub publishes for those who verify without it.
 func (c *Client) Keys(ctx context.Context) (exchange.Keys, error) {

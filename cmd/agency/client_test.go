@@ -16,6 +16,7 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 	"tram/cmd/hub/hubtest"
 	"tram/exchange"
 	"tram/signing"
@@ -198,5 +199,18 @@ func TestClientCertificate(t *testing.T) {
 	errs.Reset()
 	if code := run(t.Context(), append(args, "--roots", roots), strings.NewReader(""), &out, &errs); code != 0 || !strings.Contains(out.String(), "the inbox is empty") {
 		t.Errorf("exits with %d: %s%s", code, out.String(), errs.String())
+	}
+
+	// The same key and certificate, in PKCS #12.
+	der, err := keystore.EncodePKCS12(keystore.Pair{Key: client.Signer, Chain: []*x509.Certificate{client.Certificate}}, "mật khẩu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = []string{"inbox", "--url", server.URL, "--roots", roots, "--client-key", hubtest.WriteFile(t, filepath.Join(dir, "c.p12"), der),
+		"--client-password-file", hubtest.WriteFile(t, filepath.Join(dir, "password"), []byte("mật khẩu\n"))}
+	out.Reset()
+	errs.Reset()
+	if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 0 || !strings.Contains(out.String(), "the inbox is empty") {
+		t.Errorf("by PKCS #12: exits with %d: %s%s", code, out.String(), errs.String())
 	}
 }

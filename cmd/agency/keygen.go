@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -20,13 +21,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"tram/adapters/keystore"
 )
 
 // keygenOptions are the flags of keygen.
 type keygenOptions struct {
 	kind, name, unit, organization, ca, caKey string
 	days                                      int
-	authority                                 bool
+	authority, p12                            bool
+	passwordFile                              string
 }
 
 func (p *program) keygen() *cobra.Command {
@@ -38,6 +42,9 @@ func (p *program) keygen() *cobra.Command {
 authority can issue a certificate for, and FILE.crt, a certificate for trying out:
 self-signed, or issued by a test authority with --ca and --ca-key.
 
+With --p12 the key is in FILE.p12 instead, a PKCS #12 file locked by the password
+in --password-file, together with that certificate.
+
 For real use send FILE.csr to your certificate authority and put what it issues
 in the place of FILE.crt. The key never leaves this machine.
 
@@ -47,12 +54,13 @@ overwritten.`,
   agency keygen stc --name "Sở Tài chính" --unit H12.07 --ca test-ca.crt --ca-key test-ca.key`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			o.unit = cmp.Or(o.unit, p.settings.Agency)
+			o.unit, o.passwordFile = cmp.Or(o.unit, p.settings.Agency), p.settings.PasswordFile
 			return p.runKeygen(append(args, "agency")[0], o)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.kind, "type", "ec", "kind of key: ec (P-256), rsa2048 or rsa3072")
+	f.StringVar(&o.kind, "type", "ec", "kind of key: "+kindsOfKeys)
+	f.BoolVar(&o.p12, "p12", false, "put the key into a PKCS #12 file, locked by the password in --password-file")
 	f.StringVar(&o.name, "name", "", "common name in the certificate (needed)")
 	f.StringVar(&o.unit, "unit", "", "organisational unit in the certificate, such as the agency's code; --agency without it")
 	f.StringVar(&o.organization, "organization", "", "organisation in the certificate")
@@ -73,7 +81,10 @@ func (p *program) runKeygen(file string, o keygenOptions) error {
 	if o.days < 1 {
 		return usagef("--days must be 1 or more")
 	}
-	for _, ext := range []string{".key", ".csr", ".crt"} {
+	if o.p12 && o.passwordFile == "" {
+		return usagef("--p12 needs --password-file: a file of yours alone that holds the password")
+	}
+	for _, ext := range []string{o.keyExt(), ".csr", ".crt"} {
 		if _, err := os.Lstat(file + ext); err == nil {
 			return usagef("%s is there already; keys are never overwritten", file+ext)
 		}
@@ -90,7 +101,7 @@ func (p *program) runKeygen(file string, o keygenOptions) error {
 		ext  string
 		mode os.FileMode
 		pem  []byte
-	}{{".key", 0o600, made.key}, {".csr", 0o644, made.request}, {".crt", 0o644, made.certificate}} {
+	}{{o.keyExt(), 0o600, made.key}, {".csr", 0o644, made.request}, {".crt", 0o644, made.certificate}} {
 		if err := writeBytes(file+part.ext, false, part.mode, part.pem); err != nil {
 			return err
 		}
@@ -100,25 +111,43 @@ func (p *program) runKeygen(file string, o keygenOptions) error {
 		Request     string `json:"request"`
 		Certificate string `json:"certificate"`
 		SHA256      string `json:"sha256"`
-	}{file + ".key", file + ".csr", file + ".crt", made.sha256}
+	}{file + o.keyExt(), file + ".csr", file + ".crt", made.sha256}
 	return p.show(result, func(w io.Writer) {
 		fmt.Fprintf(w, "key\t%s\nrequest\t%s\ncertificate\t%s\nSHA-256\t%s\n", result.Key, result.Request, result.Certificate, result.SHA256)
 	})
 }
 
+func (o keygenOptions) keyExt() string {
+	if o.p12 {
+		return ".p12"
+	}
+	return ".key"
+}
+
+const kindsOfKeys = "ec (P-256), p384, p521, ed25519, rsa2048, rsa3072 or rsa4096"
+
 func newKey(kind string) (crypto.Signer, error) {
 	switch kind {
 	case "ec":
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "p384":
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "p521":
+		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case "ed25519":
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
 	case "rsa2048":
 		return rsa.GenerateKey(rand.Reader, 2048)
 	case "rsa3072":
 		return rsa.GenerateKey(rand.Reader, 3072)
+	case "rsa4096":
+		return rsa.GenerateKey(rand.Reader, 4096)
 	}
-	return nil, usagef("--type must be ec, rsa2048 or rsa3072, not %q", kind)
+	return nil, usagef("--type must be %s, not %q", kindsOfKeys, kind)
 }
 
-// madeKey is what keygen makes, in PEM.
+// madeKey is what keygen makes, in PEM but for a key in PKCS #12.
 type madeKey struct {
 	key, request, certificate []byte
 	sha256                    string // of the certificate
@@ -131,10 +160,6 @@ func (o keygenOptions) make(key crypto.Signer, now time.Time) (madeKey, error) {
 	}
 	if o.organization != "" {
 		subject.Organization = []string{o.organization}
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return madeKey{}, err
 	}
 	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: subject}, key)
 	if err != nil {
@@ -152,9 +177,33 @@ func (o keygenOptions) make(key crypto.Signer, now time.Time) (madeKey, error) {
 	if err != nil {
 		return madeKey{}, fmt.Errorf("making the certificate: %w", err)
 	}
+	private, err := o.private(key, der)
+	if err != nil {
+		return madeKey{}, err
+	}
 	sum := sha256.Sum256(der)
-	return madeKey{key: inPEM("PRIVATE KEY", private), request: inPEM("CERTIFICATE REQUEST", request),
+	return madeKey{key: private, request: inPEM("CERTIFICATE REQUEST", request),
 		certificate: inPEM("CERTIFICATE", der), sha256: hex.EncodeToString(sum[:])}, nil
+}
+
+// private is the file of the key: PKCS #8 in PEM, or PKCS #12.
+func (o keygenOptions) private(key crypto.Signer, certificate []byte) ([]byte, error) {
+	if !o.p12 {
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		return inPEM("PRIVATE KEY", der), err
+	}
+	leaf, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		return nil, err
+	}
+	password, err := keystore.ReadPassword(o.passwordFile)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if password == "" {
+		return nil, usagef("%s holds no password", o.passwordFile)
+	}
+	return keystore.EncodePKCS12(keystore.Pair{Key: key, Chain: []*x509.Certificate{leaf}}, password)
 }
 
 func inPEM(kind string, der []byte) []byte {
@@ -180,14 +229,14 @@ func (o keygenOptions) issuer(self *x509.Certificate, key crypto.Signer) (*x509.
 	if o.ca == "" {
 		return self, key, nil
 	}
-	chain, err := readCertificates(o.ca)
+	chain, err := keystore.ReadCertificates(o.ca)
 	if err != nil {
 		return nil, nil, usagef("--ca: %w", err)
 	}
 	if !chain[0].IsCA {
 		return nil, nil, usagef("--ca: %s is not an authority's certificate; make one with keygen --authority", o.ca)
 	}
-	caKey, err := readKey(o.caKey)
+	caKey, err := keystore.ReadKey(o.caKey)
 	if err != nil {
 		return nil, nil, usagef("--ca-key: %w", err)
 	}

@@ -130,8 +130,11 @@ Paths in the file are relative to it:
   system: stc-vanban                 # who connects: the system's identifier
   secret_file: secret                # and the file of its secret (mode 0600)
   agency: H12.07                     # for which agency
-  key: stc.key                       # the key that it signs with
-  certificate: stc.crt               # and its certificate, issuers after it
+  key: stc.key                       # the key that it signs with: PEM, .p12, or
+                                     # "pkcs11:token=…;object=…?module-path=/…/….so"
+  certificate: stc.crt               # and its certificate, issuers after it; without
+                                     # it, what lies beside the key (.p12, token)
+  password_file: password            # of the .p12 file, or the token's PIN (mode 0600)
   trust: rootca.pem                  # authorities whose signatures count
   keys: hub-keys.json                # the hub's published keys, to check receipts
   roots: hub-ca.pem                  # authority of the hub's TLS certificate
@@ -156,7 +159,7 @@ Exit codes:
 	f.BoolVar(&p.json, "json", false, "print JSON, for programs")
 	p.settings.flags(f)
 	root.AddCommand(p.keygen(), p.compose(), p.sign(), p.submit(), p.inbox(), p.fetch(), p.ack(),
-		p.status(), p.receipts(), p.directory(), p.version())
+		p.status(), p.receipts(), p.directory(), p.hubKeys(), p.version())
 	return root
 }
 

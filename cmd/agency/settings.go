@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 	"tram/cmd/locale"
 )
 
@@ -30,10 +31,14 @@ type settings struct {
 	// Agency is the code of the agency; not needed if the system speaks for
 	// one only.
 	Agency string `yaml:"agency" help:"code of the agency, such as H12.07"`
-	// Key signs packages and acknowledgements, PEM; "agency keygen" makes one.
-	Key string `yaml:"key" help:"file of the agency's signing key, PEM" path:"yes"`
-	// Certificate is the key's, PEM, its issuers after it.
-	Certificate string `yaml:"certificate" help:"file of the key's certificate, PEM, issuers after it" path:"yes"`
+	// Key signs packages and acknowledgements: a file, PEM or PKCS #12, or the
+	// URI of a key in a PKCS #11 token; "agency keygen" makes one.
+	Key string `yaml:"key" help:"file of the agency's signing key, PEM or PKCS #12 (.p12), or a PKCS #11 URI" path:"yes"`
+	// Certificate is the key's, PEM, its issuers after it; without it, what lies
+	// beside the key.
+	Certificate string `yaml:"certificate" help:"file of the key's certificate, PEM, issuers after it; without it, what lies beside the key" path:"yes"`
+	// PasswordFile holds the password of the PKCS #12 file, or the token's PIN.
+	PasswordFile string `yaml:"password_file" help:"file that holds the password of the key's PKCS #12 file, or the token's PIN" path:"yes"`
 	// Trust are the authorities that senders' certificates must lead to, PEM.
 	// Without them fetch verifies signatures, not who stands behind them.
 	Trust string `yaml:"trust" help:"file of the authorities that senders' certificates must lead to, PEM" path:"yes"`
@@ -45,7 +50,9 @@ type settings struct {
 	Roots string `yaml:"roots" help:"file of the authorities of the hub's TLS certificate, PEM" path:"yes"`
 	// ClientCertificate and ClientKey let the system prove itself by TLS.
 	ClientCertificate string `yaml:"client_certificate" help:"file of the system's TLS certificate, PEM, instead of a secret" path:"yes"`
-	ClientKey         string `yaml:"client_key" help:"file of the TLS certificate's key, PEM" path:"yes"`
+	ClientKey         string `yaml:"client_key" help:"file of the TLS certificate's key, PEM or PKCS #12, or a PKCS #11 URI" path:"yes"`
+	// ClientPasswordFile is to ClientKey what PasswordFile is to Key.
+	ClientPasswordFile string `yaml:"client_password_file" help:"file that holds the TLS key's password or PIN" path:"yes"`
 	// Language of the hub's words, vi or en; without it, that of LANG.
 	Language string `yaml:"language" help:"language of the hub's words: vi or en"`
 
@@ -124,7 +131,7 @@ func (s *settings) file() (*settings, error) {
 		return nil, usagef("settings in %s:\n%s", name, yaml.FormatError(err, false, true))
 	}
 	read.each(func(_ string, field reflect.StructField, value *string) {
-		if field.Tag.Get("path") != "" && *value != "" && !filepath.IsAbs(*value) {
+		if field.Tag.Get("path") != "" && *value != "" && !filepath.IsAbs(*value) && !keystore.IsToken(*value) {
 			*value = filepath.Join(filepath.Dir(name), *value)
 		}
 	})
@@ -150,7 +157,7 @@ func (p *program) client() (*httpclient.Client, error) {
 		return nil, err
 	}
 	if s.Roots != "" {
-		list, err := readCertificates(s.Roots)
+		list, err := keystore.ReadCertificates(s.Roots)
 		if err != nil {
 			return nil, usagef("roots: %w", err)
 		}
@@ -168,12 +175,15 @@ func (p *program) client() (*httpclient.Client, error) {
 
 // identify says who connects: by certificate, or by identifier and secret.
 func (s settings) identify(c *httpclient.Config) error {
-	if s.ClientCertificate != "" {
-		pair, err := tls.LoadX509KeyPair(s.ClientCertificate, s.ClientKey)
+	if s.ClientCertificate != "" || s.ClientKey != "" {
+		pair, err := keystore.Open(keystore.Source{Key: s.ClientKey, Certificate: s.ClientCertificate, PasswordFile: s.ClientPasswordFile})
 		if err != nil {
 			return usagef("client_certificate and client_key: %w", err)
 		}
-		c.Certificate = &pair
+		c.Certificate = &tls.Certificate{PrivateKey: pair.Key, Leaf: pair.Chain[0]}
+		for _, certificate := range pair.Chain {
+			c.Certificate.Certificate = append(c.Certificate.Certificate, certificate.Raw)
+		}
 		return nil
 	}
 	if s.System == "" {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +58,7 @@ type submitted struct {
 	Resubmitted bool               `json:"resubmitted"`
 }
 
-func (p *program) submitFile(ctx context.Context, hub *httpclient.Client, sealing []*x509.Certificate, file string) (any, func(io.Writer), error) {
+func (p *program) submitFile(ctx context.Context, hub *httpclient.Client, sealing []exchange.PublishedSeal, file string) (any, func(io.Writer), error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, nil, err
@@ -142,7 +140,7 @@ func proofOf(receiptFile string) string {
 
 // checkReceipt checks that a receipt is of the event, about the content, and
 // sealed by the hub, if it is known what the hub seals with.
-func checkReceipt(raw []byte, content exchange.Digest, sealing []*x509.Certificate, events ...exchange.Event) error {
+func checkReceipt(raw []byte, content exchange.Digest, sealing []exchange.PublishedSeal, events ...exchange.Event) error {
 	receipt, evidence, doc, err := exchange.ParseReceipt(raw)
 	if err != nil {
 		return err
@@ -155,9 +153,17 @@ func checkReceipt(raw []byte, content exchange.Digest, sealing []*x509.Certifica
 		// submitted before: then the receipt is about those.
 		return fmt.Errorf("it is about other bytes than those with SHA-256 %s; if the package was signed twice, submit the first one", content)
 	}
-	ours := func(c *x509.Certificate) bool { return bytes.Equal(c.Raw, doc.Signature.Certificate.Raw) }
-	if len(sealing) > 0 && !slices.ContainsFunc(sealing, ours) {
-		return fmt.Errorf("it is sealed by %q, which the hub's keys do not name", doc.Signature.Certificate.Subject)
+	if len(sealing) == 0 {
+		return nil
+	}
+	by := doc.Signature.Certificate
+	i := slices.IndexFunc(sealing, func(p exchange.PublishedSeal) bool { return p.Certificate.Equal(by) })
+	if i < 0 {
+		return fmt.Errorf("it is sealed by %q, which the hub's keys do not name; "+
+			"if the hub has announced a new sealing key, fetch its keys again (agency keys)", by.Subject)
+	}
+	if p := sealing[i]; !p.Covers(receipt.Time) {
+		return fmt.Errorf("it is of %s and sealed by %q, which the hub's keys say seals %s only", moment(receipt.Time), by.Subject, p.When())
 	}
 	return nil
 }

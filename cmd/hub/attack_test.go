@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 	"tram/exchange"
 	"tram/signing"
 )
@@ -49,7 +50,7 @@ func readVectors(t *testing.T) []vector {
 // vectorCertificate is the certificate of one of the vectors' parties.
 func vectorCertificate(t *testing.T, name string) *x509.Certificate {
 	t.Helper()
-	list, err := readCertificates(filepath.Join(vectors, "keys", name+".pem"))
+	list, err := keystore.ReadCertificates(filepath.Join(vectors, "keys", name+".pem"))
 	must(t, err)
 	return list[0]
 }

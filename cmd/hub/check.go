@@ -15,6 +15,7 @@ import (
 
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
+	"tram/adapters/keystore"
 	"tram/cmd/progress"
 	"tram/exchange"
 )
@@ -85,9 +86,9 @@ func verdict(findings []finding) error {
 
 func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []finding {
 	findings := []finding{{What: "configuration", State: "ok", Detail: cfg.path}}
-	findings = append(findings, checkKeys(cfg)...)
+	findings = append(findings, checkKeys(cfg, now)...)
 	for _, file := range []struct{ what, path string }{
-		{"TLS certificate", cfg.TLS.Certificate}, {"sealing certificate", cfg.Seal.Certificate}, {"trusted roots", cfg.Trust.Roots},
+		{"TLS certificate", cfg.TLS.Certificate}, {"trusted roots", cfg.Trust.Roots},
 		{"time-stamp roots", cfg.Timestamp.Roots},
 		{"intermediates", cfg.Trust.Intermediates},
 	} {
@@ -99,8 +100,8 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []fi
 	return append(findings, checkStores(ctx, cfg, now, p)...)
 }
 
-func checkKeys(cfg config) []finding {
-	_, err := loadKeys(cfg)
+func checkKeys(cfg config, now time.Time) []finding {
+	keys, err := loadKeys(cfg)
 	if err == nil {
 		_, err = loadIssuers(cfg)
 	}
@@ -108,18 +109,22 @@ func checkKeys(cfg config) []finding {
 		return []finding{{What: "keys", State: "failed", Detail: err.Error(), Do: "put the file named there in place, or correct its path in " + cfg.path}}
 	}
 	findings := []finding{{What: "keys", State: "ok", Detail: "all can be read and fit their certificates"}}
-	for _, path := range []string{cfg.TLS.Key, cfg.Seal.Key, cfg.Log.Key, cfg.Webhook.Key} {
+	paths := []string{cfg.TLS.Key, cfg.Log.Key, cfg.Webhook.Key}
+	for _, s := range cfg.Seal {
+		paths = append(paths, s.Key, s.PasswordFile)
+	}
+	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			findings = append(findings, finding{What: "keys", State: "warning",
 				Detail: fmt.Sprintf("%s may be read by others (mode %o)", path, info.Mode().Perm()), Do: "chmod 600 " + path})
 		}
 	}
-	return findings
+	return append(findings, checkSealing(keys.seals, now)...)
 }
 
 func checkCertificates(what, path string, now time.Time) []finding {
-	list, err := readCertificates(path)
+	list, err := keystore.ReadCertificates(path)
 	if err != nil {
 		return []finding{{What: what, State: "failed", Detail: err.Error(), Do: "put the PEM certificates there"}}
 	}

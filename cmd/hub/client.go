@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 )
 
 // dial connects to the running hub as the operator that the configuration
@@ -31,7 +32,7 @@ func connect(cfg config) (*httpclient.Client, error) {
 	}
 	c := httpclient.Config{URL: cfg.Client.URL, ID: "user:" + cfg.Client.User, Secret: secret, UserAgent: "tram-hub", Attempts: 2}
 	if cfg.Client.Roots != "" {
-		roots, err := readCertificates(cfg.Client.Roots)
+		roots, err := keystore.ReadCertificates(cfg.Client.Roots)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("client.roots: %w", err)}
 		}

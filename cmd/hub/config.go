@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"tram/adapters/keystore"
 	"tram/adapters/revocation"
 	"tram/exchange"
 	"tram/signing"
@@ -92,11 +93,8 @@ type config struct {
 		Issuers []issuerConfig `yaml:"issuers"`
 	} `yaml:"trust"`
 
-	// Seal is the key that receipts are sealed with.
-	Seal struct {
-		Key         string `yaml:"key"`
-		Certificate string `yaml:"certificate"` // PEM, the key's own first
-	} `yaml:"seal"`
+	// Seal are the keys that receipts are sealed with, one after the other.
+	Seal sealSettings `yaml:"seal"`
 
 	// Timestamp is the authority that time-stamps receipts; absent: none.
 	Timestamp timestampConfig `yaml:"timestamp"`
@@ -229,7 +227,7 @@ func (c *config) validate() error {
 		problems = append(problems, fmt.Errorf("%s:%d: %s %s", c.path, c.line(key), key, what))
 	}
 	required := map[string]string{"hub.code": c.Hub.Code, "hub.name": c.Hub.Name, "listen": c.Listen, "ledger": c.Ledger,
-		"vault": c.Vault, "trust.roots": c.Trust.Roots, "seal.key": c.Seal.Key, "seal.certificate": c.Seal.Certificate,
+		"vault": c.Vault, "trust.roots": c.Trust.Roots,
 		"log.origin": c.Log.Origin, "log.key": c.Log.Key, "webhook.key": c.Webhook.Key}
 	if !c.TLS.Plain {
 		required["tls.certificate"], required["tls.key"] = c.TLS.Certificate, c.TLS.Key
@@ -245,6 +243,7 @@ func (c *config) validate() error {
 			wrong(key, "is missing")
 		}
 	}
+	c.Seal.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -292,8 +291,15 @@ func (c *config) line(key string) int {
 func (c *config) resolve() {
 	dir := filepath.Dir(c.path)
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Seal.Key, &c.Seal.Certificate, &c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots}
+	for i := range c.Seal {
+		s := &c.Seal[i]
+		paths = append(paths, &s.Certificate, &s.PasswordFile)
+		if !keystore.IsToken(s.Key) {
+			paths = append(paths, &s.Key)
+		}
+	}
 	for i := range c.Trust.Issuers {
 		issuer := &c.Trust.Issuers[i]
 		paths = append(paths, &issuer.Certificate)
@@ -319,6 +325,18 @@ func (d *duration) UnmarshalYAML(node ast.Node) error {
 		return &yaml.SyntaxError{Token: node.GetToken(), Message: fmt.Sprintf("%q is no duration such as 30s, 15m or 168h", node.GetToken().Value)}
 	}
 	*d = duration(v)
+	return nil
+}
+
+// instant is written as in "2026-12-25T00:00:00+07:00" (RFC 3339).
+type instant time.Time
+
+func (t *instant) UnmarshalYAML(node ast.Node) error {
+	v, err := time.Parse(time.RFC3339, node.GetToken().Value)
+	if err != nil {
+		return &yaml.SyntaxError{Token: node.GetToken(), Message: fmt.Sprintf("%q is no time such as 2026-12-25T00:00:00+07:00", node.GetToken().Value)}
+	}
+	*t = instant(v.UTC())
 	return nil
 }
 

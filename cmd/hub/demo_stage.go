@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 	"tram/exchange"
 	"tram/signing"
 )
@@ -186,7 +187,7 @@ func (s *stage) registerAgency(ctx context.Context, a *agency, n int) error {
 		return err
 	}
 	roots := x509.NewCertPool()
-	list, err := readCertificates(s.path("hub", "keys", "tls-root.pem"))
+	list, err := keystore.ReadCertificates(s.path("hub", "keys", "tls-root.pem"))
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
+	"tram/adapters/keystore"
 	"tram/exchange"
 )
 
@@ -141,9 +141,7 @@ func (b blueprint) createKeys(roots []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	template := certificateTemplate(b.Name, b.Code, now, sealYears)
-	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
-	seal, err := issuer{certificate: template, key: sealKey}.issue(template, sealKey.Public())
+	seal, err := newSealCertificate(b.Name, b.Code, sealKey, now)
 	if err != nil {
 		return err
 	}
@@ -171,7 +169,7 @@ func (b blueprint) roots() ([]byte, error) {
 	if b.Roots == "" {
 		return []byte("# put the certificates (PEM) of the authorities here that agencies' certificates come from\n"), nil
 	}
-	if _, err := readCertificates(b.Roots); err != nil {
+	if _, err := keystore.ReadCertificates(b.Roots); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(b.Roots)
@@ -268,9 +266,10 @@ trust:
   #     crls: ["http://ca.example/issuer.crl"]   # URLs or files
   #     ocsp: ["http://ocsp.ca.example/"]
 
-seal:                          # receipts are sealed with this key
-  key: keys/seal.key
-  certificate: keys/seal.pem
+seal:                          # receipts are sealed with this key; "hub keys rotate" puts the next one here
+  key: keys/seal.key           # or a PKCS #12 file, or "pkcs11:token=…;object=…?module-path=/usr/lib/….so"
+  certificate: keys/seal.pem   # absent: what lies beside the key, in its file or token
+  # password_file: keys/password   # of the PKCS #12 file, or the token's PIN, alone
 
 log:                           # the Merkle log of all receipts
   origin: {{printf "%q" .Origin}}

@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -21,7 +20,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"tram/signing"
+	"tram/adapters/keystore"
 )
 
 // Terms of the certificates that the hub makes for itself.
@@ -70,6 +69,13 @@ func (i issuer) signing(name, organisation string, public crypto.PublicKey, now 
 	template := certificateTemplate(name, organisation, now, sealYears)
 	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
 	return i.issue(template, public)
+}
+
+// newSealCertificate makes the certificate that a hub gives itself.
+func newSealCertificate(name, code string, key crypto.Signer, now time.Time) (*x509.Certificate, error) {
+	template := certificateTemplate(name, code, now, sealYears)
+	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+	return issuer{certificate: template, key: key}.issue(template, key.Public())
 }
 
 // server issues a certificate for a TLS server under the names and addresses.
@@ -136,43 +142,6 @@ func writeNew(path string, content []byte, mode os.FileMode) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// readKey reads a private key (PEM, PKCS #8, or SEC 1 for elliptic curves).
-func readKey(path string) (crypto.Signer, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, fmt.Errorf("%s holds no PEM block", path)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil && block.Type == "EC PRIVATE KEY" {
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("%s holds a %T, which cannot sign", path, key)
-	}
-	return signer, nil
-}
-
-// readCertificates reads all certificates of a PEM file.
-func readCertificates(path string) ([]*x509.Certificate, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	list, err := signing.ParseCertificates(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return list, nil
-}
-
 // readSecret reads a secret that stands alone in a file.
 func readSecret(path string) (string, error) {
 	f, err := os.Open(path)
@@ -189,7 +158,7 @@ func readOptional(path string) ([]*x509.Certificate, error) {
 	if path == "" {
 		return nil, nil
 	}
-	return readCertificates(path)
+	return keystore.ReadCertificates(path)
 }
 
 // verifierKey is the public half of a note signer's key

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 	"tram/exchange"
 )
 
@@ -186,7 +187,7 @@ func (f agencyFlags) warn(c *cobra.Command, o *options) error {
 		return usageError{err}
 	}
 	for _, path := range f.certificates {
-		list, err := readCertificates(path)
+		list, err := keystore.ReadCertificates(path)
 		if err != nil {
 			return usageError{err}
 		}
@@ -232,7 +233,7 @@ func (f agencyFlags) apply(c *cobra.Command, a *exchange.Agency) (pem []string, 
 		return nil, err
 	}
 	for _, path := range f.certificates {
-		if _, err := readCertificates(path); err != nil {
+		if _, err := keystore.ReadCertificates(path); err != nil {
 			return nil, err
 		}
 		text, err := os.ReadFile(path)
@@ -283,7 +284,7 @@ func (f agencyFlags) issuer() (string, error) {
 	if _, err := os.Stat(f.ruleIssuer); f.ruleIssuer == "" || err != nil {
 		return f.ruleIssuer, nil
 	}
-	list, err := readCertificates(f.ruleIssuer)
+	list, err := keystore.ReadCertificates(f.ruleIssuer)
 	if err != nil {
 		return "", err
 	}
@@ -297,7 +298,7 @@ func agencyRotate(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list, err := readCertificates(path)
+		list, err := keystore.ReadCertificates(path)
 		if err != nil {
 			return usageError{err}
 		}
@@ -450,7 +451,7 @@ func systemPut(o *options) *cobra.Command {
 			s.Disabled = disable
 		}
 		for _, path := range certificates {
-			list, err := readCertificates(path)
+			list, err := keystore.ReadCertificates(path)
 			if err != nil {
 				return usageError{err}
 			}

@@ -23,6 +23,7 @@ import (
 	"tram/adapters/disk"
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
+	"tram/adapters/keystore"
 	"tram/adapters/memory"
 	"tram/adapters/tsa"
 	"tram/adapters/webhook"
@@ -88,8 +89,9 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	}
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
+		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
 		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
-		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, Sealer: keys.sealer, LogKey: keys.log,
+		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: timeStamper(keys.stamper),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Log: log,
@@ -197,15 +199,16 @@ func listen(ctx context.Context, cfg config, keys keyring) (listeners, error) {
 type keyring struct {
 	tls       tls.Certificate
 	trust     *signing.Trust
-	sealer    *signing.Sealer
+	seals     []exchange.Seal
+	open      *sealKeys
 	log       note.Signer
 	webhook   webhook.Config
 	stamper   *tsa.Client   // nil: no time-stamps
-	published exchange.Keys // but the webhook's, which the courier knows
+	published exchange.Keys // but the seals, and the webhook's, which the courier knows
 }
 
 func loadKeys(cfg config) (keyring, error) {
-	var k keyring
+	k := keyring{open: &sealKeys{}}
 	var err error
 	if !cfg.TLS.Plain {
 		if k.tls, err = tls.LoadX509KeyPair(cfg.TLS.Certificate, cfg.TLS.Key); err != nil {
@@ -215,16 +218,8 @@ func loadKeys(cfg config) (keyring, error) {
 	if k.trust, err = loadTrust(cfg); err != nil {
 		return k, usageError{err}
 	}
-	sealKey, err := readKey(cfg.Seal.Key)
-	if err != nil {
-		return k, usageError{fmt.Errorf("seal.key: %w", err)}
-	}
-	chain, err := readCertificates(cfg.Seal.Certificate)
-	if err != nil {
-		return k, usageError{fmt.Errorf("seal.certificate: %w", err)}
-	}
-	if k.sealer, err = signing.NewSealer(sealKey, chain); err != nil {
-		return k, usageError{fmt.Errorf("seal: %w", err)}
+	if k.seals, err = k.open.open(cfg.Seal, time.Now()); err != nil {
+		return k, usageError{err}
 	}
 	logKey, err := readSecret(cfg.Log.Key)
 	if err != nil {
@@ -247,13 +242,13 @@ func loadKeys(cfg config) (keyring, error) {
 	}
 	k.published = exchange.Keys{
 		Hub:    exchange.Hub{Code: cfg.Hub.Code, Name: cfg.Hub.Name, Policy: cfg.Hub.Policy},
-		Origin: cfg.Log.Origin, LogKey: verifier, Sealing: []string{pemOf(chain...)}, TimeStamp: roots,
+		Origin: cfg.Log.Origin, LogKey: verifier, TimeStamp: roots,
 	}
 	return k, nil
 }
 
 func webhookConfig(cfg config) (webhook.Config, error) {
-	key, err := readKey(cfg.Webhook.Key)
+	key, err := keystore.ReadKey(cfg.Webhook.Key)
 	if err != nil {
 		return webhook.Config{}, fmt.Errorf("webhook.key: %w", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 )
 
 // A site is a hub as an operator has it: a directory made by "hub init" and, once
@@ -33,6 +34,7 @@ type site struct {
 	roots     *x509.CertPool
 	admin     *httpclient.Client
 
+	program string    // "hub", or another build of it
 	serving *exec.Cmd // nil while it is stopped
 	ready   chan bool // closed when agencies can connect, or the process ended
 	waited  chan error
@@ -44,12 +46,12 @@ func newSite(t *testing.T, changes ...func(yaml string) string) *site {
 	t.Helper()
 	authority, err := newAuthority("Test Authority", "Example Province", time.Now())
 	must(t, err)
-	s := &site{t: t, dir: filepath.Join(t.TempDir(), "hub"), address: freeAddress(t), operators: freeAddress(t), authority: authority, log: &hubLog{}}
+	s := &site{t: t, dir: filepath.Join(t.TempDir(), "hub"), address: freeAddress(t), operators: freeAddress(t), authority: authority, log: &hubLog{}, program: "hub"}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	must(t, writeCertificates(ca, authority.certificate))
 	s.mustHub("init", s.dir, "--code", "truc.test.example", "--name", "Trục thử nghiệm", "--listen", s.address, "--operators", s.operators, "--roots", ca)
 	s.configure(append(changes, setting("requests_per_second: 200", "requests_per_second: 100000"))...)
-	list, err := readCertificates(s.path("keys", "tls-root.pem"))
+	list, err := keystore.ReadCertificates(s.path("keys", "tls-root.pem"))
 	must(t, err)
 	s.roots = x509.NewCertPool()
 	s.roots.AddCert(list[0])
@@ -135,7 +137,7 @@ func (s *site) start() *site {
 // launch starts the process and does not wait for anything.
 func (s *site) launch() {
 	s.t.Helper()
-	c := exec.Command("hub", "serve", "--config", s.config())
+	c := exec.Command(s.program, "serve", "--config", s.config())
 	c.Stderr = s.log
 	out, err := c.StdoutPipe()
 	must(s.t, err)
@@ -189,7 +191,7 @@ func (s *site) stop() {
 // hub runs one command of the hub's own and returns what it printed.
 func (s *site) hub(args ...string) (stdout, stderr string, code int) {
 	s.t.Helper()
-	return s.run("hub", args...)
+	return s.run(s.program, args...)
 }
 
 func (s *site) run(name string, args ...string) (stdout, stderr string, code int) {
@@ -289,6 +291,13 @@ func (l *hubLog) Write(p []byte) (int, error) {
 		l.text = append([]byte{}, l.text[len(l.text)-1<<19:]...)
 	}
 	return len(p), nil
+}
+
+// forgive forgets what was said until now: the test brought it about.
+func (l *hubLog) forgive() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong = nil
 }
 
 func (l *hubLog) clean(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"tram/adapters/bolt"
 	"tram/adapters/httpclient"
+	"tram/adapters/keystore"
 	"tram/adapters/tsa"
 	"tram/exchange"
 )
@@ -42,7 +43,7 @@ func newStamper(cfg timestampConfig) (client *tsa.Client, published []string, er
 		return nil, nil, nil
 	}
 	c := tsa.Config{URL: cfg.URL, Policy: cfg.Policy, User: cfg.User}
-	if c.Roots, err = readCertificates(cfg.Roots); err != nil {
+	if c.Roots, err = keystore.ReadCertificates(cfg.Roots); err != nil {
 		return nil, nil, fmt.Errorf("timestamp.roots: %w", err)
 	}
 	if c.TLSRoots, err = readOptional(cfg.TLSRoots); err != nil {
@@ -111,7 +112,7 @@ func describeStamps(w io.Writer, page exchange.StampPage) {
 
 // checkAuthority asks the authority for a time-stamp that nobody needs.
 func checkAuthority(ctx context.Context, cfg config, now time.Time) []finding {
-	client, _, err := newStamper(cfg.Timestamp)
+	client, _, _ := newStamper(cfg.Timestamp)
 	if client == nil {
 		return nil // what is wrong in the configuration is told with the keys
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"tram/adapters/keystore"
 	"tram/adapters/revocation"
 	"tram/exchange"
 	"tram/signing"
@@ -14,7 +15,7 @@ import (
 
 // loadTrust reads the authorities that agencies' certificates must come from.
 func loadTrust(cfg config) (*signing.Trust, error) {
-	roots, err := readCertificates(cfg.Trust.Roots)
+	roots, err := keystore.ReadCertificates(cfg.Trust.Roots)
 	if err != nil {
 		return nil, fmt.Errorf("trust.roots: %w; put the PEM certificates of the authorities there that agencies' certificates come from", err)
 	}
@@ -35,7 +36,7 @@ func loadTrust(cfg config) (*signing.Trust, error) {
 func loadIssuers(cfg config) ([]revocation.Issuer, error) {
 	var issuers []revocation.Issuer
 	for _, i := range cfg.Trust.Issuers {
-		list, err := readCertificates(i.Certificate)
+		list, err := keystore.ReadCertificates(i.Certificate)
 		if err != nil {
 			return nil, fmt.Errorf("trust.issuers: %w", err)
 		}
@@ -66,18 +67,17 @@ func openRevocation(cfg config, log *slog.Logger) (*revocation.Service, error) {
 	return s, nil
 }
 
-// known are the hub's own certificates and those of the authorities it trusts.
+// known are the hub's own certificates, but those of its seals, and those of the authorities it trusts.
 // What cannot be read is left out: loadKeys has told of it.
 func known(cfg config) []exchange.Known {
 	var all []exchange.Known
 	for _, file := range []struct {
 		kind exchange.TermKind
 		path string
-	}{{exchange.TermTLS, cfg.TLS.Certificate}, {exchange.TermSealing, cfg.Seal.Certificate},
-		{exchange.TermRoot, cfg.Trust.Roots}, {exchange.TermIntermediate, cfg.Trust.Intermediates}} {
+	}{{exchange.TermTLS, cfg.TLS.Certificate}, {exchange.TermRoot, cfg.Trust.Roots}, {exchange.TermIntermediate, cfg.Trust.Intermediates}} {
 		var list []*x509.Certificate
 		if file.path != "" && !(cfg.TLS.Plain && file.kind == exchange.TermTLS) {
-			list, _ = readCertificates(file.path) // told before
+			list, _ = keystore.ReadCertificates(file.path) // told before
 		}
 		for _, c := range list {
 			all = append(all, exchange.Known{Kind: file.kind, Certificate: c})

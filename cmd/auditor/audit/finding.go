@@ -11,6 +11,7 @@ import (
 const (
 	sealBroken       = "seal-broken"             // the receipt was changed after it was sealed, or is no receipt
 	sealUnknown      = "seal-unknown"            // sealed by a certificate that the hub did not publish: forged
+	sealOutOfTerm    = "seal-out-of-term"        // sealed by a key of the hub's after its time was over, or before it began
 	sealUntrusted    = "seal-untrusted"          // the certificate does not lead to the authorities given
 	proofMissing     = "proof-missing"           // nothing shows that the receipt is in the log
 	proofBroken      = "proof-broken"            // the proof does not show it

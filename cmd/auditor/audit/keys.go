@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -21,7 +20,7 @@ import (
 // wants more than the hub's word for those, the roots its certificates lead to.
 type authority struct {
 	keys    exchange.Keys
-	sealing []*x509.Certificate
+	sealing []exchange.PublishedSeal
 	log     note.Verifier
 	trust   *signing.Trust // nil: the published keys are believed as they are
 	tsa     *signing.Trust // of time-stamps; nil: no authority is known
@@ -30,17 +29,13 @@ type authority struct {
 // newAuthority checks that the keys can be used.
 func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 	a := &authority{keys: keys}
-	for i, text := range keys.Sealing {
-		certs, err := signing.ParseCertificates([]byte(text))
-		if err != nil {
-			return nil, fmt.Errorf("sealing certificate %d of the hub's keys: %w", i+1, err)
-		}
-		a.sealing = append(a.sealing, certs[0])
-	}
-	if len(a.sealing) == 0 || keys.Origin == "" {
-		return nil, errors.New("the hub's keys hold no sealing certificate or no origin of the log")
+	if keys.Origin == "" {
+		return nil, errors.New("the hub's keys hold no origin of the log")
 	}
 	var err error
+	if a.sealing, err = keys.Seals(); err != nil {
+		return nil, err
+	}
 	if a.log, err = note.NewVerifier(keys.LogKey); err != nil {
 		return nil, fmt.Errorf("the log key of the hub's keys: %w", err)
 	}
@@ -88,13 +83,18 @@ func readKeys(file string) (exchange.Keys, error) {
 	return keys, nil
 }
 
-// seal says whether a receipt's seal is the hub's own. Leading to the roots is
-// asked for besides, not instead: agencies' certificates may lead there too.
+// seal says whether a receipt's seal is the hub's own, by a key that sealed at the
+// receipt's time. Leading to the roots is asked for besides, not instead:
+// agencies' certificates may lead there too.
 func (a *authority) seal(s *signing.Signature, at time.Time) (Finding, bool) {
-	published := func(c *x509.Certificate) bool { return bytes.Equal(c.Raw, s.Certificate.Raw) }
-	if !slices.ContainsFunc(a.sealing, published) {
+	i := slices.IndexFunc(a.sealing, func(p exchange.PublishedSeal) bool { return p.Certificate.Equal(s.Certificate) })
+	if i < 0 {
 		return finding(sealUnknown, "sealed with the certificate %q (SHA-256 %s), which is not one of the %d that hub %s published",
 			s.Certificate.Subject, exchange.DigestOf(s.Certificate.Raw), len(a.sealing), a.keys.Hub.Code), false
+	}
+	if p := a.sealing[i]; !p.Covers(at) {
+		return finding(sealOutOfTerm, "the receipt is of %s, and sealed with the certificate %q (SHA-256 %s), of which hub %s published that it seals %s only",
+			at.UTC().Format(time.RFC3339), s.Certificate.Subject, exchange.DigestOf(s.Certificate.Raw), a.keys.Hub.Code, p.When()), false
 	}
 	if a.trust == nil {
 		return Finding{}, true

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -100,11 +101,8 @@ func (m *mirror) believe(ctx context.Context) (*Finding, error) {
 	if m.by, err = newAuthority(known, m.options.trust); err != nil {
 		return nil, err
 	}
-	m.notes = nil
-	for _, certificate := range published.Sealing {
-		if !slices.Contains(known.Sealing, certificate) {
-			m.notes = append(m.notes, "the hub publishes a sealing certificate that the mirror does not know; ask the hub's operators, and add it to "+m.dir.path("keys.json")+" if it is theirs")
-		}
+	if m.notes, err = m.newSeals(published); err != nil {
+		return nil, err
 	}
 	if published.LogKey == known.LogKey && published.Origin == known.Origin {
 		return nil, nil
@@ -112,6 +110,29 @@ func (m *mirror) believe(ctx context.Context) (*Finding, error) {
 	f := finding(keysChanged, "the hub publishes the log %s with the key %s, the mirror knows %s with %s",
 		published.Origin, published.LogKey, known.Origin, known.LogKey)
 	return &f, nil
+}
+
+// newSeals notes what the hub publishes of its seals and the mirror does not know.
+func (m *mirror) newSeals(published exchange.Keys) ([]string, error) {
+	seals, err := published.Seals()
+	if err != nil {
+		return nil, fmt.Errorf("reading the hub's keys: %w", err)
+	}
+	var notes []string
+	for _, s := range seals {
+		digest := exchange.DigestOf(s.Certificate.Raw)
+		i := slices.IndexFunc(m.by.sealing, func(known exchange.PublishedSeal) bool { return known.Certificate.Equal(s.Certificate) })
+		switch {
+		case i < 0:
+			notes = append(notes, fmt.Sprintf("the hub publishes a sealing certificate that the mirror does not know (SHA-256 %s, %s); "+
+				"the log has a rotate-seal action with this digest; ask the hub's operators, and take the hub's /v1/keys for %s if it is theirs",
+				digest, cmp.Or(s.When(), "at any time"), m.dir.path("keys.json")))
+		case m.by.sealing[i].EndedBy(time.Now()) && m.by.sealing[i].When() != s.When():
+			notes = append(notes, fmt.Sprintf("the hub published of a sealing certificate (SHA-256 %s) that it seals %s, and says now: %s; ask the hub's operators",
+				digest, m.by.sealing[i].When(), cmp.Or(s.When(), "at any time")))
+		}
+	}
+	return notes, nil
 }
 
 func (m *mirror) firstKeys(published exchange.Keys) (exchange.Keys, error) {

@@ -80,6 +80,10 @@ var findingWords = map[string]exchange.Words{
 		En: "The receipt is sealed with a certificate that the hub did not publish. Fetch https://HUB/v1/keys anew, by a way you trust; if the certificate is not there, the receipt is forged.",
 		Vi: "Biên nhận được ký bằng chứng thư số mà trục không công bố. Hãy tải lại https://TRỤC/v1/keys qua kênh tin cậy; nếu vẫn không có chứng thư số này thì biên nhận là giả.",
 	},
+	sealOutOfTerm: {
+		En: "The receipt is sealed with a key of the hub's that did not seal at the receipt's time: its term was over, or had not begun. Fetch https://HUB/v1/keys anew, by a way you trust; if its terms are the same, the receipt is forged.",
+		Vi: "Biên nhận được ký bằng khóa của trục nhưng không đúng thời hạn: vào thời điểm của biên nhận, khóa này đã hết hạn dùng hoặc chưa được dùng. Hãy tải lại https://TRỤC/v1/keys qua kênh tin cậy; nếu thời hạn vẫn như vậy thì biên nhận là giả.",
+	},
 	certificateUnregistered: {
 		En: "The certificate is not among those registered for the agency. Have the hub's operators register it, or sign with a registered one.",
 		Vi: "Chứng thư số không nằm trong số đã đăng ký cho cơ quan. Hãy đề nghị đơn vị vận hành trục đăng ký chứng thư số này, hoặc ký bằng chứng thư số đã đăng ký.",

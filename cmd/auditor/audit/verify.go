@@ -33,7 +33,8 @@ each attests to, and what that rests on. Packages may be of any size.
 
 Of a receipt it checks that
   - the receipt was not changed since it was sealed,
-  - the seal is the hub's: its certificate is one of those in the keys file,
+  - the seal is the hub's: its certificate is one of those in the keys file, and at
+    the receipt's time it was that one's turn to seal,
   - the receipt is in the hub's log: a proof leads to a checkpoint that the hub's
     log key signed,
   - a time-stamp on the seal, if there is one, is over this seal and made by an

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tram/cmd/hub/hubtest"
 	"tram/exchange"
@@ -180,4 +181,70 @@ func TestVerifyExplains(t *testing.T) {
 	if strings.Contains(stdout, "\x1b[") {
 		t.Error("colours where there is no terminal")
 	}
+}
+
+// TestVerifyHoldsSealsToTheirTerms: a key that was ended, or has not begun, seals
+// nothing, though it is the hub's.
+func TestVerifyHoldsSealsToTheirTerms(t *testing.T) {
+	hub := hubtest.New(t)
+	file := correspond(t, hub, 1).of(t, exchange.SubmissionAcceptance)[0]
+	receipt, _, _, err := exchange.ParseReceipt(readFile(t, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := exchange.DigestOf(hub.Sealer.Certificate().Raw)
+	at := receipt.Time
+	for _, c := range []struct {
+		name  string
+		terms []exchange.SealTerm
+		want  string
+	}{
+		{"no terms published", nil, ""},
+		{"another's term", []exchange.SealTerm{{Certificate: exchange.Digest{1}, Until: at.Add(-time.Hour)}}, ""},
+		{"open at both ends", []exchange.SealTerm{{Certificate: seal}}, ""},
+		{"in its first moment", []exchange.SealTerm{{Certificate: seal, From: at}}, ""},
+		{"before it begins", []exchange.SealTerm{{Certificate: seal, From: at.Add(time.Millisecond)}}, "seal-out-of-term"},
+		{"in its last moment", []exchange.SealTerm{{Certificate: seal, Until: at.Add(time.Millisecond)}}, ""},
+		{"at its end", []exchange.SealTerm{{Certificate: seal, Until: at}}, "seal-out-of-term"},
+		{"in its second term", []exchange.SealTerm{{Certificate: seal, Until: at.Add(-time.Hour)}, {Certificate: seal, From: at.Add(-time.Minute)}}, ""},
+		{"between its terms", []exchange.SealTerm{{Certificate: seal, Until: at.Add(-time.Hour)}, {Certificate: seal, From: at.Add(time.Minute)}}, "seal-out-of-term"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			keys := hub.Keys
+			keys.Sealing, keys.Terms = hub.Exchange.Keys().Sealing, c.terms
+			b, err := json.Marshal(keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := audit(t, "verify", "--keys", hubtest.WriteFile(t, filepath.Join(t.TempDir(), "keys.json"), b), "--json", file)
+			if got := verifyNames(t, stdout); got != c.want || (code == 0) != (c.want == "") {
+				t.Errorf("exits with %d, finds %q, want %q\n%s%s", code, got, c.want, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestFollowNotesNewSeals: what the hub publishes of its seals is no fault, and is
+// for somebody to look at.
+func TestFollowNotesNewSeals(t *testing.T) {
+	hub := hubtest.New(t)
+	evil := newEvilHub(t, hub.Keys, hub.Log)
+	evil.show(t, invented(3, "a"))
+	dir := filepath.Join(t.TempDir(), "mirror")
+	look := func(want string) {
+		t.Helper()
+		code, stdout, stderr := audit(t, "follow", evil.url, "--dir", dir, "--once")
+		if code != 0 || (want == "") == strings.Contains(stdout, "note:") || !strings.Contains(stdout, want) {
+			t.Errorf("exits with %d, want %q\n%s%s", code, want, stdout, stderr)
+		}
+	}
+	known := exchange.DigestOf(hub.Sealer.Certificate().Raw)
+	evil.keys.Terms = []exchange.SealTerm{{Certificate: known, Until: time.Now().Add(-2 * time.Hour)}}
+	look("")
+	next := hubtest.NewKey(t, "Next", nil)
+	evil.keys.Sealing = append(evil.keys.Sealing, next.PEM())
+	look(exchange.DigestOf(next.Certificate.Raw).String())
+	evil.keys.Sealing = evil.keys.Sealing[:1]
+	evil.keys.Terms = []exchange.SealTerm{{Certificate: known, Until: time.Now().Add(time.Hour)}}
+	look("says now: until")
 }

@@ -124,7 +124,7 @@ func New(t testing.TB) *Hub {
 	h.Keys = exchange.Keys{Hub: exchange.Hub{Code: "hub.test", Name: "Trục thử", Policy: "urn:test:policy"},
 		Origin: "hub.test/log", LogKey: public, Sealing: []string{seal.PEM()}}
 	h.Exchange, err = exchange.New(exchange.Config{Hub: h.Keys.Hub, Origin: h.Keys.Origin, Keys: h.Keys, Ledger: ledger, Vault: vault,
-		Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}), Trust: trust, Sealer: h.Sealer, LogKey: h.Log})
+		Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}), Trust: trust, Seals: []exchange.Seal{{Sealer: h.Sealer}}, LogKey: h.Log})
 	fatal(err)
 	h.start(t)
 	h.Admin = exchange.Caller{User: &exchange.User{ID: "root", Role: exchange.Administrator}}
