@@ -9,6 +9,7 @@ import (
 // RevocationState says what is known of a certificate's revocation.
 type RevocationState string
 
+// What may be known.
 const (
 	RevocationGood    RevocationState = "good"
 	RevocationRevoked RevocationState = "revoked"

@@ -97,7 +97,8 @@ func (s *Sealer) write(b, canonical []byte, at time.Time) (writing, error) {
 	b = s.form.info.append(b, id, document, properties, "")
 	b = s.form.value.append(b, id, value)
 	b = s.form.properties.append(b, id, signedAt, "", "")
-	w.signature = append(b, sealEnd...)
+	b = append(b, sealEnd...)
+	w.signature = b
 	return w, nil
 }
 

@@ -38,8 +38,6 @@ func (t *ledgerTest) unknown(document string) exchange.Recheck {
 	return r
 }
 
-func recheckID(r exchange.Recheck) string { return r.ID }
-
 func (t *ledgerTest) dueRechecks(what string, at time.Time, limit int, want ...exchange.Recheck) {
 	t.Helper()
 	list, err := t.RechecksDue(t.Context(), at, limit)

@@ -74,7 +74,7 @@ func TestVerifyTimeStamps(t *testing.T) {
 	c := correspond(t, hub, 2)
 	old, oldCertificate := expired(t, hub.Roots)
 	hub.Keys.TimeStamp = []string{string(tsa.RootPEM())}
-	hub.Keys.Sealing = append(hub.Keys.Sealing, string((&hubtest.Key{Certificate: oldCertificate}).PEM()))
+	hub.Keys.Sealing = append(hub.Keys.Sealing, (&hubtest.Key{Certificate: oldCertificate}).PEM())
 	keys := hub.KeysFile(t)
 	bare := hub.Keys
 	bare.TimeStamp = nil
