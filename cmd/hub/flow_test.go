@@ -236,8 +236,11 @@ func TestSignedByOthers(t *testing.T) {
 		must(t, os.WriteFile(d.path("2.xml"), unsigned(t, sender.letter(2, 5000, to.code)), 0o600))
 		must(t, os.WriteFile(d.path("key.der"), der, 0o600))
 		must(t, os.WriteFile(d.path("agency.cer"), sender.certificate.Raw, 0o600))
-		output(t, exec.Command(java, "../../signing/testdata/SignXML.java", d.path("2.xml"), "edXMLHeader", d.path("key.der"), "RSA", d.path("agency.cer"),
-			"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", d.path("2.edxml")))
+		const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
+		job := []string{d.path("2.xml"), "edXMLHeader", d.path("key.der"), "RSA", d.path("agency.cer"), "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+			exclusive, "-", exclusive, "-", "http://www.w3.org/2001/04/xmlenc#sha256", d.path("2.edxml")}
+		must(t, os.WriteFile(d.path("job"), []byte(strings.Join(job, "\t")+"\n"), 0o600))
+		output(t, exec.Command(java, "../../signing/testdata/SignXML.java", d.path("job")))
 		s.acceptedFrom(t, sender, d.path("2.edxml"))
 	})
 }
