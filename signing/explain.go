@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,8 +94,8 @@ const (
 	FactType         = "type"              // of a reference
 	FactTransform    = "transform"         // its algorithm, and its prefixes if it lists any
 	FactDigestMethod = "digest-method"     // of a reference
-	FactStated       = "stated"            // the digest that the signature states, base64
-	FactComputed     = "computed"          // the digest of what was read, base64
+	FactStated       = "stated"            // the digest that the signature states, base64; of a value that does not hold, the one inside it
+	FactComputed     = "computed"          // the digest of what was read, base64; of such a value, that of SignedInfo
 	FactComputedText = "computed-of-text"  // likewise, of an attachment's base64 text
 	FactSubject      = "subject"           // of the certificate, RFC 2253
 	FactIssuer       = "issuer"            // likewise
@@ -193,6 +194,7 @@ func (e *explainer) report(s *scanner, refused error) {
 		e.told(step)
 	}
 	for _, r := range e.references {
+		r.Skipped = r.Skipped || refused != nil && r.Err == nil // its digest was not made
 		e.tell(r.Step)
 	}
 	for _, step := range []Step{e.certificate, e.value, e.properties} {
@@ -355,6 +357,29 @@ func (e *explainer) signatureValue(v *verification) {
 	}
 	e.value.Err = v.checkValue(v.info.method, e.certificate.Certificates[0])
 	e.value.Facts = []Fact{{FactAlgorithm, v.info.algorithm}, {FactLength, strconv.Itoa(len(v.value))}}
+	var refusal *Error
+	if !errors.As(e.value.Err, &refusal) || refusal.Rule != SignatureMismatch {
+		return
+	}
+	if stated := digestInside(v.value, e.certificate.Certificates[0], v.info.method); stated != nil {
+		e.value.Facts = append(e.value.Facts, Fact{FactStated, base64.StdEncoding.EncodeToString(stated)},
+			Fact{FactComputed, base64.StdEncoding.EncodeToString(v.info.method.digest(v.canonical))})
+	}
+}
+
+// digestInside is the digest of what an RSA key signed, which its signature shows
+// (RFC 8017, 9.2); nil if this key did not make it, or signs in another way. It
+// tells another SignedInfo from another key, and decides nothing.
+func digestInside(value []byte, cert *x509.Certificate, m method) []byte {
+	key, ok := cert.PublicKey.(*rsa.PublicKey)
+	if !ok || m.scheme != schemeRSA || len(value) != key.Size() {
+		return nil
+	}
+	padded := new(big.Int).Exp(new(big.Int).SetBytes(value), big.NewInt(int64(key.E)), key.N).FillBytes(make([]byte, key.Size()))
+	if !bytes.HasPrefix(padded, []byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) {
+		return nil
+	}
+	return padded[len(padded)-m.hash.Size():]
 }
 
 func (e *explainer) signedProperties(v *verification) {
@@ -469,10 +494,11 @@ func (r *explained) compare(v *verification, computed []byte) {
 	}
 }
 
-// accepts adds what would be accepted to a step whose algorithm is not.
+// accepts adds what would be accepted to a step whose algorithm is not. Of one
+// that would be, it is something else that is refused: a parameter.
 func (s *Step) accepts(list []string) {
 	var refusal *Error
-	if !errors.As(s.Err, &refusal) {
+	if !errors.As(s.Err, &refusal) || s.Name != StepReference && len(s.Facts) > 0 && slices.Contains(list, s.Facts[0].Value) {
 		return
 	}
 	switch refusal.Rule {
@@ -510,8 +536,10 @@ func algorithmFacts(el *Element, name string) []Fact {
 }
 
 func referenceFacts(el *Element) []Fact {
-	uri, _ := el.Attr("", "URI")
-	facts := []Fact{{FactURI, clipped(uri)}}
+	var facts []Fact
+	if uri, ok := el.Attr("", "URI"); ok {
+		facts = append(facts, Fact{FactURI, clipped(uri)})
+	}
 	if kind, ok := el.Attr("", "Type"); ok {
 		facts = append(facts, Fact{FactType, clipped(kind)})
 	}

@@ -97,7 +97,7 @@ func inheritedXML(el *Element, form c14nForm) ([]Attr, *Error) {
 				continue
 			}
 			if form.v11 && a.Local == "base" {
-				return nil, refusef(CanonicalizationNotAllowed, "xml:base is inherited")
+				return nil, refusef(CanonicalizationNotAllowed, "xml:base is inherited, and Canonical XML 1.1 with it is not accepted: use the exclusive form")
 			}
 			if has(el.Attrs, a.Local) || has(found, a.Local) || form.v11 && a.Local == "id" {
 				continue

@@ -254,8 +254,8 @@ var rules = map[Rule]ruleWords{
 	},
 	WeakKey: {
 		InvalidSignature,
-		`The certificate's key is not accepted. Obtain a certificate with RSA of 2048 to 8192 bits (exponent 65537) or ECDSA on P-256, P-384 or P-521.`,
-		`Khóa của chứng thư số không được chấp nhận. Hãy xin cấp chứng thư số với RSA từ 2048 đến 8192 bit (số mũ 65537) hoặc ECDSA trên P-256, P-384 hay P-521.`,
+		`The certificate's key is not accepted. Obtain a certificate with RSA of 2048 to 8192 bits (exponent 65537), ECDSA on P-256, P-384 or P-521, or Ed25519.`,
+		`Khóa của chứng thư số không được chấp nhận. Hãy xin cấp chứng thư số với RSA từ 2048 đến 8192 bit (số mũ 65537), ECDSA trên P-256, P-384 hay P-521, hoặc Ed25519.`,
 	},
 	KeyMismatch: {
 		InvalidSignature,

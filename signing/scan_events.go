@@ -36,7 +36,7 @@ func (s *scanner) start() error {
 	}
 	if s.out != nil {
 		if s.out.isDoubtful(&s.tag) {
-			return s.refusef(CanonicalizationNotAllowed, "xml:base is empty")
+			return s.refusef(CanonicalizationNotAllowed, "xml:base is empty, and Canonical XML 1.1 with it is not accepted: use the exclusive form")
 		}
 		s.out.start(&s.tag, &s.scope)
 	}

@@ -90,7 +90,7 @@ func (v *verification) maskGeneration(e *Element, m method) error {
 	}
 	alg, hash, err := v.digestMethod(d)
 	if err == nil && hash != m.hash {
-		err = v.refuse(d, AlgorithmNotAllowed, excerpt([]byte(alg)))
+		err = v.refusef(d, AlgorithmNotAllowed, "the mask's digest must be the signature's, and is %s", excerpt([]byte(alg)))
 	}
 	return err
 }

@@ -50,8 +50,10 @@ func (v *verification) addReference(info *signedInfo, e *Element) error {
 	case kind == typeSignedProperties:
 		info.properties = r
 		return v.read(info, r, e, v.elementForm)
-	case !found || kind != "":
-		return v.refuse(e, ReferenceNotAllowed, excerpt([]byte(uri)))
+	case !found:
+		return v.refusef(e, ReferenceNotAllowed, "URI is missing")
+	case kind != "":
+		return v.refusef(e, ReferenceNotAllowed, "Type %s", excerpt([]byte(kind)))
 	case v.coversDocument(uri) && info.document == nil:
 		info.document = r
 		return v.read(info, r, e, v.documentForm)
