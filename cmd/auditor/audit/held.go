@@ -118,7 +118,7 @@ func (a *authority) checkReceipt(raw []byte) (*exchange.Receipt, exchange.Eviden
 	for i := range list {
 		list[i] = list[i].of(receipt.ID)
 	}
-	if f, ok := a.seal(doc.Signature, stamp.sealedAt(receipt)); !ok {
+	if f, ok := a.seal(doc.Signature, receipt, stamp); !ok {
 		list = append(list, f.of(receipt.ID))
 	}
 	for _, f := range checkRevocation(evidence) {

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,14 +47,6 @@ func newAuthority(keys exchange.Keys, trustFile string) (*authority, error) {
 
 // readTrust reads the authorities that certificates must lead to; none are nil.
 func readTrust(file string) (*signing.Trust, error) {
-	roots, err := readRoots(file)
-	if err != nil || roots == nil {
-		return nil, err
-	}
-	return signing.NewTrust(roots, nil)
-}
-
-func readRoots(file string) ([]*x509.Certificate, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -67,7 +58,7 @@ func readRoots(file string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, usagef("%s: %w", file, err)
 	}
-	return roots, nil
+	return signing.NewTrust(roots, nil)
 }
 
 // readKeys reads the hub's keys from a file, as GET /v1/keys gives them.
@@ -84,22 +75,22 @@ func readKeys(file string) (exchange.Keys, error) {
 }
 
 // seal says whether a receipt's seal is the hub's own, by a key that sealed at the
-// receipt's time. Leading to the roots is asked for besides, not instead:
-// agencies' certificates may lead there too.
-func (a *authority) seal(s *signing.Signature, at time.Time) (Finding, bool) {
+// receipt's time: a time-stamp may come long after that. Leading to the roots is
+// asked for besides, not instead: agencies' certificates may lead there too.
+func (a *authority) seal(s *signing.Signature, receipt exchange.Receipt, st *stamp) (Finding, bool) {
 	i := slices.IndexFunc(a.sealing, func(p exchange.PublishedSeal) bool { return p.Certificate.Equal(s.Certificate) })
 	if i < 0 {
 		return finding(sealUnknown, "sealed with the certificate %q (SHA-256 %s), which is not one of the %d that hub %s published",
 			s.Certificate.Subject, exchange.DigestOf(s.Certificate.Raw), len(a.sealing), a.keys.Hub.Code), false
 	}
-	if p := a.sealing[i]; !p.Covers(at) {
+	if p := a.sealing[i]; !p.Covers(receipt.Time) {
 		return finding(sealOutOfTerm, "the receipt is of %s, and sealed with the certificate %q (SHA-256 %s), of which hub %s published that it seals %s only",
-			at.UTC().Format(time.RFC3339), s.Certificate.Subject, exchange.DigestOf(s.Certificate.Raw), a.keys.Hub.Code, p.When()), false
+			receipt.Time.UTC().Format(time.RFC3339), s.Certificate.Subject, exchange.DigestOf(s.Certificate.Raw), a.keys.Hub.Code, p.When()), false
 	}
 	if a.trust == nil {
 		return Finding{}, true
 	}
-	if err := a.trust.Check(s.Certificate, s.Others, at); err != nil {
+	if err := a.trust.Check(s.Certificate, s.Others, st.sealedAt(receipt)); err != nil {
 		return finding(sealUntrusted, "the sealing certificate %q does not lead to the authorities given: %v", s.Certificate.Subject, err), false
 	}
 	return Finding{}, true

@@ -69,9 +69,10 @@ type judgement struct {
 type atBasis string
 
 const (
-	atGiven   atBasis = "given"   // by --at
-	atClaimed atBasis = "claimed" // by the signer, in the signature
-	atReceipt atBasis = "receipt" // by the receipt that the certificate sealed
+	atGiven   atBasis = "given"      // by --at
+	atClaimed atBasis = "claimed"    // by the signer, in the signature
+	atReceipt atBasis = "receipt"    // by the receipt that the certificate sealed
+	atStamp   atBasis = "time-stamp" // by the authority of a time-stamp on the receipt's seal
 	atNow     atBasis = "now"
 )
 
@@ -164,31 +165,40 @@ func refused(err error) bool {
 	return errors.As(err, &form) || errors.As(err, &signature)
 }
 
-// inWords says why a document is refused, and where.
-func inWords(err error, lang string) string {
-	rule, path, at, text := "", "", 0, err.Error()
+// refusal is why a document is refused, and where.
+type refusal struct {
+	rule, path, text string
+	line             int
+}
+
+// refusalIn reads an error; of one that is no refusal there is its text alone.
+func refusalIn(err error, lang string) refusal {
 	var form *exchange.Error
 	var signature *signing.Error
 	switch {
 	case errors.As(err, &form):
-		rule, path, at, text = form.Rule.Name, form.Path, form.Line, form.Text(lang)
+		return refusal{form.Rule.Name, form.Path, form.Text(lang), form.Line}
 	case errors.As(err, &signature):
-		rule, path, at, text = string(signature.Rule), signature.Path, signature.Line, signature.Text(lang)
+		return refusal{string(signature.Rule), signature.Path, signature.Text(lang), signature.Line}
 	}
+	return refusal{text: err.Error()}
+}
+
+// inWords says why a document is refused, and where.
+func inWords(err error, lang string) string {
+	r := refusalIn(err, lang)
 	var b strings.Builder
-	if rule != "" {
-		b.WriteString(rule)
+	b.WriteString(r.rule)
+	if r.line > 0 {
+		fmt.Fprintf(&b, phrase(lang, " at line %d", " tại dòng %d"), r.line)
 	}
-	if at > 0 {
-		fmt.Fprintf(&b, phrase(lang, " at line %d", " tại dòng %d"), at)
-	}
-	if path != "" {
-		fmt.Fprintf(&b, phrase(lang, " in %s", " trong %s"), path)
+	if r.path != "" {
+		fmt.Fprintf(&b, phrase(lang, " in %s", " trong %s"), r.path)
 	}
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
-	return b.String() + text
+	return b.String() + r.text
 }
 
 // says reads the package as a hub does.
@@ -236,6 +246,8 @@ func (j judgement) in(lang string) string {
 		words = phrase(lang, "judged at the time that the signer claims, %s", "xét tại thời điểm người ký tự khai, %s")
 	case atReceipt:
 		words = phrase(lang, "judged at the receipt's own time, %s", "xét tại thời điểm ghi trong biên nhận, %s")
+	case atStamp:
+		words = phrase(lang, "judged at the time of the time-stamp, %s", "xét tại thời điểm ghi trên dấu thời gian, %s")
 	}
 	return fmt.Sprintf(words, moment(j.At))
 }

@@ -7,16 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tram/adapters/edxml"
-	"tram/adapters/revocation"
 	"tram/cmd/locale"
 	"tram/exchange"
 	"tram/signing"
@@ -24,9 +20,9 @@ import (
 
 // explainOptions are the flags of explain.
 type explainOptions struct {
-	lang, keys, trust, certificate, proof, at string
-	crls                                      []string
-	sha1                                      bool
+	lang, keys, trust, certificate, proof, at, tsaRoots string
+	crls                                                []string
+	sha1                                                bool
 }
 
 func (p *program) explain() *cobra.Command {
@@ -43,7 +39,8 @@ has.
 
 A step that was not taken says what it needs: --trust for the chain of the
 certificate, --crl for its revocation, --certificate for the one that is
-registered, --keys for the seal and the log of a receipt.
+registered, --keys for the seal and the log of a receipt, --tsa-roots for a
+time-stamp whose authority the hub's keys do not name.
 
 Words are Vietnamese or English: by --lang, else by LC_ALL or LANG. Rules, element
 paths and the names in --json are the same in both.`,
@@ -61,6 +58,7 @@ paths and the names in --json are the same in both.`,
 	f.StringVar(&o.certificate, "certificate", "", "PEM `file` of the certificates that are registered for the agency")
 	f.StringVar(&o.at, "at", "", "`time` at which the certificate is judged; without it that of the receipt, or that which the signer claims, or now")
 	f.StringVar(&o.keys, "keys", "", "`file` of the hub's published keys, for receipts")
+	f.StringVar(&o.tsaRoots, "tsa-roots", "", "PEM `file` of the roots of time-stamp authorities, instead of those in the keys file")
 	f.StringVar(&o.proof, "proof", "", "proof `file` of the receipt, if it is not beside it")
 	return c
 }
@@ -89,18 +87,22 @@ type explanation struct {
 	Kind  string    `json:"kind"` // "package", "receipt", "document"
 	Steps []stepOut `json:"steps"`
 
-	program  *program
-	options  explainOptions
-	lang     string
-	trust    *signing.Trust
-	roots    []*x509.Certificate // of trust
-	by       *authority          // nil: without the hub's keys
-	at       time.Time           // zero: not given
-	root     signing.Name
-	doc      *signing.Document // nil: refused
-	chain    []*x509.Certificate
-	receipt  *exchange.Receipt // nil: it is none, or it cannot be read
-	evidence exchange.Evidence
+	program      *program
+	options      explainOptions
+	lang         string
+	trust        *signing.Trust
+	by           *authority     // nil: without the hub's keys
+	tsa          *signing.Trust // of time-stamps; nil: no authority is known
+	at           time.Time      // zero: not given
+	root         signing.Name
+	doc          *signing.Document   // nil: refused
+	chain        []*x509.Certificate // of KeyInfo, the signer's first
+	path         []*x509.Certificate // of the signer's to a root of trust; nil: there is none
+	properties   stepOut             // the XAdES step: a time-stamp stands in its element
+	stampRefused error               // a time-stamp that the document is refused for
+	stamp        *stamp              // nil: none, or it does not hold
+	receipt      *exchange.Receipt   // nil: it is none, or it cannot be read
+	evidence     exchange.Evidence
 }
 
 // Outcomes of a step.
@@ -137,22 +139,19 @@ func (p *program) newExplanation(o explainOptions, file string) (*explanation, e
 	if e.at, err = parseMoment(o.at); err != nil {
 		return nil, usagef("--at: %w", err)
 	}
-	if e.roots, err = readRoots(o.trust); err != nil {
+	if e.trust, err = readTrust(o.trust); err != nil {
 		return nil, &usageError{err}
 	}
-	if e.roots != nil {
-		if e.trust, err = signing.NewTrust(e.roots, nil); err != nil {
+	var keys exchange.Keys
+	if o.keys != "" {
+		if keys, err = readKeys(o.keys); err != nil {
+			return nil, &usageError{err}
+		}
+		if e.by, err = newAuthority(keys, ""); err != nil {
 			return nil, &usageError{err}
 		}
 	}
-	if o.keys == "" {
-		return e, nil
-	}
-	keys, err := readKeys(o.keys)
-	if err != nil {
-		return nil, &usageError{err}
-	}
-	if e.by, err = newAuthority(keys, ""); err != nil {
+	if e.tsa, err = trustStamps(keys, o.tsaRoots); err != nil {
 		return nil, &usageError{err}
 	}
 	return e, nil
@@ -167,6 +166,7 @@ func (e *explanation) run(ctx context.Context) error {
 	}
 	e.content(decoder)
 	e.claimedTime()
+	e.timeStamp()
 	if err := e.registered(); err != nil {
 		return err
 	}
@@ -174,11 +174,12 @@ func (e *explanation) run(ctx context.Context) error {
 	if err := e.revocation(ctx, at); err != nil {
 		return err
 	}
-	e.timeStamp()
 	if e.Kind != "receipt" {
 		return nil
 	}
 	e.seal()
+	e.evidenceAgrees()
+	e.answer()
 	return e.log()
 }
 
@@ -199,11 +200,11 @@ func (e *explanation) read() (exchange.Decoder, error) {
 	if err != nil && !refused(err) {
 		return nil, fmt.Errorf("reading %s: %w", e.File, err)
 	}
-	if err != nil && e.OK { // no step has it
+	if err != nil && e.OK && e.stampRefused == nil { // no step has it
 		e.add(stepOut{Step: string(signing.StepDocument)}, err)
 	}
 	if err == nil && e.doc.Signature == nil {
-		e.found(stepOut{Step: string(signing.StepSignature)}, &Finding{Name: packageUnsigned, Detail: "there is no signature"})
+		e.found(stepOut{Step: string(signing.StepSignature)}, &Finding{Name: packageUnsigned})
 	}
 	return decoder, nil
 }
@@ -272,6 +273,12 @@ func (e *explanation) told(s signing.Step) {
 	if len(s.Certificates) > 0 {
 		e.chain = s.Certificates
 	}
+	if s.Name == signing.StepSignedProperties {
+		e.properties = step
+	}
+	if ofTimeStamp(s.Err) { // it has a step of its own; what is signed was not looked at then
+		e.stampRefused, s.Skipped = s.Err, true
+	}
 	if s.Skipped {
 		step.Outcome = notChecked
 		step.Text = phrase(e.lang, "cannot be judged: something that it needs does not hold", "chưa thể xét: một bước mà nó cần không hợp lệ")
@@ -281,23 +288,23 @@ func (e *explanation) told(s signing.Step) {
 	e.add(step, s.Err)
 }
 
+// ofTimeStamp says whether a document is refused for what nobody signed: its
+// time-stamps, or what stands in their place.
+func ofTimeStamp(err error) bool {
+	var refusal *signing.Error
+	return errors.As(err, &refusal) && strings.Contains(refusal.Path, unsignedProperties)
+}
+
 // add notes a step, which fails if there is an error.
 func (e *explanation) add(s stepOut, err error) {
 	s.Outcome = holds
 	if err != nil {
+		r := refusalIn(err, e.lang)
 		e.OK, s.Outcome = false, fails
-		s.Rule, s.Text = "error", err.Error()
-		var form *exchange.Error
-		var signature *signing.Error
-		switch {
-		case errors.As(err, &form):
-			s.Rule, s.Text = form.Rule.Name, form.Text(e.lang)
-			s.Path, s.Line = cmp.Or(form.Path, s.Path), cmp.Or(form.Line, s.Line)
-		case errors.As(err, &signature):
-			s.Rule, s.Text = string(signature.Rule), signature.Text(e.lang)
-			s.Path, s.Line = cmp.Or(signature.Path, s.Path), cmp.Or(signature.Line, s.Line)
-		}
+		s.Rule, s.Text = cmp.Or(r.rule, "error"), r.text
+		s.Path, s.Line = cmp.Or(r.path, s.Path), cmp.Or(r.line, s.Line)
 	}
+	s.Text = strings.TrimSpace(s.Text + " " + s.hint(e.lang))
 	e.Steps = append(e.Steps, s)
 }
 
@@ -306,14 +313,14 @@ func (e *explanation) skip(step, en, vi string) {
 	e.Steps = append(e.Steps, stepOut{Step: step, Outcome: notChecked, Text: phrase(e.lang, en, vi)})
 }
 
-// found notes a step of this program's own, which fails by a finding.
+// found notes a step of this program's own, which fails by a finding. Its detail
+// is English: it is said only where there are no words.
 func (e *explanation) found(s stepOut, f *Finding) {
 	s.Outcome = holds
 	if f != nil {
 		e.OK, s.Outcome, s.Rule, s.Text = false, fails, f.Name, f.Detail
 		if words, ok := findingWords[f.Name]; ok {
 			s.Text = words.In(e.lang)
-			s.Facts = append(s.Facts, factOut{factDetail, f.Detail})
 		}
 	}
 	e.Steps = append(e.Steps, s)
@@ -330,6 +337,8 @@ const (
 	stepRevocation  = "revocation"
 	stepTimeStamp   = "time-stamp"
 	stepSeal        = "seal"
+	stepEvidence    = "evidence"        // the receipt does not contradict itself; noted only if it does
+	stepAnswer      = "acknowledgement" // the recipient's own answer, if the receipt holds one
 	stepLog         = "log"
 
 	factDetail   = "detail"
@@ -342,6 +351,13 @@ const (
 	factLeaf     = "leaf"
 	factLogRoot  = "log-root"
 	factReceipt  = "receipt"
+
+	factAccuracy   = "accuracy"
+	factAuthority  = "authority"  // of a time-stamp: subject of its certificate
+	factPolicy     = "policy"     // of a time-stamp: object identifier
+	factRegistered = "registered" // SHA-256 of one that is
+	factPublished  = "published"  // likewise, by the hub
+	factOutcome    = "outcome"    // of the recipient's answer
 
 	factSource    = "source"
 	factState     = "state"
@@ -382,196 +398,4 @@ func (e *explanation) readReceipt() {
 	e.receipt, e.evidence = &receipt, evidence
 	e.add(stepOut{Step: stepContent, Facts: []factOut{{factReceipt, string(receipt.ID)}, {factEvent, string(receipt.Event)},
 		{signing.FactTime, receipt.Time.Format(time.RFC3339Nano)}}}, nil)
-}
-
-// claimed is the time that the signer claims; zero if none does.
-func (e *explanation) claimed() time.Time {
-	if e.doc == nil || e.doc.Signature == nil {
-		return time.Time{}
-	}
-	return e.doc.Signature.SigningTime
-}
-
-func (e *explanation) claimedTime() {
-	at := e.claimed()
-	if at.IsZero() {
-		e.skip(stepSigningTime, "the signature claims no time that could be believed to be the signer's word",
-			"chữ ký số không nêu thời gian ký nào có thể coi là lời của người ký")
-		return
-	}
-	e.add(stepOut{Step: stepSigningTime, Facts: []factOut{{signing.FactTime, at.Format(time.RFC3339)}}}, nil)
-}
-
-// registered asks whether the certificate is one of those given.
-func (e *explanation) registered() error {
-	if e.options.certificate == "" || len(e.chain) == 0 {
-		e.skip(stepRegistered, "give --certificate: the file of the certificates that are registered for the agency; \"hub agency\" shows their SHA-256",
-			"hãy nêu --certificate: tệp chứng thư số đã đăng ký cho cơ quan; lệnh \"hub agency\" cho biết SHA-256 của chúng")
-		return nil
-	}
-	pemBytes, err := os.ReadFile(e.options.certificate)
-	if err != nil {
-		return usagef("reading --certificate: %w", err)
-	}
-	list, err := signing.ParseCertificates(pemBytes)
-	if err != nil {
-		return usagef("%s: %w", e.options.certificate, err)
-	}
-	step := stepOut{Step: stepRegistered}
-	for _, c := range list {
-		step.Facts = append(step.Facts, factOut{signing.FactSHA256, exchange.DigestOf(c.Raw).String()})
-	}
-	if slices.ContainsFunc(list, e.chain[0].Equal) {
-		e.found(step, nil)
-		return nil
-	}
-	f := finding(certificateUnregistered, "SHA-256 %s", exchange.DigestOf(e.chain[0].Raw))
-	e.found(step, &f)
-	return nil
-}
-
-// judge asks whether the signer's certificate leads to the authorities given, and
-// returns the time it is judged at.
-func (e *explanation) judge() time.Time {
-	j := judgedAt(e.at, e.claimed())
-	if e.at.IsZero() && e.receipt != nil {
-		j = judgement{At: e.receipt.Time, Basis: atReceipt}
-	}
-	switch {
-	case len(e.chain) == 0:
-		e.skip(stepChain, "there is no certificate to judge", "không có chứng thư số để xét")
-	case e.trust == nil:
-		e.skip(stepChain, "give --trust: the file of the authorities that the certificate must lead to",
-			"hãy nêu --trust: tệp chứng thư số của các tổ chức chứng thực được tin cậy")
-	default:
-		e.add(stepOut{Step: stepChain, Facts: []factOut{{factJudged, j.in(e.lang)}}}, e.trust.Check(e.chain[0], e.chain[1:], j.At))
-	}
-	return j.At
-}
-
-// revocation asks the lists given whether the certificate, or one above it, was
-// revoked at the time. Nobody is called.
-func (e *explanation) revocation(ctx context.Context, at time.Time) error {
-	if len(e.options.crls) == 0 {
-		e.skip(stepRevocation, "not looked at: give --crl, the file of the authority's list of revoked certificates",
-			"chưa xét: hãy nêu --crl, tệp danh sách chứng thư số bị thu hồi của tổ chức chứng thực")
-		return nil
-	}
-	chain := e.path(at)
-	if chain == nil {
-		e.skip(stepRevocation, "not looked at: only an authority that the certificate leads to can tell",
-			"chưa xét: chỉ tổ chức chứng thực cấp ra chứng thư số mới cho biết được")
-		return nil
-	}
-	found, err := e.askLists(ctx, chain, at)
-	if err != nil {
-		return err
-	}
-	step := stepOut{Step: stepRevocation, Text: exchange.RevocationWords(found.Reason).In(e.lang),
-		Facts: []factOut{{signing.FactSHA256, found.Certificate.String()}, {factSource, found.Source}, {factState, string(found.State)}}}
-	if !found.RevokedAt.IsZero() {
-		step.Facts = append(step.Facts, factOut{factRevokedAt, found.RevokedAt.Format(time.RFC3339)})
-	}
-	switch found.State {
-	case exchange.RevocationGood:
-		step.Outcome = holds
-	case exchange.RevocationRevoked:
-		e.OK, step.Outcome, step.Rule = false, fails, string(exchange.Revoked)
-	case exchange.RevocationUnknown:
-		step.Outcome = notChecked
-	}
-	e.Steps = append(e.Steps, step)
-	return nil
-}
-
-// path is a chain of the certificate to the authorities given, which are known to
-// be its own; nil if there is none.
-func (e *explanation) path(at time.Time) []*x509.Certificate {
-	if e.trust == nil || len(e.chain) == 0 || e.trust.Check(e.chain[0], e.chain[1:], at) != nil {
-		return nil
-	}
-	roots, hints := x509.NewCertPool(), x509.NewCertPool()
-	for _, c := range e.roots {
-		roots.AddCert(c)
-	}
-	for _, c := range e.chain[1:] {
-		hints.AddCert(c)
-	}
-	chains, err := e.chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: hints, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
-	if err != nil || len(chains) == 0 {
-		return nil
-	}
-	return chains[0]
-}
-
-// askLists looks the chain up in the lists, as they stood at --at if it is given.
-func (e *explanation) askLists(ctx context.Context, chain []*x509.Certificate, at time.Time) (exchange.RevocationFinding, error) {
-	dir, err := os.MkdirTemp("", "auditor-crl-")
-	if err != nil {
-		return exchange.RevocationFinding{}, err
-	}
-	defer os.RemoveAll(dir)
-	c := revocation.Config{Dir: dir}
-	if !e.at.IsZero() {
-		c.Now = func() time.Time { return e.at }
-	}
-	for _, issuer := range chain[1:] {
-		c.Issuers = append(c.Issuers, revocation.Issuer{Certificate: issuer, CRLs: e.options.crls})
-	}
-	service, err := revocation.New(c)
-	if err != nil {
-		return exchange.RevocationFinding{}, &usageError{err}
-	}
-	defer service.Close()
-	return service.Check(ctx, chain, at), nil
-}
-
-// timeStamp is where the time of an authority will be told.
-func (e *explanation) timeStamp() {
-	e.skip(stepTimeStamp, "the signature carries none: the time is the signer's own word",
-		"chữ ký số không kèm dấu thời gian: thời gian chỉ là lời của người ký")
-}
-
-// seal asks whether the receipt was sealed by the hub.
-func (e *explanation) seal() {
-	if e.by == nil || len(e.chain) == 0 {
-		e.skip(stepSeal, "give --keys: the file of the hub's published keys, which https://HUB/v1/keys gives",
-			"hãy nêu --keys: tệp khóa công bố của trục, lấy tại https://TRỤC/v1/keys")
-		return
-	}
-	step := stepOut{Step: stepSeal, Facts: []factOut{{signing.FactSHA256, exchange.DigestOf(e.chain[0].Raw).String()}}}
-	if f, ok := e.by.seal(&signing.Signature{Certificate: e.chain[0], Others: e.chain[1:]}, time.Time{}); !ok {
-		e.found(step, &f)
-		return
-	}
-	e.found(step, nil)
-}
-
-// log asks whether the receipt is in the hub's log.
-func (e *explanation) log() error {
-	file := cmp.Or(e.options.proof, strings.TrimSuffix(e.File, filepath.Ext(e.File))+proofSuffix)
-	if e.by == nil || e.receipt == nil {
-		e.skip(stepLog, "give --keys: a proof counts only with the hub's log key, and for a receipt that can be read",
-			"hãy nêu --keys: bằng chứng chỉ có giá trị với khóa nhật ký của trục, và với biên nhận đọc được")
-		return nil
-	}
-	if _, err := os.Stat(file); err != nil && e.options.proof == "" {
-		e.skip(stepLog, "there is no proof beside the receipt; \"agency receipts\" keeps both, --proof names one",
-			"không có bằng chứng bên cạnh biên nhận; lệnh \"agency receipts\" lưu cả hai, --proof chỉ ra tệp khác")
-		return nil
-	}
-	v := verified{File: e.File, receipt: *e.receipt}
-	if err := e.by.prove(&v, verifyOptions{proof: file}); err != nil {
-		return err
-	}
-	step := stepOut{Step: stepLog}
-	if v.Log != nil {
-		step.Facts = []factOut{{factOrigin, v.Log.Origin}, {factLeaf, fmt.Sprintf("%d / %d", v.Log.Leaf, v.Log.Size)}, {factLogRoot, v.Log.Root}}
-	}
-	if len(v.Findings) > 0 {
-		e.found(step, &v.Findings[0])
-		return nil
-	}
-	e.found(step, nil)
-	return nil
 }

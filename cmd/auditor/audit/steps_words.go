@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,6 +30,8 @@ var stepWords = map[string]exchange.Words{
 	stepRevocation:                       {En: "Revocation", Vi: "Thu hồi"},
 	stepTimeStamp:                        {En: "Time-stamp", Vi: "Dấu thời gian"},
 	stepSeal:                             {En: "Hub's seal", Vi: "Dấu của trục"},
+	stepEvidence:                         {En: "Evidence", Vi: "Nội dung chứng nhận"},
+	stepAnswer:                           {En: "Recipient's answer", Vi: "Trả lời của cơ quan nhận"},
 	stepLog:                              {En: "Log", Vi: "Nhật ký"},
 }
 
@@ -58,7 +62,7 @@ var factWords = map[string]exchange.Words{
 	signing.FactCanonical:    {En: "SignedInfo SHA-256", Vi: "SHA-256 của SignedInfo"},
 	signing.FactLength:       {En: "value's bytes", Vi: "số byte chữ ký"},
 	signing.FactComputedText: {En: "digest of its base64", Vi: "mã băm của base64"},
-	factDetail:               {En: "found", Vi: "chi tiết"},
+	factDetail:               {En: "found", Vi: "thông báo gốc"},
 	factDocument:             {En: "document", Vi: "văn bản"},
 	factSender:               {En: "sender", Vi: "cơ quan gửi"},
 	factTo:                   {En: "recipient", Vi: "cơ quan nhận"},
@@ -71,6 +75,12 @@ var factWords = map[string]exchange.Words{
 	factState:                {En: "state", Vi: "trạng thái"},
 	factRevokedAt:            {En: "revoked at", Vi: "thu hồi lúc"},
 	factReceipt:              {En: "receipt", Vi: "biên nhận"},
+	factAccuracy:             {En: "give or take", Vi: "sai số"},
+	factAuthority:            {En: "authority", Vi: "tổ chức cấp"},
+	factPolicy:               {En: "policy", Vi: "chính sách"},
+	factRegistered:           {En: "registered SHA-256", Vi: "SHA-256 đã đăng ký"},
+	factPublished:            {En: "published SHA-256", Vi: "SHA-256 đã công bố"},
+	factOutcome:              {En: "outcome", Vi: "kết quả"},
 }
 
 // findingWords are what findings on a receipt mean, where explain shows them; it is
@@ -92,10 +102,80 @@ var findingWords = map[string]exchange.Words{
 		En: "The document carries no signature, or none where it may stand. Nothing shows whose it is, nor that it was not changed. Sign it.",
 		Vi: "Tài liệu không có chữ ký số ở vị trí cho phép. Không có gì cho thấy tài liệu của ai và có bị thay đổi hay không. Hãy ký số tài liệu.",
 	},
+	stampEarly: {
+		En: "The time-stamp is older than what the receipt is about, so one of the two times is wrong. Ask the hub's operators; believe the receipt's time only as far as the log bears it out.",
+		Vi: "Dấu thời gian có trước sự việc nêu trong biên nhận, nên một trong hai thời điểm là sai. Hãy hỏi đơn vị vận hành trục; chỉ tin thời điểm trên biên nhận nếu nhật ký cũng cho thấy như vậy.",
+	},
+	answerBroken: {
+		En: "The recipient's answer inside the receipt is not signed, was changed, or cannot be read. Ask the hub and the recipient for the answer as it was sent.",
+		Vi: "Câu trả lời của cơ quan nhận kèm trong biên nhận không được ký số, đã bị thay đổi hoặc không đọc được. Hãy đề nghị trục và cơ quan nhận cung cấp câu trả lời nguyên bản.",
+	},
+	answerDiffers: {
+		En: "The recipient answered something else than the receipt says. The recipient's own word counts: hold the hub to it.",
+		Vi: "Cơ quan nhận trả lời khác với nội dung ghi trong biên nhận. Lời của chính cơ quan nhận mới có giá trị: hãy yêu cầu trục giải trình.",
+	},
+	revocationOdd: {
+		En: "What the receipt says of revocation contradicts itself, which no hub that keeps its rules writes. Ask the hub's operators.",
+		Vi: "Nội dung về thu hồi chứng thư số trong biên nhận tự mâu thuẫn, điều mà trục tuân thủ quy tắc không ghi. Hãy yêu cầu đơn vị vận hành trục giải trình.",
+	},
 	proofBroken: {
 		En: "The proof does not show that this receipt is in the hub's log. Fetch the proof anew; if it fails again, the receipt was changed after it was logged, or never was in the log.",
 		Vi: "Bằng chứng không cho thấy biên nhận này nằm trong nhật ký của trục. Hãy tải lại bằng chứng; nếu vẫn sai thì biên nhận đã bị sửa sau khi ghi nhật ký, hoặc chưa từng có trong nhật ký.",
 	},
+}
+
+// valueWords are values that are words, by fact; it is never written.
+var valueWords = map[string]map[string]exchange.Words{
+	signing.FactCovers: {
+		signing.CoversDocument:   {En: "the whole document", Vi: "toàn bộ tài liệu"},
+		signing.CoversProperties: {En: "the signed properties", Vi: "thuộc tính ký XAdES"},
+	},
+	signing.FactURI: {"": {En: `"" (the whole document)`, Vi: `"" (toàn bộ tài liệu)`}},
+	factState: {
+		string(exchange.RevocationGood):    {En: "not revoked", Vi: "chưa bị thu hồi"},
+		string(exchange.RevocationRevoked): {En: "revoked", Vi: "đã bị thu hồi"},
+		string(exchange.RevocationUnknown): {En: "not known", Vi: "chưa biết"},
+	},
+	factOutcome: {
+		string(exchange.AnswerAccepted): {En: "accepted", Vi: "đã nhận"},
+		string(exchange.AnswerRefused):  {En: "refused", Vi: "từ chối"},
+	},
+}
+
+// hint is what a step's facts say besides its rule; empty if nothing.
+func (s stepOut) hint(lang string) string {
+	stated := s.fact(signing.FactStated)
+	switch {
+	case s.Rule == string(signing.SHA1):
+		return phrase(lang, "With --sha1 explain judges the rest, as a hub does for an agency that it excepts until a date.",
+			"Nêu --sha1 để xét tiếp các bước còn lại, như trục vẫn làm với cơ quan được tạm cho phép đến một ngày nhất định.")
+	case s.Rule == "" && restsOnSHA1(cmp.Or(s.fact(signing.FactAlgorithm), s.fact(signing.FactDigestMethod))):
+		return phrase(lang, "It rests on SHA-1: a hub refuses it, but for an agency that it excepts until a date.",
+			"Dựa trên SHA-1: trục từ chối, trừ cơ quan được tạm cho phép đến một ngày nhất định.")
+	case s.Rule == string(signing.SignatureMismatch) && stated != "" && stated == s.fact(signing.FactComputed):
+		return phrase(lang, "It was made by this key over this very SignedInfo, but is written in another form: use a standard signature library.",
+			"Giá trị do đúng khóa này ký trên đúng SignedInfo này, nhưng viết sai dạng: hãy dùng thư viện chữ ký số chuẩn.")
+	case s.Rule == string(signing.SignatureMismatch) && stated != "":
+		return phrase(lang, "It was made by this key, over another SignedInfo: that was changed afterwards, or canonicalised in another way than it says.",
+			"Giá trị do đúng khóa này ký, nhưng trên SignedInfo khác: SignedInfo đã bị sửa sau khi ký, hoặc được chuẩn tắc hóa khác với phương pháp đã nêu.")
+	case s.Rule == string(signing.DigestMismatch) && stated != "" && stated == s.fact(signing.FactComputedText):
+		return phrase(lang, "The digest stated is that of the base64 text; with the base64 transform it must be that of the decoded file.",
+			"Mã băm trong chữ ký là của chuỗi base64; khi dùng phép biến đổi base64 thì phải là mã băm của tệp đã giải mã.")
+	}
+	return ""
+}
+
+func restsOnSHA1(algorithm string) bool {
+	return strings.HasSuffix(algorithm, "sha1") || strings.HasSuffix(algorithm, "sha1-rsa-MGF1")
+}
+
+// fact is the value of the first fact of that name.
+func (s stepOut) fact(name string) string {
+	i := slices.IndexFunc(s.Facts, func(f factOut) bool { return f.Name == name })
+	if i < 0 {
+		return ""
+	}
+	return s.Facts[i].Value
 }
 
 // kindWords is what a file is; it is never written.
@@ -162,13 +242,8 @@ func (s stepOut) place(lang string) string {
 
 // shown is a value as people read it.
 func (f factOut) shown(lang string) string {
-	switch {
-	case f.Name == signing.FactURI && f.Value == "":
-		return `"" ` + phrase(lang, "(the whole document)", "(toàn bộ tài liệu)")
-	case f.Name == signing.FactCovers && f.Value == signing.CoversDocument:
-		return phrase(lang, "the whole document", "toàn bộ tài liệu")
-	case f.Name == signing.FactCovers && f.Value == signing.CoversProperties:
-		return phrase(lang, "the signed properties", "thuộc tính ký XAdES")
+	if words, ok := valueWords[f.Name][f.Value]; ok {
+		return words.In(lang)
 	}
 	return f.Value
 }

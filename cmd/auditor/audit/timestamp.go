@@ -52,8 +52,7 @@ func trustStamps(keys exchange.Keys, file string) (*signing.Trust, error) {
 	return signing.NewTrust(roots, nil)
 }
 
-// timeStamp checks the time-stamps on a receipt's seal; nil if it has none. Of
-// several the earliest counts, and all must hold.
+// timeStamp checks the time-stamps on a receipt's seal; nil if it has none.
 func (a *authority) timeStamp(s *signing.Signature, receipt exchange.Receipt) (*stamp, []Finding) {
 	if len(s.TimeStamps) == 0 {
 		return nil, nil
@@ -61,26 +60,46 @@ func (a *authority) timeStamp(s *signing.Signature, receipt exchange.Receipt) (*
 	if a.tsa == nil {
 		return &stamp{}, nil
 	}
-	var first *signing.TimeStamp
-	for _, token := range s.TimeStamps {
-		said, err := a.tsa.CheckTimeStamp(token, s.Stamped)
-		if err != nil {
-			return nil, []Finding{finding(stampBroken, "%v", err)}
-		}
-		if first == nil || said.Time.Before(first.Time) {
-			first = &said
-		}
+	said, err := earliest(a.tsa, s)
+	if err != nil {
+		return nil, []Finding{finding(stampBroken, "%v", err)}
 	}
-	if first.Time.Add(first.Accuracy + stampSkew).Before(receipt.Time) {
+	if isEarly(said, receipt) {
 		return nil, []Finding{finding(stampEarly, "the time-stamp says that the receipt existed at %s, the receipt is about something at %s",
-			first.Time.Format(time.RFC3339), receipt.Time.Format(time.RFC3339))}
+			said.Time.Format(time.RFC3339), receipt.Time.Format(time.RFC3339))}
 	}
-	st := &stamp{Checked: true, Time: first.Time, Authority: first.Authority.Subject.String(), SHA256: exchange.DigestOf(first.Authority.Raw),
-		Policy: first.Policy, WhileValid: inForce(s.Certificate, first.Time)}
-	if first.Accuracy > 0 {
-		st.Accuracy = first.Accuracy.String()
+	return newStamp(said, s.Certificate), nil
+}
+
+// earliest is the earliest of a signature's time-stamps, of which it has one at
+// least. All must hold.
+func earliest(tsa *signing.Trust, s *signing.Signature) (first signing.TimeStamp, err error) {
+	for _, token := range s.TimeStamps {
+		said, err := tsa.CheckTimeStamp(token, s.Stamped)
+		if err != nil {
+			return first, err
+		}
+		if first.Authority == nil || said.Time.Before(first.Time) {
+			first = said
+		}
 	}
-	return st, nil
+	return first, nil
+}
+
+// isEarly says whether a time-stamp is older than what the receipt is about, which
+// cannot be.
+func isEarly(said signing.TimeStamp, receipt exchange.Receipt) bool {
+	return said.Time.Add(said.Accuracy + stampSkew).Before(receipt.Time)
+}
+
+// newStamp is what a time-stamp shows of a signature by a certificate.
+func newStamp(said signing.TimeStamp, by *x509.Certificate) *stamp {
+	st := &stamp{Checked: true, Time: said.Time, Authority: said.Authority.Subject.String(), SHA256: exchange.DigestOf(said.Authority.Raw),
+		Policy: said.Policy, WhileValid: inForce(by, said.Time)}
+	if said.Accuracy > 0 {
+		st.Accuracy = said.Accuracy.String()
+	}
+	return st
 }
 
 func inForce(c *x509.Certificate, at time.Time) bool {

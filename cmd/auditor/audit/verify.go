@@ -228,7 +228,7 @@ func (a *authority) verifyFile(file string, o verifyOptions) (verified, error) {
 	if f, missing := v.Stamp.required(); missing && o.stamped && broken == nil {
 		v.Findings = append(v.Findings, f)
 	}
-	if f, ok := a.seal(doc.Signature, v.Stamp.sealedAt(receipt)); !ok {
+	if f, ok := a.seal(doc.Signature, receipt, v.Stamp); !ok {
 		v.Findings = append(v.Findings, f)
 	}
 	v.Findings = append(v.Findings, checkRevocation(evidence)...)
