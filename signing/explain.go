@@ -351,7 +351,7 @@ func (e *explainer) keyInfo(v *verification) {
 
 func (e *explainer) signatureValue(v *verification) {
 	e.value = e.about(StepSignatureValue, v.el.Children[1])
-	if e.check == nil || v.canonical == nil || v.info.algorithm == "" || e.certificate.Err != nil || e.certificate.Certificates == nil {
+	if e.check == nil || e.canonicalization.Err != nil || v.canonical == nil || v.info.algorithm == "" || e.certificate.Err != nil || e.certificate.Certificates == nil {
 		e.value.Skipped = true
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"tram/exchange"
+	"tram/signing"
 )
 
 // answer checks the recipient's own answer inside a receipt, and writes it to a
@@ -35,6 +36,10 @@ func checkAnswer(e exchange.Evidence) ([]Finding, *exchange.Acknowledgement) {
 	if err != nil {
 		return []Finding{finding(answerBroken, "%v", err)}, nil
 	}
+	return compareAnswer(e, a, doc), &a
+}
+
+func compareAnswer(e exchange.Evidence, a exchange.Acknowledgement, doc *signing.Document) []Finding {
 	var list []Finding
 	differs := func(what, answer, receipt string) {
 		if answer != receipt {
@@ -52,10 +57,10 @@ func checkAnswer(e exchange.Evidence) ([]Finding, *exchange.Acknowledgement) {
 		if e.Basis.Method == exchange.BasisSignature {
 			list = append(list, finding(answerBroken, "the receipt rests on the recipient's signature, and its answer has none"))
 		}
-		return list, &a
+		return list
 	}
 	differs("signer's certificate", exchange.DigestOf(doc.Signature.Certificate.Raw).String(), e.Basis.Certificate.String())
-	return list, &a
+	return list
 }
 
 func outcomeOf(e exchange.Event) string {

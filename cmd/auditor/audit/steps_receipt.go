@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -61,11 +62,13 @@ func (e *explanation) answer() {
 	if e.receipt == nil || len(e.evidence.Acknowledgement) == 0 {
 		return
 	}
-	list, ack := checkAnswer(e.evidence)
-	step := stepOut{Step: stepAnswer}
-	if ack != nil {
-		step.Facts = []factOut{{factTo, ack.Recipient}, {factOutcome, string(ack.Outcome)}, {signing.FactTime, ack.Time.Format(time.RFC3339)}}
+	ack, doc, err := exchange.ParseAcknowledgement(bytes.NewReader(e.evidence.Acknowledgement))
+	if err != nil {
+		e.found(stepOut{Step: stepAnswer, Facts: []factOut{{factDetail, inWords(err, e.lang)}}}, &Finding{Name: answerBroken})
+		return
 	}
+	step := stepOut{Step: stepAnswer, Facts: []factOut{{factTo, ack.Recipient}, {factOutcome, string(ack.Outcome)}, {signing.FactTime, ack.Time.Format(time.RFC3339)}}}
+	list := compareAnswer(e.evidence, ack, doc)
 	if len(list) == 0 {
 		e.found(step, nil)
 		return

@@ -21,6 +21,10 @@ func (e *explanation) claimed() time.Time {
 
 func (e *explanation) claimedTime() {
 	at := e.claimed()
+	if e.doc == nil {
+		e.skip(stepSigningTime, "not looked at: the document was refused", "chưa xét: tài liệu đã bị từ chối")
+		return
+	}
 	if at.IsZero() {
 		e.skip(stepSigningTime, "the signature claims no time that could be believed to be the signer's word",
 			"chữ ký số không nêu thời gian ký nào có thể coi là lời của người ký")

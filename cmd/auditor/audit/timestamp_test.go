@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,19 +80,22 @@ func TestVerifyTimeStamps(t *testing.T) {
 	bare := hub.Keys
 	bare.TimeStamp = nil
 	withoutRoots := (&hubtest.Hub{Keys: bare}).KeysFile(t)
-	roots := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "tsa.pem"), tsa.RootPEM())
-	otherRoots := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "other.pem"), other.RootPEM())
-
 	file := c.of(t, exchange.ContentHandover)[0]
 	sealed := readFile(t, file)
-	second := withStamp(t, tsa, readFile(t, c.of(t, exchange.SubmissionAcceptance)[0]))
-	_, otherToken := signing.WithoutTimeStamp(second)
-	stamped := withStamp(t, tsa, sealed)
-	_, token := signing.WithoutTimeStamp(stamped)
 	r, _, _, err := exchange.ParseReceipt(sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
+	ended := hub.Keys
+	ended.Terms = []exchange.SealTerm{{Certificate: exchange.DigestOf(hub.Sealer.Certificate().Raw), Until: r.Time.Add(time.Millisecond)}}
+	rotated := (&hubtest.Hub{Keys: ended}).KeysFile(t)
+	roots := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "tsa.pem"), tsa.RootPEM())
+	otherRoots := hubtest.WriteFile(t, filepath.Join(t.TempDir(), "other.pem"), other.RootPEM())
+
+	second := withStamp(t, tsa, readFile(t, c.of(t, exchange.SubmissionAcceptance)[0]))
+	_, otherToken := signing.WithoutTimeStamp(second)
+	stamped := withStamp(t, tsa, sealed)
+	_, token := signing.WithoutTimeStamp(stamped)
 	written := r.Time.Format("2006-01-02T15:04:05.000Z")
 	ahead := resealed(t, sealed, hub.Sealer, "<erds:EventTime>"+written, "<erds:EventTime>"+r.Time.Add(2*time.Hour).Format("2006-01-02T15:04:05.000Z"))
 	swapped := bytes.Replace(stamped, inBase64(token), inBase64(otherToken), 1)
@@ -103,19 +107,21 @@ func TestVerifyTimeStamps(t *testing.T) {
 		args    []string
 		want    string // findings
 		says    string
+		step    string // what explain says of it
 	}{
-		{"a time-stamp", stamped, []string{"--keys", keys}, "", `"whileValid": true`},
-		{"a time-stamp that is needed", stamped, []string{"--keys", keys, "--timestamped"}, "", tsatest.Policy},
-		{"by roots of the auditor's own", stamped, []string{"--keys", withoutRoots, "--tsa-roots", roots, "--timestamped"}, "", `"checked": true`},
-		{"without roots", stamped, []string{"--keys", withoutRoots}, "", `"checked": false`},
-		{"needed, and without roots", stamped, []string{"--keys", withoutRoots, "--timestamped"}, "timestamp-missing", "--tsa-roots"},
-		{"needed, and not there", sealed, []string{"--keys", keys, "--timestamped"}, "timestamp-missing", "agency receipts"},
-		{"of another authority", stamped, []string{"--keys", keys, "--tsa-roots", otherRoots}, "timestamp-broken", "timestamp-untrusted"},
-		{"of another authority, needed", stamped, []string{"--keys", keys, "--tsa-roots", otherRoots, "--timestamped"}, "timestamp-broken", ""},
-		{"of another receipt", swapped, []string{"--keys", keys}, "seal-broken", "timestamp-imprint"},
-		{"a receipt from after its time-stamp", withStamp(t, tsa, ahead), []string{"--keys", keys, "--seal-only", "--proof", os.DevNull}, "timestamp-early proof-broken", "existed at"},
-		{"a seal by a certificate that had expired", late, []string{"--keys", keys, "--seal-only", "--proof", os.DevNull}, "proof-broken", `"whileValid": false`},
-		{"that, where a time-stamp is needed", late, []string{"--keys", keys, "--timestamped", "--proof", os.DevNull}, "timestamp-missing proof-broken", "not in force"},
+		{"a time-stamp", stamped, []string{"--keys", keys}, "", `"whileValid": true`, "holds"},
+		{"a time-stamp that is needed", stamped, []string{"--keys", keys, "--timestamped"}, "", tsatest.Policy, "holds"},
+		{"by roots of the auditor's own", stamped, []string{"--keys", withoutRoots, "--tsa-roots", roots, "--timestamped"}, "", `"checked": true`, "holds"},
+		{"without roots", stamped, []string{"--keys", withoutRoots}, "", `"checked": false`, "not-checked"},
+		{"needed, and without roots", stamped, []string{"--keys", withoutRoots, "--timestamped"}, "timestamp-missing", "--tsa-roots", "not-checked"},
+		{"needed, and not there", sealed, []string{"--keys", keys, "--timestamped"}, "timestamp-missing", "agency receipts", "not-checked"},
+		{"of another authority", stamped, []string{"--keys", keys, "--tsa-roots", otherRoots}, "timestamp-broken", "timestamp-untrusted", "fails timestamp-untrusted"},
+		{"of another authority, needed", stamped, []string{"--keys", keys, "--tsa-roots", otherRoots, "--timestamped"}, "timestamp-broken", "", "fails timestamp-untrusted"},
+		{"of another receipt", swapped, []string{"--keys", keys}, "seal-broken", "timestamp-imprint", "fails timestamp-imprint"},
+		{"a receipt from after its time-stamp", withStamp(t, tsa, ahead), []string{"--keys", keys, "--seal-only", "--proof", os.DevNull}, "timestamp-early proof-broken", "existed at", "fails timestamp-early"},
+		{"a seal by a certificate that had expired", late, []string{"--keys", keys, "--seal-only", "--proof", os.DevNull}, "proof-broken", `"whileValid": false`, "holds"},
+		{"that, where a time-stamp is needed", late, []string{"--keys", keys, "--timestamped", "--proof", os.DevNull}, "timestamp-missing proof-broken", "not in force", "holds"},
+		{"a time-stamp from after its key's term", stamped, []string{"--keys", rotated, "--timestamped"}, "", `"whileValid": true`, "holds"},
 	} {
 		t.Run(v.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(file), ".xml"))
@@ -125,7 +131,28 @@ func TestVerifyTimeStamps(t *testing.T) {
 			if got := verifyNames(t, stdout); got != v.want || (code == 0) != (v.want == "") || !strings.Contains(stdout, v.says) {
 				t.Errorf("exits with %d, finds %q, want %q\n%s%s", code, got, v.want, stdout, stderr)
 			}
+			explainedAsVerified(t, v.want, v.step, append(v.args, name+stampedSuffix+".xml"))
 		})
+	}
+}
+
+// explainedAsVerified holds explain to what verify finds, and to the outcome of the
+// time-stamp's step.
+func explainedAsVerified(t *testing.T, found, want string, args []string) {
+	t.Helper()
+	ofVerify := func(arg string) bool { return arg == "--timestamped" || arg == "--seal-only" }
+	code, found := 0, strings.TrimSpace(strings.ReplaceAll(found, stampMissing, ""))
+	if found != "" {
+		code = 1
+	}
+	e := explained(t, code, slices.DeleteFunc(slices.Clone(args), ofVerify)...)
+	i := slices.IndexFunc(e.Steps, func(s stepOut) bool { return s.Step == stepTimeStamp })
+	if i < 0 || strings.TrimSpace(e.Steps[i].Outcome+" "+e.Steps[i].Rule) != want {
+		t.Errorf("its step is not %q: %+v", want, e.Steps)
+	}
+	held, failed := e.outcomes()
+	if found == "" && (!slices.Contains(held, stepLog) || !slices.Contains(held, stepSeal)) {
+		t.Errorf("the seal and the log do not hold: %q, %q", held, failed)
 	}
 }
 
