@@ -41,6 +41,11 @@ func explainedAsRead(t *testing.T, document string) {
 	t.Helper()
 	steps, err := stepsOf(t, document)
 	failed := slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return s.Err == nil })
+	for _, s := range steps {
+		if s.Name == StepReference && s.Err == nil && !s.Skipped && fact(s, FactComputed) == "" {
+			t.Fatalf("a reference is said to hold, and its digest was not made: %+v", s)
+		}
+	}
 	if err == nil && len(failed) > 0 {
 		t.Fatalf("Read accepts, the steps fail: %+v", failed)
 	}
@@ -49,6 +54,32 @@ func explainedAsRead(t *testing.T, document string) {
 	}
 	if !slices.ContainsFunc(failed, func(s Step) bool { return s.Err.Error() == err.Error() }) {
 		t.Fatalf("Read says %v, no step does: %+v", err, failed)
+	}
+}
+
+// TestExplainShowsTheDigestInside: what an RSA key signed tells another SignedInfo
+// from another key.
+func TestExplainShowsTheDigestInside(t *testing.T) {
+	for file, want := range map[string]bool{
+		"signature-of-another-document":        true,
+		"signed-digest-changed":                true,
+		"right-certificate-other-key":          false,
+		"rsa-pss-under-the-name-of-pkcs-1":     false,
+		"signature-of-another-length":          false,
+		"ed25519-with-the-order-added":         false,
+		"xades-nicer-properties-in-front":      false, // the value holds
+		"the-other-root-of-an-ecdsa-signature": false,
+	} {
+		document, err := os.ReadFile(filepath.Join(vectors, file+".xml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps, _ := stepsOf(t, string(document)) // the refusal is not what is asked
+		i := slices.IndexFunc(steps, func(s Step) bool { return s.Name == StepSignatureValue })
+		stated, computed := fact(steps[i], FactStated), fact(steps[i], FactComputed)
+		if (stated != "") != want || (computed != "") != want || want && stated == computed {
+			t.Errorf("%s: inside is %q, of SignedInfo %q", file, stated, computed)
+		}
 	}
 }
 

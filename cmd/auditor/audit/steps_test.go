@@ -29,6 +29,11 @@ func explained(t *testing.T, wantCode int, args ...string) explanation {
 	if err := json.Unmarshal([]byte(stdout), &e); err != nil {
 		t.Fatalf("%v in %s", err, stdout)
 	}
+	for _, s := range e.Steps {
+		if stepWords[s.Step].Vi == "" || slices.ContainsFunc(s.Facts, func(f factOut) bool { return factWords[f.Name].Vi == "" }) {
+			t.Errorf("a step or a fact without words: %+v", s)
+		}
+	}
 	return e
 }
 

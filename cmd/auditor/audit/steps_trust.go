@@ -35,6 +35,9 @@ func (e *explanation) claimedTime() {
 
 // registered asks whether the certificate is one of those given.
 func (e *explanation) registered() error {
+	if e.Kind == "receipt" && e.options.certificate == "" {
+		return nil // the hub's keys say whose it is
+	}
 	if len(e.chain) == 0 {
 		e.skip(stepRegistered, "there is no certificate to compare", "không có chứng thư số để đối chiếu")
 		return nil

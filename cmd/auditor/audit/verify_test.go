@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +112,31 @@ func TestVerify(t *testing.T) {
 			if got := verifyNames(t, stdout); got != c.want || (code == 0) != (c.want == "") {
 				t.Errorf("exits with %d, finds %q, want %q\n%s%s", code, got, c.want, stdout, stderr)
 			}
+			explainsWhatWasFound(t, hub.KeysFile(t), file, c.want)
 		})
+	}
+}
+
+// explainsWhatWasFound holds explain to what verify finds in a receipt. What is not
+// there it does not miss.
+func explainsWhatWasFound(t *testing.T, keys, file, found string) {
+	t.Helper()
+	_, stdout, stderr := audit(t, "explain", "--keys", keys, "--json", file)
+	var e explanation
+	if err := json.Unmarshal([]byte(stdout), &e); err != nil {
+		t.Fatalf("%v in %s%s", err, stdout, stderr)
+	}
+	if e.Kind != "receipt" {
+		return
+	}
+	if e.OK != (found == "" || found == proofMissing) {
+		t.Errorf("explain says %v where verify finds %q: %s", e.OK, found, stdout)
+	}
+	for name := range strings.FieldsSeq(found) {
+		named := slices.ContainsFunc(e.Steps, func(s stepOut) bool { return s.Rule == name && s.Text != "" })
+		if name != sealBroken && name != proofMissing && !named {
+			t.Errorf("explain does not show %s: %s", name, stdout)
+		}
 	}
 }
 
