@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -146,10 +145,10 @@ var valueWords = map[string]map[string]exchange.Words{
 func (s stepOut) hint(lang string) string {
 	stated := s.fact(signing.FactStated)
 	switch {
-	case s.Rule == string(signing.SHA1):
+	case s.Rule == string(signing.SHA1) && s.restsOnSHA1():
 		return phrase(lang, "With --sha1 explain judges the rest, as a hub does for an agency that it excepts until a date.",
 			"Nêu --sha1 để xét tiếp các bước còn lại, như trục vẫn làm với cơ quan được tạm cho phép đến một ngày nhất định.")
-	case s.Rule == "" && restsOnSHA1(cmp.Or(s.fact(signing.FactAlgorithm), s.fact(signing.FactDigestMethod))):
+	case s.Rule == "" && s.restsOnSHA1():
 		return phrase(lang, "It rests on SHA-1: a hub refuses it, but for an agency that it excepts until a date.",
 			"Dựa trên SHA-1: trục từ chối, trừ cơ quan được tạm cho phép đến một ngày nhất định.")
 	case s.Rule == string(signing.SignatureMismatch) && stated != "" && stated == s.fact(signing.FactComputed):
@@ -165,8 +164,12 @@ func (s stepOut) hint(lang string) string {
 	return ""
 }
 
-func restsOnSHA1(algorithm string) bool {
-	return strings.HasSuffix(algorithm, "sha1") || strings.HasSuffix(algorithm, "sha1-rsa-MGF1")
+// restsOnSHA1 says whether the step is about one of the two uses of SHA-1 that an
+// agency can be granted; no other is ever accepted.
+func (s stepOut) restsOnSHA1() bool {
+	const xmldsig = "http://www.w3.org/2000/09/xmldsig#"
+	return s.Step == string(signing.StepSignatureMethod) && s.fact(signing.FactAlgorithm) == xmldsig+"rsa-sha1" ||
+		s.Step == string(signing.StepReference) && s.fact(signing.FactDigestMethod) == xmldsig+"sha1"
 }
 
 // fact is the value of the first fact of that name.
