@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -86,7 +87,12 @@ func (e *explanation) judge() time.Time {
 	default:
 		var err error
 		e.path, err = e.trust.Chain(e.chain[0], e.chain[1:], j.At)
-		e.add(stepOut{Step: stepChain, Facts: []factOut{{factJudged, j.in(e.lang)}}}, err)
+		step := stepOut{Step: stepChain, Facts: []factOut{{factJudged, j.in(e.lang)}}}
+		if err == nil && !inForce(e.chain[0], j.At) {
+			step.Text = phrase(e.lang, fmt.Sprintf("It was not in force at that very moment, but within %s, which clocks may differ by.", e.trust.Skew),
+				fmt.Sprintf("Đúng thời điểm này chứng thư số không có hiệu lực, nhưng chênh không quá %s, mức mà đồng hồ được phép lệch.", e.trust.Skew))
+		}
+		e.add(step, err)
 	}
 	return j.At
 }
