@@ -167,7 +167,7 @@ type mutant struct {
 	how     []string
 	ours    string // accepted, unsigned or a rule; read, of an unsigned document
 	err     error
-	library error
+	peer error
 }
 
 func (d *differ) until(ends time.Time) {
@@ -192,7 +192,7 @@ func (d *differ) until(ends time.Time) {
 		}
 		d.arbiter.send()
 		for i := range batch {
-			batch[i].library = byLibrary(batch[i].text, d.certs[batch[i].party])
+			batch[i].peer = byLibrary(batch[i].text, d.certs[batch[i].party])
 		}
 		for i := range batch {
 			d.compare(batch[i], d.arbiter.answer(d.t))
@@ -224,7 +224,7 @@ func (d *differ) insider(from original) original {
 		d.read(&alone)
 		d.arbiter.ask('v', byte(made.party), text)
 		d.arbiter.send()
-		alone.library = byLibrary(text, d.certs[made.party])
+		alone.peer = byLibrary(text, d.certs[made.party])
 		d.compare(alone, d.arbiter.answer(d.t))
 		return made
 	}
@@ -252,7 +252,7 @@ func (d *differ) adversary(from original) {
 		d.read(&m)
 		d.arbiter.ask('v', byte(m.party), text)
 		d.arbiter.send()
-		m.library = byLibrary(text, d.certs[m.party])
+		m.peer = byLibrary(text, d.certs[m.party])
 		d.compare(m, d.arbiter.answer(d.t))
 	}
 }
@@ -467,7 +467,7 @@ func (d *differ) compare(m mutant, judged judgement) {
 	}
 	others := d.judge + verdict(judged.yes)
 	if d.certs[m.party].PublicKeyAlgorithm == x509.RSA {
-		others += ", goxmldsig" + verdict(m.library == nil)
+		others += ", goxmldsig" + verdict(m.peer == nil)
 	}
 	why := ""
 	switch {
@@ -543,7 +543,7 @@ func (c *tally) add(m mutant, others, why, said string) {
 	if c.counts[key] > 1 && (why == "" || c.counts[key] > 20) {
 		return
 	}
-	c.examples[key] = fmt.Sprintf("%s: %s: %s; here: %v; the judge: %s; goxmldsig: %v", why, m.name, strings.Join(m.how, ", "), m.err, said, m.library)
+	c.examples[key] = fmt.Sprintf("%s: %s: %s; here: %v; the judge: %s; goxmldsig: %v", why, m.name, strings.Join(m.how, ", "), m.err, said, m.peer)
 	c.save(key, m.text)
 }
 
