@@ -63,6 +63,7 @@ func TestBombs(t *testing.T) {
 	signed := sign(t, pkg(pdf), form{})
 	signature := func(inside string) string { return replace(t, signed, "<ds:KeyInfo>", inside+"<ds:KeyInfo>") }
 	wide := numbered(` xmlns:n%d="urn:n"`, 30)
+	namespaces, using := numbered(`<x xmlns:n%d="urn:`+strings.Repeat("x", 10*kB)+`">`, 30), numbered(` n%d:a%[1]d=""`, 30)
 	beforeInfo, afterInfo, _ := strings.Cut(signed, "<ds:CanonicalizationMethod")
 	afterInfo = "<ds:CanonicalizationMethod" + afterInfo
 	beforeDigest, afterDigest, _ := strings.Cut(signed, "</ds:DigestValue>")
@@ -94,7 +95,9 @@ func TestBombs(t *testing.T) {
 		{"namespaces on one element", strings.NewReader("<a" + numbered(` xmlns:n%d="urn:n"`, 33) + "/>"), "too-many-namespaces", 64 * kB, mB},
 		{"namespaces in depth", repeated("<a"+wide+">", 990), "too-many-namespaces", 64 * kB, mB},
 		{"declarations by the million", around("<a>", repeated("<b"+numbered(` xmlns:n%d="urn:n"`, 32)+"/>", 1e5), "</a>"), "too-many-elements", 16 * mB, 8 * mB},
-		{"namespaces of different names", strings.NewReader("<a>" + numbered(`<b xmlns="urn:%d`+strings.Repeat("x", 1000)+`"/>`, 2e4)), "too-much-text", 3 * mB, 8 * mB},
+		{"namespaces of different names", strings.NewReader("<a>" + numbered(`<b xmlns="urn:%d`+strings.Repeat("x", 200)+`"/>`, 2e4)), "too-much-text", 3 * mB, 8 * mB},
+		{"a namespace of 30 kB", strings.NewReader(`<a xmlns="urn:` + strings.Repeat("x", 30*kB) + `"/>`), "name-too-long", 64 * kB, mB},
+		{"namespaces that signed info writes again and again", strings.NewReader(beforeInfo + namespaces + strings.Repeat("<x"+using+"/>", 300) + strings.Repeat("</x>", 30) + afterInfo), "name-too-long", 128 * kB, mB},
 		{"attribute of 64 MB", around(`<a b="`, repeated("x", 64*mB), `"/>`), "tag-too-long", 128 * kB, mB},
 		{"name of 64 MB", around("<", repeated("a", 64*mB), "/>"), "tag-too-long", 128 * kB, mB},
 		{"name of 10 kB", around("<", repeated("a", 10*kB), "/>"), "name-too-long", 64 * kB, mB},
