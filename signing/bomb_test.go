@@ -112,6 +112,8 @@ func TestBombs(t *testing.T) {
 		{"cdata of odd characters", around("<a><![CDATA[", repeated("]<", 4*mB), "]]></a>"), "too-much-text", 3 * mB, 16 * mB},
 		{"carriage returns in signed info", around(beforeInfo, repeated("\r", 4*mB), afterInfo), "too-much-text", 3 * mB, 16 * mB},
 		{"a million carriage returns in signed info", around(beforeInfo, repeated("\r", mB-64*kB), afterInfo), "signature-mismatch", 2 * mB, 40 * mB},
+		{"signed info of what is longer in canonical form", strings.NewReader(beforeInfo + "<x>" + strings.Repeat(">", mB-64*kB) + "</x>" + afterInfo), "signature-structure", 512 * kB, 16 * mB},
+		{"signed info of attributes that are longer in canonical form", strings.NewReader(beforeInfo + strings.Repeat("<x a='"+strings.Repeat(`"`, 30*kB)+"'/>", 32) + afterInfo), "signature-structure", 512 * kB, 16 * mB},
 		{"endless white space first", repeated(" ", 100*mB), "document-too-large", 17 * mB, mB},
 		{"endless white space last", around("<a/>", repeated("\n", 100*mB), ""), "document-too-large", 17 * mB, mB},
 		{"a thousand references", strings.NewReader(sign(t, pkg(pdf), form{refs: strings.Repeat(referenceText("", "x"), 1000)})), "too-many-references", 256 * kB, mB},
