@@ -63,6 +63,7 @@ func TestBombs(t *testing.T) {
 	signed := sign(t, pkg(pdf), form{})
 	signature := func(inside string) string { return replace(t, signed, "<ds:KeyInfo>", inside+"<ds:KeyInfo>") }
 	wide := numbered(` xmlns:n%d="urn:n"`, 30)
+	namespaces, using := numbered(`<x xmlns:n%d="urn:`+strings.Repeat("x", 10*kB)+`">`, 30), numbered(` n%d:a%[1]d=""`, 30)
 	beforeInfo, afterInfo, _ := strings.Cut(signed, "<ds:CanonicalizationMethod")
 	afterInfo = "<ds:CanonicalizationMethod" + afterInfo
 	beforeDigest, afterDigest, _ := strings.Cut(signed, "</ds:DigestValue>")
@@ -94,7 +95,9 @@ func TestBombs(t *testing.T) {
 		{"namespaces on one element", strings.NewReader("<a" + numbered(` xmlns:n%d="urn:n"`, 33) + "/>"), "too-many-namespaces", 64 * kB, mB},
 		{"namespaces in depth", repeated("<a"+wide+">", 990), "too-many-namespaces", 64 * kB, mB},
 		{"declarations by the million", around("<a>", repeated("<b"+numbered(` xmlns:n%d="urn:n"`, 32)+"/>", 1e5), "</a>"), "too-many-elements", 16 * mB, 8 * mB},
-		{"namespaces of different names", strings.NewReader("<a>" + numbered(`<b xmlns="urn:%d`+strings.Repeat("x", 1000)+`"/>`, 2e4)), "too-much-text", 3 * mB, 8 * mB},
+		{"namespaces of different names", strings.NewReader("<a>" + numbered(`<b xmlns="urn:%d`+strings.Repeat("x", 200)+`"/>`, 2e4)), "too-much-text", 3 * mB, 8 * mB},
+		{"a namespace of 30 kB", strings.NewReader(`<a xmlns="urn:` + strings.Repeat("x", 30*kB) + `"/>`), "name-too-long", 64 * kB, mB},
+		{"namespaces that signed info writes again and again", strings.NewReader(beforeInfo + namespaces + strings.Repeat("<x"+using+"/>", 300) + strings.Repeat("</x>", 30) + afterInfo), "name-too-long", 128 * kB, mB},
 		{"attribute of 64 MB", around(`<a b="`, repeated("x", 64*mB), `"/>`), "tag-too-long", 128 * kB, mB},
 		{"name of 64 MB", around("<", repeated("a", 64*mB), "/>"), "tag-too-long", 128 * kB, mB},
 		{"name of 10 kB", around("<", repeated("a", 10*kB), "/>"), "name-too-long", 64 * kB, mB},
@@ -109,6 +112,8 @@ func TestBombs(t *testing.T) {
 		{"cdata of odd characters", around("<a><![CDATA[", repeated("]<", 4*mB), "]]></a>"), "too-much-text", 3 * mB, 16 * mB},
 		{"carriage returns in signed info", around(beforeInfo, repeated("\r", 4*mB), afterInfo), "too-much-text", 3 * mB, 16 * mB},
 		{"a million carriage returns in signed info", around(beforeInfo, repeated("\r", mB-64*kB), afterInfo), "signature-mismatch", 2 * mB, 40 * mB},
+		{"signed info of what is longer in canonical form", strings.NewReader(beforeInfo + "<x>" + strings.Repeat(">", mB-64*kB) + "</x>" + afterInfo), "signature-structure", 512 * kB, 16 * mB},
+		{"signed info of attributes that are longer in canonical form", strings.NewReader(beforeInfo + strings.Repeat("<x a='"+strings.Repeat(`"`, 30*kB)+"'/>", 32) + afterInfo), "signature-structure", 512 * kB, 16 * mB},
 		{"endless white space first", repeated(" ", 100*mB), "document-too-large", 17 * mB, mB},
 		{"endless white space last", around("<a/>", repeated("\n", 100*mB), ""), "document-too-large", 17 * mB, mB},
 		{"a thousand references", strings.NewReader(sign(t, pkg(pdf), form{refs: strings.Repeat(referenceText("", "x"), 1000)})), "too-many-references", 256 * kB, mB},

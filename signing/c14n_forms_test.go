@@ -374,3 +374,20 @@ func firstDifference(want, is string) string {
 	}
 	return "one is longer"
 }
+
+// TestNamespacesGather: inclusive form has the namespaces of all elements around
+// it on one tag, which no tag in the document could have.
+func TestNamespacesGather(t *testing.T) {
+	const each = 32 // as many as a tag may declare
+	outer, inner := numbered(` xmlns:q%03[1]d="urn:q%[1]d"`, each), strings.ReplaceAll(numbered(` xmlns:q%03[1]d="urn:q%[1]d"`, each), ":q", ":r")
+	document := "<r" + outer + "><h" + inner + ">" + here + "</h></r>"
+	signed := sign(t, document, form{
+		info: changing(t, `<ds:CanonicalizationMethod Algorithm="`+algExcC14N+`">`, `<ds:CanonicalizationMethod Algorithm="`+algC14N+`">`),
+		signed: func(info string) string {
+			return replace(t, info, `<ds:SignedInfo xmlns:ds="`+nsDS+`">`, `<ds:SignedInfo xmlns:ds="`+nsDS+`"`+outer+inner+`>`)
+		},
+	})
+	if _, err := Read(strings.NewReader(signed), Options{SignatureIn: [][]Name{{{Local: "r"}, {Local: "h"}}}}); err != nil {
+		t.Error(err)
+	}
+}

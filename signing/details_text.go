@@ -25,6 +25,7 @@ var details = map[string]string{
 	"bytes %s":                                    "các byte %s",
 	"character %s":                                "ký tự %s",
 	"more than %d bytes":                          "quá %d byte",
+	"SignedInfo has more than %d bytes":           "SignedInfo dài quá %d byte",
 
 	// the signature's form
 	"an element follows the signature in the root": "có phần tử đứng sau chữ ký số trong phần tử gốc",

@@ -13,7 +13,7 @@ type Limits struct {
 	TagBytes             int   // of one start or end tag; 32 KiB
 	Elements             int   // in all; 20,000
 	TextBytes            int   // text, attributes and names kept in memory, in all; 8 MiB
-	NameBytes            int   // of one name with its prefix; 256
+	NameBytes            int   // of one name with its prefix, or of a namespace; 256
 	References           int   // in a signature; 30
 }
 

@@ -50,6 +50,7 @@ func (s *scanner) startInSignature(el *Element) error {
 	switch {
 	case g.open != nil:
 		s.copyTag(el)
+		return s.checkSignedInfoSize()
 	case g.info == nil && !s.scanOnly && isSignedInfo(el, g.el):
 		s.copyTag(el)
 		s.infoForm.Reset()
@@ -213,10 +214,23 @@ func declaration(prefix, uri string) etree.Attr {
 	return etree.Attr{Space: "xmlns", Key: prefix, Value: uri}
 }
 
-func (s *scanner) textInSignature(b []byte) {
-	if s.sig.open != nil {
-		s.sig.text = append(s.sig.text, b...)
+func (s *scanner) textInSignature(b []byte) error {
+	if s.sig.open == nil {
+		return nil
 	}
+	s.sig.text = append(s.sig.text, b...)
+	return s.checkSignedInfoSize()
+}
+
+// maxSignedInfo bounds SignedInfo in canonical form. It is in memory several times
+// over, and may be longer there than in the document.
+const maxSignedInfo = 1 << 20
+
+func (s *scanner) checkSignedInfoSize() error {
+	if s.infoForm.Len() > maxSignedInfo {
+		return s.refusef(SignatureStructure, "SignedInfo has more than %d bytes", maxSignedInfo)
+	}
+	return nil
 }
 
 // copyText adds the text since the last tag to the copy of SignedInfo: as one,

@@ -154,8 +154,8 @@ var rules = map[Rule]ruleWords{
 	},
 	NameTooLong: {
 		TooLarge,
-		`An element or attribute has a name that is too long. Shorten it.`,
-		`Tên phần tử hoặc thuộc tính quá dài. Hãy rút ngắn tên.`,
+		`An element, an attribute or a namespace has a name that is too long. Shorten it.`,
+		`Tên phần tử, thuộc tính hoặc không gian tên quá dài. Hãy rút ngắn tên.`,
 	},
 	TooManyReferences: {
 		TooLarge,

@@ -154,8 +154,7 @@ func (s *scanner) keepText(b []byte) error {
 		return err
 	}
 	s.texts = append(s.texts, b...)
-	s.textInSignature(b)
-	return nil
+	return s.textInSignature(b)
 }
 
 // streamed is the error of a Stream writer: a refusal gets its place, anything

@@ -125,11 +125,15 @@ func hasPort(rest string) bool {
 	return !found || port != "" && len(port) <= 5 && strings.Trim(port, "0123456789") == ""
 }
 
-// uri checks a namespace and keeps it, once unless it is longer than any that
-// repeats.
+// uri checks a namespace and keeps it, once. It is no longer than a name may be:
+// canonical form writes it again at every element that uses it first, so that a
+// document would be small and its canonical form, and SignedInfo's in memory, not.
 func (s *scanner) uri(value []byte) (string, error) {
 	if u, ok := s.uris[string(value)]; ok {
 		return u, nil
+	}
+	if len(value) > s.lim.NameBytes {
+		return "", s.refuse(NameTooLong, excerpt(value))
 	}
 	if err := s.charge(len(value) + nameCost); err != nil {
 		return "", err
@@ -138,9 +142,7 @@ func (s *scanner) uri(value []byte) (string, error) {
 	if u != "" && !isAbsolute(u) {
 		return "", s.refuse(RelativeNamespace, excerpt(value))
 	}
-	if len(u) <= s.lim.NameBytes {
-		s.uris[u] = u
-	}
+	s.uris[u] = u
 	return u, nil
 }
 

@@ -218,7 +218,9 @@ func (v *verification) canonicalise(form c14nForm, inScope []binding) (err error
 			return fmt.Errorf("canonicalising SignedInfo: %w", err)
 		}
 	}
-	s := newScanner(bytes.NewReader(v.canonical), Options{Limits: v.limits, NoDigest: true, scanOnly: true})
+	limits := v.limits // its one tag gathers what several in the document declared
+	limits.NamespacesPerElement, limits.TagBytes = limits.Namespaces, max(limits.TagBytes, len(v.canonical))
+	s := newScanner(bytes.NewReader(v.canonical), Options{Limits: limits, NoDigest: true, scanOnly: true})
 	defer s.release()
 	s.out = nil
 	if err := s.document(); err != nil {
