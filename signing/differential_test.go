@@ -164,9 +164,9 @@ type differ struct {
 // A mutant is a document under judgement.
 type mutant struct {
 	original
-	how     []string
-	ours    string // accepted, unsigned or a rule; read, of an unsigned document
-	err     error
+	how  []string
+	ours string // accepted, unsigned or a rule; read, of an unsigned document
+	err  error
 	peer error
 }
 
