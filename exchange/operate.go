@@ -50,24 +50,30 @@ func (x *Exchange) operate(ctx context.Context, by Caller, verb string, id Deliv
 	if strings.TrimSpace(reason) == "" {
 		return Delivery{}, InvalidError("give a reason: it stays on record", "hãy ghi lý do (reason); lý do được lưu vào hồ sơ")
 	}
-	d, err := x.c.Ledger.Delivery(ctx, id)
-	if err != nil {
-		return Delivery{}, err
+	for attempt := 1; ; attempt++ {
+		d, err := x.c.Ledger.Delivery(ctx, id)
+		if err != nil {
+			return Delivery{}, err
+		}
+		d, event, err := change(d)
+		if err != nil {
+			return Delivery{}, err
+		}
+		action, err := x.action(by, verb, string(id), reason, nil)
+		if err != nil {
+			return Delivery{}, err
+		}
+		err = x.keep(ctx, d, event, action)
+		if CodeOf(err) == Conflict && attempt < mostTries {
+			continue // a worker, or its recipient, changed the delivery meanwhile
+		}
+		if err != nil {
+			return Delivery{}, err
+		}
+		d.Version++
+		x.afterwards(ctx, d)
+		return d, nil
 	}
-	d, event, err := change(d)
-	if err != nil {
-		return Delivery{}, err
-	}
-	action, err := x.action(by, verb, string(id), reason, nil)
-	if err != nil {
-		return Delivery{}, err
-	}
-	if err := x.keep(ctx, d, event, action); err != nil {
-		return Delivery{}, err
-	}
-	d.Version++
-	x.afterwards(ctx, d)
-	return d, nil
 }
 
 // keep writes what was done to a delivery, with a receipt if that is an event.

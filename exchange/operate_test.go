@@ -324,3 +324,39 @@ func TestBackup(t *testing.T) {
 		t.Error("other bytes")
 	}
 }
+
+// A bystander changes a delivery between an operator's look at it and the change.
+type bystander struct {
+	exchange.Ledger
+	meddle func()
+}
+
+func (m *bystander) Update(ctx context.Context, c exchange.Change) error {
+	if f := m.meddle; f != nil {
+		m.meddle = nil
+		f()
+	}
+	return m.Ledger.Update(ctx, c)
+}
+
+// TestOperatingBesideAWorker: what a worker notes of a delivery meanwhile does not
+// stand in an operator's way.
+func TestOperatingBesideAWorker(t *testing.T) {
+	t.Parallel()
+	p := newProvince(t)
+	id := p.sent("1250", health)
+	d := p.delivery(id, 1)
+	c := p.config()
+	c.Ledger = &bystander{p.ledger, func() {
+		now := must(p.ledger.Delivery(t.Context(), d.ID))
+		now.Attempts++
+		if err := p.ledger.Update(t.Context(), exchange.Change{Deliveries: []exchange.Delivery{now}}); err != nil {
+			t.Error(err)
+		}
+	}}
+	x := must(exchange.New(c))
+	got := must(x.Cancel(t.Context(), operator, d.ID, "hết hạn"))
+	if got.State != exchange.Failed || got.Attempts != d.Attempts+1 {
+		t.Errorf("it is %s after %d attempts", got.State, got.Attempts)
+	}
+}
