@@ -59,6 +59,7 @@ type passage struct {
 
 // document scans from the first byte to the last.
 func (p *passage) document() error {
+	p.forget = true
 	if err := p.prolog(); err != nil {
 		return err
 	}
@@ -76,7 +77,6 @@ func (p *passage) document() error {
 
 // step takes a piece of text and the markup after it.
 func (p *passage) step() error {
-	p.letGo(io.Discard)
 	if err := p.text(); err != nil {
 		return err
 	}
@@ -90,20 +90,11 @@ func (p *passage) step() error {
 	case '!':
 		return p.markup() // a CDATA section: more text
 	}
-	p.letGo(nil)
 	if err := p.markup(); err != nil {
 		return err
 	}
 	p.noteEmpty()
 	return nil
-}
-
-// letGo says where the text of the innermost element goes. It is kept in the
-// signature, and an element must keep it while another begins inside.
-func (p *passage) letGo(to io.Writer) {
-	if p.sig.depth == 0 {
-		p.stack[len(p.stack)-1].w = to
-	}
 }
 
 // noteEnd is called before the end tag of the innermost element is taken.
