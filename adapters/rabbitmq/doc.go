@@ -46,6 +46,10 @@
 // TestCostOfQueues measures it. Lanes give the same fairness for nothing, and
 // agencies come and go without the broker's knowledge.
 //
+// Seen with RabbitMQ 3.10.8: a queue that was declared some seconds before a node
+// without peers is killed comes back empty, confirmed jobs and all. The sweep
+// publishes them again.
+//
 // # Versions
 //
 // RabbitMQ 3.10, 3.13 and 4: every queue is durable and states its type and its

@@ -264,3 +264,6 @@ func freePorts(n int) ([]int, error) {
 	}
 	return nil, errors.New("rabbittest: no free ports")
 }
+
+// Runs reports whether the node was started and not ended since.
+func (n *Node) Runs() bool { return n.server != nil }
