@@ -14,6 +14,7 @@ type QueueState struct {
 	Reconnects           uint64
 
 	Known        int            // jobs published and not yet done
+	Unconfirmed  int            // jobs that wait for the broker's confirmation
 	Held         int            // jobs taken from the broker, waiting or in a call
 	Confirmation Histogram      // seconds until the broker confirmed
 	Depths       map[string]int // jobs in each queue that nobody has taken; nil: not known

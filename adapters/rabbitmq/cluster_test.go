@@ -23,36 +23,47 @@ func TestTheLeaderIsKilledUnderLoad(t *testing.T) {
 	var got seen
 	consume(t, q, got.add)
 
-	const publishers, each, size = 4, 150, 20 // windows of so many jobs
+	const publishers, size = 4, 20 // each publishes windows of so many jobs
 	var mu sync.Mutex
 	confirmed := map[exchange.DeliveryID]bool{}
 	var longest time.Duration
 	var load sync.WaitGroup
+	enough := make(chan struct{})
+	publish := func(p, w int) {
+		jobs := make([]exchange.Job, size)
+		for i := range jobs {
+			jobs[i] = job(fmt.Sprintf("R%d-%d", p, i), w)
+		}
+		began := time.Now()
+		for q.Publish(t.Context(), jobs...) != nil && t.Context().Err() == nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		longest = max(longest, time.Since(began))
+		for _, j := range jobs {
+			confirmed[j.Delivery] = true
+		}
+	}
 	for p := range publishers {
 		load.Go(func() {
-			for w := range each {
-				jobs := make([]exchange.Job, size)
-				for i := range jobs {
-					jobs[i] = job(fmt.Sprintf("R%d-%d", p, i), w)
+			for w := 0; ; w++ {
+				select {
+				case <-enough:
+					return
+				default:
+					publish(p, w)
 				}
-				began := time.Now()
-				for q.Publish(t.Context(), jobs...) != nil && t.Context().Err() == nil {
-					time.Sleep(50 * time.Millisecond)
-				}
-				mu.Lock()
-				longest = max(longest, time.Since(began))
-				for _, j := range jobs {
-					confirmed[j.Delivery] = true
-				}
-				mu.Unlock()
 			}
 		})
 	}
-	eventually(t, "some load", 60*time.Second, func() bool { return got.count() > publishers*each*size/4 })
 	leader := leaderOf(t, b, "load.jobs")
+	before := got.count()
 	leader.Kill()
+	eventually(t, "jobs go on", 60*time.Second, func() bool { return got.count() > before+2000 })
+	close(enough)
 	load.Wait()
-	eventually(t, "all that was confirmed", 60*time.Second, func() bool { return got.count() == publishers*each*size })
+	eventually(t, "all that was confirmed", 60*time.Second, func() bool { return got.count() == len(confirmed) })
 	for id := range confirmed {
 		if got.of(id) == 0 {
 			t.Errorf("job %s was confirmed and not handed out", id)

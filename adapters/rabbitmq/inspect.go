@@ -178,7 +178,7 @@ func emptied(ctx context.Context, c Config, most int, each func(*Queue, amqp.Del
 func (q *Queue) Watch(context.Context) exchange.QueueState {
 	s := exchange.QueueState{
 		Published: q.counts.published.Load(), Confirmed: q.counts.confirmed.Load(), Nacked: q.counts.nacked.Load(),
-		Redelivered: q.counts.redelivered.Load(), GivenUp: q.counts.givenUp.Load(), Known: q.known.count(), Confirmation: q.latency.read(),
+		Redelivered: q.counts.redelivered.Load(), GivenUp: q.counts.givenUp.Load(), Known: q.known.count(), Unconfirmed: int(q.unsure.Load()), Confirmation: q.latency.read(),
 	}
 	if l := q.lanes.Load(); l != nil {
 		s.Held = l.count()

@@ -198,6 +198,8 @@ func (q *Queue) send(ctx context.Context, jobs []exchange.Job) ([]exchange.Job, 
 		return jobs, err
 	}
 	defer q.window.Release(int64(len(jobs)))
+	q.unsure.Add(int64(len(jobs)))
+	defer q.unsure.Add(-int64(len(jobs)))
 	o := q.out.Load()
 	if o == nil {
 		return jobs, errClosed

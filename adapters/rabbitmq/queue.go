@@ -29,6 +29,7 @@ type Queue struct {
 
 	out    atomic.Pointer[outlet] // nil while there is none
 	window *semaphore.Weighted    // of jobs that wait for their confirmation
+	unsure atomic.Int64           // how many those are
 	silent atomic.Bool            // the broker's last word was none
 	trial  sync.Mutex             // held by who finds out whether it speaks again
 

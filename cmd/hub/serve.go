@@ -24,7 +24,6 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/keystore"
-	"tram/adapters/memory"
 	"tram/adapters/tsa"
 	"tram/adapters/webhook"
 	"tram/exchange"
@@ -87,10 +86,15 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if err != nil {
 		return err
 	}
+	queue, closeQueue, err := openQueue(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeQueue()
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
-		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
+		Ledger: ledger, Vault: vault, Queue: queue, Courier: courier,
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: timeStamper(keys.stamper),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
