@@ -107,7 +107,7 @@ func TestABrokerThatIsOfNoUse(t *testing.T) {
 	if out := s.mustHub("queue", "--config", s.config()); !strings.Contains(out, "tram.jobs") || !strings.Contains(out, "no dead letters") {
 		t.Errorf("hub queue: %s", out)
 	}
-	s.configure(withoutQueue, withQueue("{urls: ["+b.URLs()[0]+"], name: province}"))
+	s.configure(withoutQueue, withQueue(`{urls: ["`+b.URLs()[0]+`"], name: province}`))
 	if out := s.mustHub("queue", "--config", s.config()); !strings.Contains(out, "province.urgent") {
 		t.Errorf("hub queue, with another name: %s", out)
 	}
