@@ -65,6 +65,8 @@ func TestHowACallEnds(t *testing.T) {
 					return c.err
 				})
 				l.take(message{"D.1", &a, 7}, "R", false)
+				synctest.Wait()
+				time.Sleep(again)
 				l.close()
 				if !slices.Equal(a.told, c.want) || len(l.held) != 0 || len(l.by) != 0 {
 					t.Errorf("the broker was told %v, want %v; %d jobs and %d lanes are left", a.told, c.want, len(l.held), len(l.by))
@@ -85,6 +87,7 @@ func TestLanesKeepOrderAndTakeAJobOnce(t *testing.T) {
 		})
 		for i, id := range []exchange.DeliveryID{"1", "2", "3", "urgent", "2", "1"} {
 			l.take(message{id, &a, uint64(i)}, "R", id == "urgent")
+			synctest.Wait() // the first is in its call
 		}
 		if want := []string{"ack 4", "ack 5"}; !slices.Equal(a.told, want) {
 			t.Errorf("of those that came twice the broker was told %v, want %v", a.told, want)

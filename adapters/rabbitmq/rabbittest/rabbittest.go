@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -71,7 +72,7 @@ func Start(n int, settings ...string) (_ *Broker, err error) {
 	}
 	b.env = append(os.Environ(), "ERL_EPMD_ADDRESS=127.0.0.1", fmt.Sprint("ERL_EPMD_PORT=", ports[0]),
 		"RABBITMQ_CONF_ENV_FILE=/dev/null", "ERL_CRASH_DUMP=/dev/null", "RUNNING_UNDER_SYSTEMD=yes", "NOTIFY_SOCKET=", "LANG=C.UTF-8")
-	b.epmd = exec.Command("epmd", "-port", fmt.Sprint(ports[0]), "-address", "127.0.0.1")
+	b.epmd = exec.CommandContext(context.Background(), "epmd", "-port", fmt.Sprint(ports[0]), "-address", "127.0.0.1")
 	b.epmd.Env = b.env
 	mortal(b.epmd)
 	if err := b.epmd.Start(); err != nil {
@@ -101,7 +102,7 @@ func Start(n int, settings ...string) (_ *Broker, err error) {
 }
 
 func (b *Broker) prepare(n *Node, distribution int) error {
-	n.env = append(b.env[:len(b.env):len(b.env)], "HOME="+n.dir, "RABBITMQ_NODENAME="+n.Name, fmt.Sprint("RABBITMQ_DIST_PORT=", distribution),
+	n.env = append(slices.Clone(b.env), "HOME="+n.dir, "RABBITMQ_NODENAME="+n.Name, fmt.Sprint("RABBITMQ_DIST_PORT=", distribution),
 		"RABBITMQ_CONFIG_FILE="+n.path("rabbitmq"), "RABBITMQ_MNESIA_BASE="+n.path("mnesia"), "RABBITMQ_LOG_BASE="+n.path("log"),
 		"RABBITMQ_ENABLED_PLUGINS_FILE="+n.path("enabled_plugins"), "RABBITMQ_PID_FILE="+n.path("pid"),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none")
@@ -172,7 +173,7 @@ func (n *Node) start() error {
 		return err
 	}
 	defer out.Close()
-	c := exec.Command(filepath.Join(programs, "rabbitmq-server"))
+	c := exec.CommandContext(context.Background(), filepath.Join(programs, "rabbitmq-server"))
 	c.Env, c.Stdout, c.Stderr, c.Dir = n.env, out, out, n.dir
 	mortal(c)
 	if err := c.Start(); err != nil {
@@ -195,7 +196,7 @@ func (n *Node) Await() error {
 			return fmt.Errorf("rabbittest: node %s has ended: %w\n%s", n.Name, err, n.log())
 		default:
 		}
-		if c, err := net.DialTimeout("tcp", n.Address, time.Second); err == nil {
+		if c, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", n.Address); err == nil {
 			return c.Close()
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -215,14 +216,14 @@ func (n *Node) Kill() {
 	}
 	n.Resume()
 	n.signal(syscall.SIGKILL)
-	<-n.ended
+	_ = <-n.ended // by the signal
 	n.server = nil
 }
 
 // Stop ends a node as an operator would.
 func (n *Node) Stop() {
 	n.signal(syscall.SIGTERM)
-	<-n.ended
+	_ = <-n.ended // by the signal
 	n.server = nil
 }
 
@@ -253,7 +254,7 @@ func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range 100 * n {
 		port := 11000 + rand.IntN(7000)
-		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprint("127.0.0.1:", port))
 		if err != nil {
 			continue
 		}
