@@ -17,7 +17,7 @@ import (
 )
 
 // format is the number of the file's format that this package reads and writes.
-const format = 1
+const format = 2
 
 // lockTimeout is how long Open waits for another process to let go.
 const lockTimeout = time.Second
@@ -116,9 +116,6 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	if err := addBuckets(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
-	}
 	at, size, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
@@ -159,29 +156,6 @@ func openError(path string, err error) error {
 	return fmt.Errorf("opening ledger %s: %w", path, err)
 }
 
-// addBuckets makes what a ledger lacks that an earlier program made. Nothing is
-// written to a file that is no ledger, or lacks nothing.
-func addBuckets(db *bbolt.DB) error {
-	missing := false
-	err := db.View(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			missing = missing || tx.Bucket([]byte(name)) == nil
-		}
-		return checkFormat(tx)
-	})
-	if err != nil || !missing {
-		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // readState checks the format, and finds what is on the disk.
 func readState(db *bbolt.DB) (transaction int, size int64, err error) {
 	// A process that was killed may have left a commit that is written but not
@@ -215,8 +189,12 @@ func checkFormat(tx *bbolt.Tx) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf("its format %q is not a number; restore a backup", text)
 	}
+	if n < format {
+		return fmt.Errorf("it has format %d, of a program that was never released, and this program knows format %d; "+
+			"export what is needed with the program that wrote it, and begin a new ledger with \"hub init\"", n, format)
+	}
 	if n > format {
-		return fmt.Errorf("it has format %d and this program knows formats up to %d; "+
+		return fmt.Errorf("it has format %d and this program knows format %d; "+
 			"use the version of the hub that wrote it, or a newer one", n, format)
 	}
 	return nil
