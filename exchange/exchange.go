@@ -64,6 +64,9 @@ type Config struct {
 	Retry RetryPolicy
 	// Deadline is how long a recipient has to answer; 7 days by default.
 	Deadline time.Duration
+	// Retention is how long packages' bytes are kept after they were accepted;
+	// 0: for ever. What happened to them stays on record.
+	Retention time.Duration
 	// Reserve is how many bytes must be free, for the vault and for the ledger,
 	// for packages to be taken in: what is under way is brought to its end with
 	// them. 1 GiB by default.

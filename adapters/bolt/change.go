@@ -23,6 +23,7 @@ type change struct {
 	receipts []exchange.Receipt
 	actions  []exchange.Action
 	stamps   []exchange.StampedReceipt
+	erasures []entry
 	leaves   []leaf // of receipts, then of actions
 	known    map[string]bool
 
@@ -109,6 +110,7 @@ func prepare(c exchange.Change) (change, error) {
 		each(c.Users, ready.user),
 		each(c.Actions, checkAction),
 		each(c.TimeStamps, ready.timeStamp),
+		each(c.Erasures, ready.erasure),
 	)
 	if err != nil {
 		return change{}, err

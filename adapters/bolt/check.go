@@ -73,7 +73,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.receipts, c.actions, c.registry, c.log, c.totals} {
+	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.erasures, c.receipts, c.actions, c.registry, c.log, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}
@@ -123,7 +123,11 @@ func (c *checker) agree(bucket string, key, want []byte, index []entry) {
 func (c *checker) packages() {
 	every(c, packages, func(key []byte, p exchange.Package) {
 		first := idOf[exchange.ReceiptID](get(c.tx, documents, contentKey(p)))
-		c.agree(packages, key, idKey(p.ID), packageIndex(p, first))
+		index := packageIndex(p, first)
+		if get(c.tx, erasures, key) != nil {
+			index = without(index, []entry{contentEntry(p)})
+		}
+		c.agree(packages, key, idKey(p.ID), index)
 		var r exchange.Receipt
 		if found, err := load(c.tx, receipts, idKey(first), &r); err != nil || !found || r.Package != p.ID {
 			c.problem("package %s has no receipt of its acceptance", p.ID)

@@ -28,6 +28,7 @@
 //
 //	bucket                  key                                          value
 //	meta                    "format"                                     number of the format, decimal
+//	                        "erased-to"                                  the greatest package up to which all are erased
 //	packages                package                                      exchange.Package, JSON
 //	senders                 sender, package                              -
 //	documents               sender, document, "c", kind, content digest  receipt of the acceptance
@@ -55,6 +56,7 @@
 //	system-certificates     digest                                       system
 //	users                   user                                         exchange.User, JSON
 //	rechecks                recheck                                      exchange.Recheck, JSON
+//	erasures                package                                      exchange.Erasure, JSON
 //	rechecks-due            time, recheck                                recheck, open ones only
 //	actions                 leaf                                         exchange.Action, JSON
 //	leaves                  leaf                                         exchange.LogEntry, its bytes

@@ -25,7 +25,7 @@ func packageIndex(p exchange.Package, acceptance exchange.ReceiptID) []entry {
 	index := []entry{
 		{senders, appendID(under(p.Sender), p.ID), nil},
 		{documents, contentKey(p), idKey(acceptance)},
-		{contents, appendID(bytes.Clone(p.Digest[:]), p.ID), nil},
+		contentEntry(p),
 	}
 	if p.DocumentID == "" {
 		return index
@@ -35,6 +35,11 @@ func packageIndex(p exchange.Package, acceptance exchange.ReceiptID) []entry {
 		index = append(index, entry{documents, join(p.Sender, p.DocumentID, "x"), idKey(p.ID)})
 	}
 	return index
+}
+
+// contentEntry says that a package has the bytes of its digest.
+func contentEntry(p exchange.Package) entry {
+	return entry{contents, appendID(bytes.Clone(p.Digest[:]), p.ID), nil}
 }
 
 func contentKey(p exchange.Package) []byte {

@@ -38,6 +38,7 @@ const (
 	users              = "users"
 	rechecks           = "rechecks"
 	rechecksDue        = "rechecks-due"
+	erasures           = "erasures"
 	actions            = "actions"
 	leaves             = "leaves"
 	hashes             = "hashes"
@@ -47,7 +48,7 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, leaves, hashes, unstamped, timeStamps}
 }
 
 // growing are the buckets whose keys come nearly in order: their pages can be

@@ -203,6 +203,9 @@ func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, sh
 		}
 		for _, p := range packages {
 			content, err := vault.Open(ctx, p.Digest)
+			if _, erased := ledger.Erasure(ctx, p.ID); exchange.CodeOf(err) == exchange.NotFound && erased == nil {
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("the bytes of package %s: %w", p.ID, err)
 			}

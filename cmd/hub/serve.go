@@ -95,7 +95,8 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: timeStamper(keys.stamper),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Reserve: int64(cfg.Limits.Reserve), Log: log,
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg),
+		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()

@@ -169,6 +169,14 @@ func (l *faultyLedger) Counts(ctx context.Context) (map[exchange.State]int64, er
 	return call1(l.f, "Ledger.Counts", func() (map[exchange.State]int64, error) { return l.l.Counts(ctx) })
 }
 
+func (l *faultyLedger) Erasure(ctx context.Context, id exchange.PackageID) (exchange.Erasure, error) {
+	return call1(l.f, "Ledger.Erasure", func() (exchange.Erasure, error) { return l.l.Erasure(ctx, id) })
+}
+
+func (l *faultyLedger) Erasable(ctx context.Context, before time.Time, cursor string, limit int) ([]exchange.Package, string, error) {
+	return call2(l.f, "Ledger.Erasable", func() ([]exchange.Package, string, error) { return l.l.Erasable(ctx, before, cursor, limit) })
+}
+
 func (l *faultyLedger) Free(ctx context.Context) (int64, error) {
 	return call1(l.f, "Ledger.Free", func() (int64, error) { return l.l.Free(ctx) })
 }

@@ -45,6 +45,7 @@ func TestLedger(t *testing.T, create CreateLedger) {
 		"systems and users are kept":                              (*ledgerTest).systems,
 		"receipts and actions are leaves in their order":          (*ledgerTest).log,
 		"receipts wait for time-stamps until they have them":      (*ledgerTest).timeStamps,
+		"erased packages hold no content and stay on record":      (*ledgerTest).erasures,
 		"actions are listed from the newest, with their leaves":   (*ledgerTest).actions,
 		"proofs of the log hold for a second implementation":      (*ledgerTest).proofs,
 		"of many equal submissions one is accepted":               (*ledgerTest).raceResubmit,
