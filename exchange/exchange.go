@@ -104,6 +104,8 @@ type Exchange struct {
 	ids    sequence
 	stamps stamps
 
+	spaceSeen spaceSeen
+
 	seals     atomic.Pointer[[]Seal]
 	reloading sync.Mutex // so that one change of seals follows another
 }
