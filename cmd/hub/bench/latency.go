@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -8,16 +9,18 @@ import (
 
 // The steps that are timed.
 const (
-	stepSubmit      = "submit"       // from when it was to begin to its receipt
-	stepArrive      = "arrive"       // from the receipt until the recipient sees it in its inbox
-	stepInbox       = "inbox"        // one look into the inbox
-	stepFetch       = "fetch"        // the content, whole
-	stepAcknowledge = "acknowledge"  // the signed answer, to its receipt
-	stepCycle       = "whole cycle"  // from when it was to begin to the receipt of the answer
-	stepAgain       = "submit again" // a resubmission
+	stepSubmit      = "submit"         // from when it was to begin to its receipt
+	stepArrive      = "arrive"         // from the receipt until the recipient sees it in its inbox
+	stepInbox       = "inbox"          // one look into the inbox
+	stepFetch       = "fetch"          // the content, whole
+	stepAcknowledge = "acknowledge"    // the signed answer, to its receipt
+	stepCycle       = "whole cycle"    // from when it was to begin to the receipt of the answer
+	stepAgain       = "submit again"   // a resubmission
+	stepConsigned   = "in all inboxes" // from when a broadcast was to begin, by the hub's record
+	stepAnswered    = "all answered"   // from then until the last recipient's answer has its receipt
 )
 
-var stepOrder = []string{stepSubmit, stepAgain, stepArrive, stepInbox, stepFetch, stepAcknowledge, stepCycle}
+var stepOrder = []string{stepSubmit, stepAgain, stepArrive, stepInbox, stepFetch, stepAcknowledge, stepCycle, stepConsigned, stepAnswered}
 
 // times are the latencies of all steps.
 type times struct {
@@ -53,8 +56,8 @@ func (t *times) steps() []Step {
 			continue
 		}
 		slices.Sort(all)
-		// The nth of a hundred is the least that n in a hundred do not exceed.
-		at := func(q float64) float64 { return millis(all[min(int(q*float64(len(all))), len(all)-1)]) }
+		// The least time that so many of all do not exceed.
+		at := func(q float64) float64 { return millis(all[max(int(math.Ceil(q*float64(len(all))))-1, 0)]) }
 		list = append(list, Step{name, len(all), at(0.5), at(0.99), at(0.999), millis(all[len(all)-1])})
 	}
 	return list

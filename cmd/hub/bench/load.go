@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -132,9 +131,3 @@ func sleepUntil(ctx context.Context, at time.Time) error {
 		return ctx.Err()
 	}
 }
-
-var errNotBuilt = errors.New("this scenario is not built yet")
-
-func (b *bench) prepareBroadcast(context.Context) (load, error) { return nil, errNotBuilt }
-func (b *bench) prepareResubmit(context.Context) (load, error)  { return nil, errNotBuilt }
-func (b *bench) prepareProvince(context.Context) (load, error)  { return nil, errNotBuilt }

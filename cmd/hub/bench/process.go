@@ -97,6 +97,27 @@ func usageOf(pid string) (usage, error) {
 	return usage{time.Duration(user) * tick, time.Duration(system) * tick, written}, errors.Join(err1, err2, err3)
 }
 
+// machineUsage is the CPU time that all processes have used until now.
+func machineUsage() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(stat), "\n")
+	var used time.Duration
+	for i, field := range strings.Fields(line) { // cpu user nice system idle iowait irq softirq …
+		if i == 0 || i == 4 || i == 5 || i > 7 {
+			continue
+		}
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/stat: %w", err)
+		}
+		used += time.Duration(n) * tick
+	}
+	return used, nil
+}
+
 // procField is a number in one of a process's files of lines "name: number".
 func procField(pid, file, name string) (int64, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", pid, file))

@@ -14,7 +14,8 @@ type Report struct {
 	Scenario  string  `json:"scenario"`
 	Processor string  `json:"processor"`
 	Cores     int     `json:"cores"`
-	Pairs     int     `json:"pairs"`
+	Load      string  `json:"load"` // how it comes, in words
+	Pairs     int     `json:"pairs,omitempty"`
 	Rate      float64 `json:"rate,omitempty"` // packages in a second; absent: as fast as it goes
 	Unit      string  `json:"unit"`           // what one of Done is: "cycle", "package" or "delivery"
 	// Signed is how many packages were signed before the load, PackageBytes what
@@ -30,6 +31,8 @@ type Report struct {
 	Hub       HubUse  `json:"hub"`
 	// GeneratorMicros is the CPU time of making the load, for one of Done.
 	GeneratorMicros float64 `json:"generatorMicros"`
+	// OtherCores is what other programs kept busy meanwhile. It should be near 0.
+	OtherCores float64 `json:"otherCores"`
 	Floor           Floor   `json:"floor"`
 
 	StartMillis float64 `json:"startMillis"` // of the hub, until it listened
@@ -63,15 +66,11 @@ type HubUse struct {
 func (r *Report) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
-	mode := "each pair begins when it is done"
-	if r.Rate > 0 {
-		mode = fmt.Sprintf("%.4g begin each second, come what may; times count from when one was to begin", r.Rate)
-	}
 	line("%s: %s on %d cores (%s), hub and load together", r.Scenario, plural(r.Done, r.Unit), r.Cores, r.Processor)
-	line("%d pairs of agencies over HTTPS, %s", r.Pairs, mode)
+	line("%s", r.Load)
 	line("packages of %s, signed with RSA-2048 before (%d in %.1f s); answers sealed with P-256 on the way", bytesOf(r.PackageBytes), r.Signed, r.SigningSeconds)
 	line("")
-	line("%.1f %ss/s for %.1f s", r.PerSecond, r.Unit, r.Seconds)
+	line("%.1f %s a second for %.1f s", r.PerSecond, strings.TrimPrefix(plural(0, r.Unit), "0 "), r.Seconds)
 	line("")
 	line("ms\tp50\tp99\tp99.9\tmax\tcount\t")
 	for _, s := range r.Steps {
@@ -88,7 +87,7 @@ func (r *Report) Print(out io.Writer) error {
 		line("floor: cryptography alone\t%.0f\t%.1f times\t", r.Floor.CycleMicros, r.Hub.CPUMicros/r.Floor.CycleMicros)
 	}
 	line("")
-	line("the hub used %.2f cores; memory of its own %s at most, %s at the end; started in %.0f ms", r.Hub.Cores, bytesOf(r.Hub.MemoryPeak), bytesOf(r.Hub.MemoryEnd), r.StartMillis)
+	line("the hub used %.2f cores, all else on this machine but the load %.2f; memory of its own %s at most, %s at the end; started in %.0f ms", r.Hub.Cores, r.OtherCores, bytesOf(r.Hub.MemoryPeak), bytesOf(r.Hub.MemoryEnd), r.StartMillis)
 	line("for one %s: %s written to disk, ledger's file grew by %s, vault by %s", r.Unit, bytesOf(r.Hub.WrittenBytes), bytesOf(r.Hub.LedgerBytes), bytesOf(r.Hub.VaultBytes))
 	f := r.Floor
 	line("this machine: RSA-2048 verify %.0f µs, P-256 sign %.0f µs, verify %.0f µs, SHA-256 %.0f µs/MB, fsync of a new 11.5 kB file %.0f µs, of 4 kB in place %.0f µs",

@@ -93,6 +93,27 @@ func (o Options) or(d Options) Options {
 	return o
 }
 
+// words say how the load comes.
+func (o Options) words(s Scenario) string {
+	switch {
+	case s.Name == "province":
+		return fmt.Sprintf("a day's documents of 440 agencies over HTTPS, %.4g times faster than the clock, with the same dice each time", o.speed())
+	case o.Rate > 0:
+		return fmt.Sprintf("%d pairs of agencies over HTTPS; %.4g packages begin each second, and times count from when each was to begin", o.Pairs, o.Rate)
+	case s.Name == "broadcast":
+		return fmt.Sprintf("one package after the other over HTTPS; %d agencies answer at once", o.Pairs)
+	}
+	return fmt.Sprintf("%d pairs of agencies over HTTPS; each pair begins when it is done", o.Pairs)
+}
+
+// speed is how much faster than the clock the province's day goes.
+func (o Options) speed() float64 {
+	if o.Duration > 0 {
+		return workingDay.Seconds() / o.Duration.Seconds()
+	}
+	return o.Speedup
+}
+
 // Run serves the site's hub, puts the scenario's load on it and reports.
 func Run(ctx context.Context, site *Site, o Options) (r *Report, err error) {
 	s, known := ScenarioOf(o.Scenario)
@@ -105,7 +126,7 @@ func Run(ctx context.Context, site *Site, o Options) (r *Report, err error) {
 	}
 	b := &bench{site: site, scenario: s, o: o, times: newTimes()}
 	o.Say("measuring what this machine can do at best")
-	r = &Report{Scenario: s.Name, Unit: s.unit, Pairs: o.Pairs, Rate: o.Rate, Cores: runtime.GOMAXPROCS(0), Processor: processor(), Seeded: site.Seeded}
+	r = &Report{Scenario: s.Name, Unit: s.unit, Load: o.words(s), Pairs: o.Pairs, Rate: o.Rate, Cores: runtime.GOMAXPROCS(0), Processor: processor(), Seeded: site.Seeded}
 	if r.Floor, err = MeasureFloor(site.Dir); err != nil {
 		return nil, fmt.Errorf("measuring the floor: %w", err)
 	}
@@ -196,6 +217,7 @@ func (b *bench) measure(ctx context.Context, load load, r *Report) error {
 		WrittenBytes: spent.written / int64(max(done, 1)), LedgerBytes: (after.ledger - before.ledger) / int64(max(done, 1)),
 		VaultBytes: (after.vault - before.vault) / int64(max(done, 1)), LedgerFile: after.ledger}
 	r.GeneratorMicros = per(own.cpu())
+	r.OtherCores = max((after.all-before.all-spent.cpu()-own.cpu()).Seconds()/elapsed.Seconds(), 0)
 	if r.Hub.Parts, err = profiling.parts(r.Hub.CPUMicros); err != nil {
 		return err
 	}
@@ -205,6 +227,7 @@ func (b *bench) measure(ctx context.Context, load load, r *Report) error {
 // state is all that is measured, at one time.
 type state struct {
 	hub, own      usage
+	all           time.Duration // CPU time of all processes
 	ledger, vault int64
 	deliveries    map[exchange.State]int64
 	tree          tlog.Tree
@@ -215,6 +238,9 @@ func (b *bench) observe(ctx context.Context) (s state, err error) {
 		return s, err
 	}
 	if s.own, err = usageOf("self"); err != nil {
+		return s, err
+	}
+	if s.all, err = machineUsage(); err != nil {
 		return s, err
 	}
 	if s.ledger, err = sizeOf(b.site.Ledger); err != nil {
