@@ -26,6 +26,10 @@ type Config struct {
 	// Metrics takes the server's metrics and is served to operators; nil: a
 	// registry of its own.
 	Metrics *prometheus.Registry
+	// Profile serves profiles of the running program to operators, under
+	// /debug/pprof (net/http/pprof). Whoever takes one slows the hub down and sees
+	// its insides, never what it holds.
+	Profile bool
 	// Now is time.Now when nil.
 	Now func() time.Time
 }
@@ -76,7 +80,11 @@ func New(c Config) (*Server, error) {
 	if s.metrics, err = newMetrics(c.Metrics, c.Exchange, c.Log); err != nil {
 		return nil, fmt.Errorf("httpapi: registering metrics: %w", err)
 	}
-	s.public, s.operators = s.engine(s.routes()), s.engine(s.operatorsRoutes())
+	inside := s.operatorsRoutes()
+	if c.Profile {
+		inside = append(inside, profileRoutes()...)
+	}
+	s.public, s.operators = s.engine(s.routes()), s.engine(inside)
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -43,6 +44,9 @@ type config struct {
 	// Operators is where /metrics, /healthz and /readyz are served; absent: only
 	// health, on Listen. Keep it on a loopback or management address.
 	Operators string `yaml:"operators"`
+	// OperatorsProfile serves /debug/pprof there too: where the running hub spends
+	// its time and memory. Operators must be a loopback address then; absent: false.
+	OperatorsProfile bool `yaml:"operators_profile"`
 
 	// TLS is the server's certificate. The hub serves TLS itself.
 	TLS struct {
@@ -256,6 +260,9 @@ func (c *config) validate() error {
 	if c.Timestamp.URL == "" && c.Timestamp != (timestampConfig{}) {
 		wrong("timestamp.url", "is missing")
 	}
+	if c.OperatorsProfile && !onLoopback(c.Operators) {
+		wrong("operators_profile", "needs operators to be a loopback address, such as 127.0.0.1:9443: profiles show a program's insides")
+	}
 	for _, key := range slices.Sorted(maps.Keys(required)) {
 		if required[key] == "" {
 			wrong(key, "is missing")
@@ -290,6 +297,16 @@ func (c *config) validate() error {
 		wrong("delivery.retry_most", "is shorter than retry_first")
 	}
 	return errors.Join(problems...)
+}
+
+// onLoopback reports whether an address is reached from this machine only.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // line is where a key stands in the file; the file's end if it does not.

@@ -107,7 +107,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log,
+		Exchange: x, Log: log, Profile: cfg.OperatorsProfile,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
