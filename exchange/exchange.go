@@ -48,8 +48,9 @@ type Config struct {
 	// certificate's revocation; HardFail by default.
 	RevocationPolicy RevocationPolicy
 	// Known are the certificates that the hub relies on, beside agencies', so
-	// that their end is reported ahead.
-	Known []Known
+	// that their end is reported ahead; asked each time, for they may be
+	// replaced. nil: there are none.
+	Known func() []Known
 	// Seals seal receipts, one after the other, in the order of time.
 	Seals []Seal
 	// ReadSeals reads the seals as they are configured now, for ReloadSeals;
@@ -130,6 +131,9 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.Deadline <= 0 {
 		c.Deadline = 7 * 24 * time.Hour
+	}
+	if c.Known == nil {
+		c.Known = func() []Known { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
