@@ -207,6 +207,12 @@ func (x *Exchange) Counts(ctx context.Context) (map[State]int64, error) {
 	return x.c.Ledger.Counts(ctx)
 }
 
+// Oldest lists the delivery that was accepted first of each recipient that has
+// any in the state: at most limit of them, those with the oldest.
+func (x *Exchange) Oldest(ctx context.Context, s State, limit int) ([]Delivery, error) {
+	return x.c.Ledger.Oldest(ctx, s, limit)
+}
+
 // LogSize is the number of leaves of the log.
 func (x *Exchange) LogSize(ctx context.Context) (int64, error) { return x.c.Ledger.LogSize(ctx) }
 

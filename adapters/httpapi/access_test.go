@@ -325,6 +325,8 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	w.submitted(body)
+	w.submit("he-thong-01", body)
+	w.submit("he-thong-01", []byte("<not-a-package>"))
 	w.consigned("he-thong-07", "")
 	w.get("he-thong-01", "/v1/packages/x")
 	w.get("", "/wp-login.php")
@@ -336,11 +338,16 @@ func TestMetrics(t *testing.T) {
 		`tram_http_refusals_total{code="not-found"} 2`,
 		`tram_http_refusals_total{code="harmful"} 0`,
 		fmt.Sprintf(`tram_http_received_bytes_total %d`, len(body)),
+		`tram_packages_accepted_total{resubmitted="false"} 1`,
+		`tram_packages_accepted_total{resubmitted="true"} 1`,
+		`tram_packages_refused_total{code="malformed",rule="`,
+		`tram_oldest_delivery_seconds{state="queued"} 0`,
+		`tram_recipient_oldest_delivery_seconds{recipient="H12.07",state="consigned"} `,
 		`tram_deliveries{state="consigned"} 1`,
 		`tram_deliveries{state="failed"} 0`,
 		`tram_log_leaves 2`,
 		`tram_doubtful_signatures 0`,
-		`tram_certificate_days_left{kind="agency"} `,
+		`tram_certificate_left_seconds{kind="agency"} `,
 		`tram_ready 1`,
 		`go_build_info{`,
 	} {

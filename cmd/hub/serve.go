@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
@@ -75,7 +76,12 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err != nil {
 		return err
 	}
-	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
+	registry := prometheus.NewRegistry()
+	measure, err := newMeasured(registry)
+	if err != nil {
+		return err
+	}
+	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{Committed: measure.committed})
 	if err != nil {
 		return err
 	}
@@ -101,9 +107,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
-		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
+		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: memory.New(memory.Options{}), Courier: measuredCourier{courier, measure},
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
-		TimeStamper: timeStamper(keys.stamper),
+		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) }, Log: log,
 	}
@@ -116,18 +122,21 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log,
+		Exchange: x, Log: log, Metrics: registry,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			MiB: time.Duration(cfg.Limits.Patience)},
 	})
 	if err != nil {
 		return err
 	}
+	again := &reloaded{path: cfg.path, x: x, log: log, tls: keys.tls}
+	if err := registry.Register(&hostGauges{cfg, vault, again, log}); err != nil {
+		return err
+	}
 	listeners, err := listen(ctx, cfg, keys.tls)
 	if err != nil {
 		return err
 	}
-	again := &reloaded{path: cfg.path, x: x, log: log, tls: keys.tls}
 	defer beside(ctx, func(ctx context.Context) { again.run(ctx, reloads) }, func(ctx context.Context) { keepAlive(ctx, ledger, log) })()
 	log.InfoContext(ctx, "hub serving", "agencies", listeners.agencies.Addr().String(), "hub", cfg.Hub.Code, "version", version())
 	defer log.InfoContext(ctx, "hub stopped")
