@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"tram/adapters/bolt"
@@ -111,7 +112,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) }, Log: log,
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) }, Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -122,9 +123,10 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log, Metrics: registry,
+		Exchange: x, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
-			MiB: time.Duration(cfg.Limits.Patience)},
+			Waits: cfg.Limits.Waits,
+			MiB:   time.Duration(cfg.Limits.Patience)},
 	})
 	if err != nil {
 		return err
@@ -219,6 +221,7 @@ func listen(ctx context.Context, cfg config, pair *tlsPair) (listeners, error) {
 	if l.agencies, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return l, err
 	}
+	l.agencies = netutil.LimitListener(l.agencies, cfg.Limits.Connections)
 	if !cfg.TLS.Plain {
 		l.agencies = tls.NewListener(l.agencies, httpapi.TLSConfig(pair.get))
 	}
