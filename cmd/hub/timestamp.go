@@ -128,7 +128,7 @@ func checkAuthority(ctx context.Context, cfg config, now time.Time) []finding {
 			Do: "see timestamp in " + cfg.path + "; receipts wait for their time-stamps meanwhile, nothing is lost"}}
 	}
 	found := []finding{checkDates("time-stamp authority", said.Authority, now)}
-	if apart := said.Time.Sub(time.Now()).Abs(); apart > clockApart {
+	if apart := time.Until(said.Time).Abs(); apart > clockApart {
 		found = append(found, finding{What: "clock", State: "warning", Detail: fmt.Sprintf("it is %s apart from the time-stamp authority's", apart.Round(time.Millisecond)),
 			Do: "set this machine's clock by a time service"})
 	}
