@@ -48,8 +48,9 @@ type Config struct {
 	// certificate's revocation; HardFail by default.
 	RevocationPolicy RevocationPolicy
 	// Known are the certificates that the hub relies on, beside agencies', so
-	// that their end is reported ahead.
-	Known []Known
+	// that their end is reported ahead; asked each time, for they may be
+	// replaced. nil: there are none.
+	Known func() []Known
 	// Seals seal receipts, one after the other, in the order of time.
 	Seals []Seal
 	// ReadSeals reads the seals as they are configured now, for ReloadSeals;
@@ -140,6 +141,9 @@ func New(c Config) (*Exchange, error) {
 	if c.Deadline <= 0 {
 		c.Deadline = 7 * 24 * time.Hour
 	}
+	if c.Known == nil {
+		c.Known = func() []Known { return nil }
+	}
 	if c.Reserve <= 0 {
 		c.Reserve = 1 << 30
 	}
@@ -213,6 +217,12 @@ func (x *Exchange) jitter() float64 {
 // Counts tells how many deliveries are in each state.
 func (x *Exchange) Counts(ctx context.Context) (map[State]int64, error) {
 	return x.c.Ledger.Counts(ctx)
+}
+
+// Oldest lists the delivery that was accepted first of each recipient that has
+// any in the state: at most limit of them, those with the oldest.
+func (x *Exchange) Oldest(ctx context.Context, s State, limit int) ([]Delivery, error) {
+	return x.c.Ledger.Oldest(ctx, s, limit)
 }
 
 // LogSize is the number of leaves of the log.

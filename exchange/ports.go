@@ -54,6 +54,11 @@ type Ledger interface {
 	DeliveriesOf(ctx context.Context, id PackageID) ([]Delivery, error)
 	// Deliveries lists from the newest to the oldest.
 	Deliveries(ctx context.Context, q DeliveryQuery) (list []Delivery, cursor string, err error)
+	// Oldest lists the delivery that was accepted first of each recipient that
+	// has any in the state: at most limit of them, those with the oldest. Where
+	// very many are in the state, recipients may be missing that stand behind
+	// them.
+	Oldest(ctx context.Context, s State, limit int) ([]Delivery, error)
 	// Inbox lists the agency's consigned deliveries: urgent ones first, and
 	// the oldest first among equals.
 	Inbox(ctx context.Context, agency, cursor string, limit int) (list []Delivery, next string, err error)

@@ -31,6 +31,10 @@ type Options struct {
 	// that outgrows it stays right, but then a write waits for open reads. 0 is
 	// 16 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it.
 	Space int
+	// Committed hears of each transaction that was written: of how many
+	// operations, and how long it took until it was on the disk. It must not
+	// wait. nil: nobody is told.
+	Committed func(operations int, took time.Duration)
 }
 
 func (o Options) space() int {
@@ -121,7 +125,7 @@ func Open(path string, o Options) (*Ledger, error) {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
 	l := &Ledger{db: db, durable: newDurable(at, size), limit: o.Limit}
-	l.writer = startWriter(db, l.durable)
+	l.writer = startWriter(db, l.durable, o.Committed)
 	return l, nil
 }
 

@@ -65,7 +65,7 @@ func benchStage(b *testing.B, ctx context.Context, pairs int) *stage {
 	cfg.Limits.RequestsPerSecond = 1e6
 	serving, stop := context.WithCancel(ctx)
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- serve(serving, cfg, io.Discard, func(a net.Addr) { ready <- a }) }()
+	go func() { ended <- serve(serving, cfg, newLog(io.Discard), nil, func(a net.Addr) { ready <- a }) }()
 	b.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
