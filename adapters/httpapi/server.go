@@ -43,10 +43,10 @@ type Server struct {
 	realm    string
 	metrics  *metrics
 	registry *prometheus.Registry
-	rates    *limiter      // of each caller
-	failures *limiter      // of logging in, by address
-	bodies   chan struct{} // one for each request with a body
-	shares   *shares       // of each caller in them
+	rates    *limiter // of each caller
+	failures *limiter // of logging in, by address
+	bodies   *room    // for requests with a body
+	waits    *room    // for inboxes that wait to fill
 
 	draining context.Context // ends when the server is to shut down
 	drain    context.CancelFunc
@@ -73,7 +73,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		x: c.Exchange, limits: limits, log: c.Log, now: c.Now, realm: realmOf(c.Exchange.Keys().Hub.Code),
 		registry: c.Metrics, rates: newLimiter(limits.Rate, limits.Burst), failures: newLimiter(1, limits.Failures),
-		bodies: make(chan struct{}, limits.Bodies), shares: newShares((limits.Bodies + 1) / 2),
+		bodies: newRoom(limits.Bodies), waits: newRoom(limits.Waits),
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	var err error

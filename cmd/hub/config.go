@@ -140,6 +140,14 @@ type config struct {
 		RequestsPerSecond float64 `yaml:"requests_per_second"`
 		// Bodies is how many packages are taken in at once; absent: 256.
 		Bodies int `yaml:"bodies"`
+		// Waits is how many inboxes may wait to fill at once; absent: 16384.
+		Waits int `yaml:"waits"`
+		// Connections is how many there may be at once; absent: 8192. The system
+		// must allow twice as many open files.
+		Connections int `yaml:"connections"`
+		// Reserve is how much must be free on the disk, for packages to be taken
+		// in; absent: 1GiB. The log warns below four times of it.
+		Reserve size `yaml:"reserve"`
 		// Patience is how long one MiB of a body may take to come; absent: 1m.
 		// Agencies on poor lines may need more.
 		Patience duration `yaml:"patience"`
@@ -215,6 +223,8 @@ func (c *config) defaults() {
 	setDefault(&c.Limits.Package, 1<<30)
 	setDefault(&c.Limits.RequestsPerSecond, 200)
 	setDefault(&c.Limits.Bodies, 256)
+	setDefault(&c.Limits.Connections, 8192)
+	setDefault(&c.Limits.Reserve, 1<<30)
 }
 
 func setDefault[T comparable](field *T, value T) {
