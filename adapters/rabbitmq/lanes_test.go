@@ -93,10 +93,10 @@ func TestLanesKeepOrderAndTakeAJobOnce(t *testing.T) {
 			t.Errorf("of those that came twice the broker was told %v, want %v", a.told, want)
 		}
 		time.Sleep(time.Minute)
+		l.close()
 		if want := []exchange.DeliveryID{"1", "urgent", "2", "3"}; !slices.Equal(order, want) {
 			t.Errorf("order %v, want %v", order, want)
 		}
-		l.close()
 	})
 }
 

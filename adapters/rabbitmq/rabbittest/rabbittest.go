@@ -49,7 +49,7 @@ type Node struct {
 	dir     string
 	env     []string
 	server  *exec.Cmd // nil while it is down
-	ended   chan error
+	ended   chan struct{}
 }
 
 // Start starts so many nodes, which form a cluster if they are several. Settings
@@ -179,8 +179,11 @@ func (n *Node) start() error {
 	if err := c.Start(); err != nil {
 		return err
 	}
-	n.server, n.ended = c, make(chan error, 1)
-	go func(ended chan error) { ended <- c.Wait() }(n.ended)
+	n.server, n.ended = c, make(chan struct{})
+	go func(ended chan struct{}) {
+		_ = c.Wait() // how it ended its log tells
+		close(ended)
+	}(n.ended)
 	return nil
 }
 
@@ -191,9 +194,8 @@ func (n *Node) Start() error { return errors.Join(n.start(), n.Await()) }
 func (n *Node) Await() error {
 	for range 1200 {
 		select {
-		case err := <-n.ended:
-			n.ended <- err
-			return fmt.Errorf("rabbittest: node %s has ended: %w\n%s", n.Name, err, n.log())
+		case <-n.ended:
+			return fmt.Errorf("rabbittest: node %s has ended\n%s", n.Name, n.log())
 		default:
 		}
 		if c, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", n.Address); err == nil {
@@ -216,14 +218,14 @@ func (n *Node) Kill() {
 	}
 	n.Resume()
 	n.signal(syscall.SIGKILL)
-	_ = <-n.ended // by the signal
+	<-n.ended
 	n.server = nil
 }
 
 // Stop ends a node as an operator would.
 func (n *Node) Stop() {
 	n.signal(syscall.SIGTERM)
-	_ = <-n.ended // by the signal
+	<-n.ended
 	n.server = nil
 }
 
