@@ -26,6 +26,8 @@ func (a *acks) note(what string, tag uint64) error {
 	return nil
 }
 
+func (a *acks) list() []string { a.mu.Lock(); defer a.mu.Unlock(); return slices.Clone(a.told) }
+
 func (a *acks) Ack(tag uint64, _ bool) error { return a.note("ack", tag) }
 func (a *acks) Nack(tag uint64, _, _ bool) error {
 	return a.note("nack", tag) // which 4.3 does not count: nobody may call it
@@ -68,7 +70,7 @@ func TestHowACallEnds(t *testing.T) {
 				synctest.Wait()
 				time.Sleep(again)
 				l.close()
-				if !slices.Equal(a.told, c.want) || len(l.held) != 0 || len(l.by) != 0 {
+				if !slices.Equal(a.list(), c.want) || len(l.held) != 0 || len(l.by) != 0 {
 					t.Errorf("the broker was told %v, want %v; %d jobs and %d lanes are left", a.told, c.want, len(l.held), len(l.by))
 				}
 			})
@@ -89,8 +91,8 @@ func TestLanesKeepOrderAndTakeAJobOnce(t *testing.T) {
 			l.take(message{id, &a, uint64(i)}, "R", id == "urgent")
 			synctest.Wait() // the first is in its call
 		}
-		if want := []string{"ack 4", "ack 5"}; !slices.Equal(a.told, want) {
-			t.Errorf("of those that came twice the broker was told %v, want %v", a.told, want)
+		if want := []string{"ack 4", "ack 5"}; !slices.Equal(a.list(), want) {
+			t.Errorf("of those that came twice the broker was told %v, want %v", a.list(), want)
 		}
 		time.Sleep(time.Minute)
 		l.close()
@@ -115,13 +117,13 @@ func TestAFullWindowIsRelieved(t *testing.T) {
 		synctest.Wait()
 		l.ended = 30 // it has moved
 		l.relieve()
-		if len(a.told) != 0 {
-			t.Fatalf("a window that moves gave up %d jobs", len(a.told))
+		if len(a.list()) != 0 {
+			t.Fatalf("a window that moves gave up %d jobs", len(a.list()))
 		}
 		l.relieve()
 		// Two lanes share half of the window: ten each, and one in a call.
-		if dead, slow := l.by["Dead"], l.by["Slow"]; dead.waiting() != 10 || len(dead.urgent) != 4 || slow.waiting() != 4 || len(l.held) != 16 || len(a.told) != 24 {
-			t.Errorf("%d (%d urgent) and %d wait, %d are held, %d given up", dead.waiting(), len(dead.urgent), slow.waiting(), len(l.held), len(a.told))
+		if dead, slow := l.by["Dead"], l.by["Slow"]; dead.waiting() != 10 || len(dead.urgent) != 4 || slow.waiting() != 4 || len(l.held) != 16 || len(a.list()) != 24 {
+			t.Errorf("%d (%d urgent) and %d wait, %d are held, %d given up", dead.waiting(), len(dead.urgent), slow.waiting(), len(l.held), len(a.list()))
 		}
 		if given := []exchange.Job{{Delivery: "dead34"}, {Delivery: "dead1"}}; l.known.count() != 24 {
 			t.Errorf("%d are put aside", l.known.count())
