@@ -9,7 +9,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-func uuidOf(b []byte) string { return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]) }
+func uuidOf(b []byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
 
 // anID is a UUID, or one spoilt a little, or any text without a zero byte.
 func anID() *rapid.Generator[string] {

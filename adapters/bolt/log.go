@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strconv"
 
@@ -15,23 +14,84 @@ import (
 
 // logSize is the number of leaves in a transaction.
 func logSize(tx *bbolt.Tx) int64 {
-	last, _ := tx.Bucket([]byte(leaves)).Cursor().Last()
+	last, _ := tx.Bucket([]byte(log)).Cursor().Last()
 	if last == nil {
 		return 0
 	}
-	return int64(binary.BigEndian.Uint64(last)) + 1
+	return leafOf(last) + 1
 }
 
-func readHashes(tx *bbolt.Tx, indexes []int64) ([]tlog.Hash, error) {
-	list := make([]tlog.Hash, len(indexes))
-	for i, n := range indexes {
-		value := get(tx, hashes, number(n))
-		if len(value) != tlog.HashSize {
-			return nil, fmt.Errorf("the log has no hash %d", n)
-		}
-		copy(list[i][:], value)
+// leafForm is the first byte of what the log's bucket holds for a leaf: what the
+// leaf records, from which its bytes are made again.
+const (
+	leafReceipt = 'r' // receiptFields, then the document, packed
+	leafAction  = 'a' // actionFields
+)
+
+// knownOf are the texts of a receipt's document that its record has already. Their
+// order is part of the format.
+func knownOf(r exchange.Receipt) []string {
+	return append([]string{string(r.ID), string(r.Package), string(r.Delivery), r.System}, r.Agencies...)
+}
+
+// encodeReceipt writes a receipt, and names the shapes that it rests on.
+func encodeReceipt(s *shapes, r exchange.Receipt) ([]byte, []*shape, error) {
+	packed, uses := s.pack(r.Raw, "receipt:"+string(r.Event), knownOf(r))
+	b, err := encode(append(make([]byte, 0, 128+len(packed)), leafReceipt), r, receiptFields)
+	return append(b, packed...), uses, err
+}
+
+// receiptAt reads the receipt of a leaf.
+func receiptAt(tx *bbolt.Tx, s *shapes, leaf int64) (exchange.Receipt, error) {
+	r, err := decodeReceipt(s, leaf, get(tx, log, leafKey(leaf)))
+	if err == nil && r.TimeStamp == exchange.TimeStampPending && get(tx, unstamped, idKey(r.ID)) == nil {
+		r.TimeStamp = exchange.TimeStampKept // what was issued does not change: the token came
 	}
-	return list, nil
+	return r, err
+}
+
+func decodeReceipt(s *shapes, leaf int64, value []byte) (exchange.Receipt, error) {
+	r, packed, err := decodeReceiptRecord(leaf, value)
+	if err != nil {
+		return r, err
+	}
+	if r.Raw, err = s.unpack(packed, knownOf(r)); err != nil {
+		return exchange.Receipt{}, fmt.Errorf("receipt %s: %w", r.ID, err)
+	}
+	return r, nil
+}
+
+// decodeReceiptRecord reads a receipt without its document, which is still packed.
+func decodeReceiptRecord(leaf int64, value []byte) (r exchange.Receipt, packed []byte, err error) {
+	if len(value) == 0 || value[0] != leafReceipt {
+		return r, nil, fmt.Errorf("leaf %d is no receipt's", leaf)
+	}
+	if packed, err = decode(value[1:], &r, receiptFields); err != nil {
+		return exchange.Receipt{}, nil, fmt.Errorf("the receipt of leaf %d: %w", leaf, err)
+	}
+	r.Leaf = leaf
+	return r, packed, nil
+}
+
+func decodeAction(leaf int64, value []byte) (a exchange.Action, err error) {
+	if len(value) == 0 || value[0] != leafAction {
+		return a, fmt.Errorf("leaf %d is no action's", leaf)
+	}
+	if rest, err := decode(value[1:], &a, actionFields); err != nil || len(rest) > 0 {
+		return exchange.Action{}, fmt.Errorf("the action of leaf %d: %w", leaf, orDamaged(err))
+	}
+	a.Leaf = leaf
+	return a, nil
+}
+
+// entryOf makes the log's entry of what the log's bucket holds.
+func entryOf(s *shapes, leaf int64, value []byte) (exchange.LogEntry, error) {
+	if len(value) > 0 && value[0] == leafAction {
+		a, err := decodeAction(leaf, value)
+		return a.LogEntry(), err
+	}
+	r, err := decodeReceipt(s, leaf, value)
+	return r.LogEntry(), err
 }
 
 // LogSize implements exchange.Ledger.
@@ -57,8 +117,8 @@ func (l *Ledger) Actions(ctx context.Context, cursor string, limit int) (list []
 				next = strconv.FormatInt(list[limit-1].Leaf, 10)
 				return nil
 			}
-			var a exchange.Action
-			if err := loadFound(tx, actions, key, "action", fmt.Sprintf("of leaf %x", key), &a); err != nil {
+			a, err := decodeAction(leafOf(key), get(tx, log, key))
+			if err != nil {
 				return err
 			}
 			list = append(list, a)
@@ -76,10 +136,10 @@ func actionsBound(cursor string) ([]byte, error) {
 		return nil, nil
 	}
 	leaf, err := strconv.ParseInt(cursor, 10, 64)
-	if err != nil || leaf < 0 || strconv.FormatInt(leaf, 10) != cursor {
+	if err != nil || leaf < 0 || leaf>>(8*leafSize) != 0 || strconv.FormatInt(leaf, 10) != cursor {
 		return nil, badCursor(cursor)
 	}
-	return number(leaf), nil
+	return leafKey(leaf), nil
 }
 
 // LogHashes implements exchange.Ledger.
@@ -106,12 +166,17 @@ func (l *Ledger) LogEntries(ctx context.Context, from, to int64) ([][]byte, erro
 		if size := logSize(tx); to > size {
 			return fmt.Errorf("it has %d", size)
 		}
-		c := tx.Bucket([]byte(leaves)).Cursor()
-		for key, value := c.Seek(number(from)); int64(len(list)) < to-from; key, value = c.Next() {
-			if !bytes.Equal(key, number(from+int64(len(list)))) {
-				return fmt.Errorf("leaf %d is missing", from+int64(len(list)))
+		c := tx.Bucket([]byte(log)).Cursor()
+		for key, value := c.Seek(leafKey(from)); int64(len(list)) < to-from; key, value = c.Next() {
+			n := from + int64(len(list))
+			if !bytes.Equal(key, leafKey(n)) {
+				return fmt.Errorf("leaf %d is missing", n)
 			}
-			list = append(list, bytes.Clone(value))
+			e, err := entryOf(l.shapes, n, value)
+			if err != nil {
+				return err
+			}
+			list = append(list, e.Bytes())
 		}
 		return nil
 	})

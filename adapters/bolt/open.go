@@ -95,6 +95,7 @@ func syncDir(path string) error {
 type Ledger struct {
 	db      *bbolt.DB
 	durable *durable
+	shapes  *shapes
 	writer  *writer
 }
 
@@ -115,12 +116,12 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	at, size, err := readState(db)
+	at, size, s, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at, size)}
-	l.writer = startWriter(db, l.durable)
+	l := &Ledger{db: db, durable: newDurable(at, size), shapes: s}
+	l.writer = startWriter(db, l.durable, s)
 	return l, nil
 }
 
@@ -156,11 +157,11 @@ func openError(path string, err error) error {
 }
 
 // readState checks the format, and finds what is on the disk.
-func readState(db *bbolt.DB) (transaction int, size int64, err error) {
+func readState(db *bbolt.DB) (transaction int, size int64, s *shapes, err error) {
 	// A process that was killed may have left a commit that is written but not
 	// synced. It is whole, so it is kept: from here on it is on the disk.
 	if err := db.Sync(); err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	err = db.View(func(tx *bbolt.Tx) error {
 		transaction = tx.ID()
@@ -173,9 +174,10 @@ func readState(db *bbolt.DB) (transaction int, size int64, err error) {
 			}
 		}
 		size = logSize(tx)
-		return nil
+		s, err = loadShapes(tx)
+		return err
 	})
-	return transaction, size, err
+	return transaction, size, s, err
 }
 
 func checkFormat(tx *bbolt.Tx) error {

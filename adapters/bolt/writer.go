@@ -18,6 +18,7 @@ const largestGroup = 512
 type writer struct {
 	db      *bbolt.DB
 	durable *durable
+	shapes  *shapes
 	// transaction is held while the file changes. Check holds it too: bbolt's
 	// own check must not run beside a writer.
 	transaction sync.Mutex
@@ -39,8 +40,8 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(db *bbolt.DB, d *durable) *writer {
-	w := &writer{db: db, durable: d, ended: make(chan struct{})}
+func startWriter(db *bbolt.DB, d *durable, s *shapes) *writer {
+	w := &writer{db: db, durable: d, shapes: s, ended: make(chan struct{})}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
@@ -136,11 +137,14 @@ func (w *writer) commit(group []*operation) {
 	var size int64
 	err := w.update(func(tx *bbolt.Tx) error {
 		transaction = tx.ID()
-		b := newBatch(tx)
+		b, err := newBatch(tx, w.shapes)
+		if err != nil {
+			return err
+		}
 		for _, op := range group {
 			op.err = b.run(&op.change)
 		}
-		size = b.size
+		size = b.tree.size
 		return b.finish()
 	})
 	if errors.Is(err, errNothing) {
@@ -148,11 +152,24 @@ func (w *writer) commit(group []*operation) {
 	}
 	if err == nil {
 		w.durable.reach(transaction, size)
+		keepUses(group)
 		return
 	}
 	err = fmt.Errorf("writing the ledger: %w", err)
 	for _, op := range group {
 		op.err = err
+	}
+}
+
+// keepUses tells the shapes that were written that the file has them.
+func keepUses(group []*operation) {
+	for _, op := range group {
+		if op.err != nil || op.again {
+			continue
+		}
+		for _, s := range op.uses {
+			s.kept.Store(true)
+		}
 	}
 }
 

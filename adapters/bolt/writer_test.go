@@ -18,7 +18,7 @@ import (
 func put(t *testing.T, l *Ledger, s *exchangetest.Samples, document string) *operation {
 	t.Helper()
 	p := s.Submission("A", document, "B")
-	c, err := prepare(s.Acceptance(p))
+	c, err := l.prepare(s.Acceptance(p))
 	if err == nil {
 		err = c.accept(p)
 	}
@@ -134,7 +134,7 @@ func TestAFailedTransactionFailsItsGroupOnly(t *testing.T) {
 			taken, release := stall(t, l, s)
 			good := put(t, l, s, "good")
 			p := s.Submission("A", "bad", "B")
-			c, err := prepare(s.Acceptance(p))
+			c, err := l.prepare(s.Acceptance(p))
 			if err := errors.Join(err, c.accept(p)); err != nil {
 				t.Fatal(err)
 			}
