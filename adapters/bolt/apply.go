@@ -37,21 +37,37 @@ func (b *batch) check(c *change) (again bool, err error) {
 }
 
 func (b *batch) checkPackage(c *change) (again bool, err error) {
-	if first := get(b.tx, documents, c.content); first != nil {
+	first, owner, err := firstOf(b.tx, b.shapes, *c.pkg)
+	switch {
+	case err != nil:
+		return false, err
+	case first != nil:
 		c.again = true
 		c.receipt, err = receiptAt(b.tx, b.shapes, leafOf(first))
 		return true, err
-	}
-	if c.pkg.Exclusive() && c.pkg.DocumentID != "" {
-		owner, _ := newStream(b.tx, documents, documentKey(*c.pkg, ownPackage)).from(nil)
-		if owner != nil {
-			return false, exchange.DuplicateError(c.pkg.Sender, c.pkg.DocumentID, idOf[exchange.PackageID](owner))
-		}
-	}
-	if get(b.tx, packages, idKey(c.pkg.ID)) != nil {
+	case owner != "":
+		return false, exchange.DuplicateError(c.pkg.Sender, c.pkg.DocumentID, owner)
+	case get(b.tx, packages, idKey(c.pkg.ID)) != nil:
 		return false, exchange.ConflictError("package", string(c.pkg.ID))
 	}
 	return false, nil
+}
+
+// firstOf finds the leaf of the acceptance that p is a resubmission of, or the
+// other package that has its document's identifier.
+func firstOf(tx *bbolt.Tx, s *shapes, p exchange.Package) (first []byte, other exchange.PackageID, err error) {
+	if !owns(p) {
+		return get(tx, documents, contentKey(p)), "", nil
+	}
+	key, leaf := newStream(tx, documents, documentKey(p, ownPackage)).from(nil)
+	if key == nil {
+		return nil, "", nil
+	}
+	owner, err := pkg(tx, s, key)
+	if err == nil && owner.Kind == p.Kind && owner.Content == p.Content {
+		return leaf, "", nil
+	}
+	return nil, owner.ID, err
 }
 
 func (b *batch) checkVersion(v *versioned) error {

@@ -23,8 +23,8 @@ type batch struct {
 
 func newBatch(tx *bbolt.Tx, s *shapes) (*batch, error) {
 	b := &batch{tx: tx, shapes: s, into: map[string]*bbolt.Bucket{}, counts: map[exchange.State]int64{}}
-	for _, name := range growing() {
-		b.bucket(name).FillPercent = 1
+	for name, full := range filling() {
+		b.bucket(name).FillPercent = full
 	}
 	var err error
 	b.tree, err = edgeOf(tx, logSize(tx), func(key, chunk []byte) { b.put(entry{hashes, key, chunk}) })

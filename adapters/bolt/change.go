@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/exchange"
@@ -18,7 +19,6 @@ import (
 // receipt's document, which only the answer has, it needs the leaf.
 type change struct {
 	pkg      *exchange.Package // of Accept; its plain fields only
-	content  []byte            // its key in documents
 	versions []versioned
 	plain    []entry // what has no version and nothing to agree with
 	uses     []*shape
@@ -59,9 +59,9 @@ func (l *Ledger) Accept(ctx context.Context, p exchange.Package, c exchange.Chan
 	if len(c.Receipts) == 0 {
 		return exchange.Receipt{}, false, fmt.Errorf("accepting package %s: a change without the acceptance's receipt", p.ID)
 	}
-	ready, err := l.prepare(c)
+	ready, err := l.prepare(c, &p)
 	if err == nil {
-		err = ready.accept(p)
+		err = ready.accept(l.shapes, p)
 	}
 	if err != nil {
 		return exchange.Receipt{}, false, fmt.Errorf("accepting package %s: %w", p.ID, err)
@@ -75,7 +75,7 @@ func (l *Ledger) Accept(ctx context.Context, p exchange.Package, c exchange.Chan
 
 // Update implements exchange.Ledger.
 func (l *Ledger) Update(ctx context.Context, c exchange.Change) error {
-	ready, err := l.prepare(c)
+	ready, err := l.prepare(c, nil)
 	if err != nil {
 		return fmt.Errorf("updating the ledger: %w", err)
 	}
@@ -85,25 +85,30 @@ func (l *Ledger) Update(ctx context.Context, c exchange.Change) error {
 	return nil
 }
 
-func (c *change) accept(p exchange.Package) error {
+func (c *change) accept(s *shapes, p exchange.Package) error {
 	if err := checkPackage(p); err != nil {
 		return err
 	}
-	value, err := encode(make([]byte, 0, 512), p, packageFields)
+	value, uses, err := encodeWith(s, make([]byte, 0, 512), p, packageFields)
 	if err != nil {
 		return err
 	}
-	c.pkg, c.content = &p, contentKey(p)
+	c.pkg = &p
+	c.uses = append(c.uses, uses...)
 	c.plain = append(c.plain, entry{packages, idKey(p.ID), value})
 	return nil
 }
 
-func (l *Ledger) prepare(c exchange.Change) (change, error) {
+// prepare makes a change ready; p is the package that it accepts, if any.
+func (l *Ledger) prepare(c exchange.Change, p *exchange.Package) (change, error) {
 	ready := change{known: map[string]bool{}}
+	if p == nil {
+		p = l.packageOf(c.Receipts)
+	}
 	err := errors.Join(
 		each(c.Deliveries, ready.delivery),
 		each(c.Rechecks, ready.recheck),
-		each(c.Receipts, func(r exchange.Receipt) error { return ready.keepReceipt(l.shapes, r) }),
+		each(c.Receipts, func(r exchange.Receipt) error { return ready.keepReceipt(l.shapes, r, p) }),
 		each(c.Agencies, ready.agency),
 		each(c.Systems, ready.system),
 		each(c.Users, ready.user),
@@ -114,6 +119,21 @@ func (l *Ledger) prepare(c exchange.Change) (change, error) {
 		return change{}, err
 	}
 	return ready, nil
+}
+
+// packageOf is the package that receipts are about, whose record makes them small;
+// nil if there is none, or it cannot be told: then they are kept without it.
+func (l *Ledger) packageOf(list []exchange.Receipt) (of *exchange.Package) {
+	if len(list) == 0 || list[0].Package == "" {
+		return nil
+	}
+	_ = l.db.View(func(tx *bbolt.Tx) error { // a package that is seen and not yet synced is so before its receipts are
+		if p, err := pkg(tx, l.shapes, idKey(list[0].Package)); err == nil {
+			of = &p
+		}
+		return nil
+	})
+	return of
 }
 
 func each[T any](list []T, do func(T) error) error {
@@ -221,14 +241,17 @@ func (c *change) timeStamp(s exchange.StampedReceipt) error {
 	return nil
 }
 
-func (c *change) keepReceipt(s *shapes, r exchange.Receipt) error {
+func (c *change) keepReceipt(s *shapes, r exchange.Receipt, p *exchange.Package) error {
 	if err := checkReceipt(r); err != nil {
 		return err
 	}
 	if err := c.once(entry{bucket: receiptLeaves, key: idKey(r.ID)}, "receipt", string(r.ID)); err != nil {
 		return err
 	}
-	record, uses, err := encodeReceipt(s, r)
+	if p != nil && p.ID != r.Package {
+		p = nil
+	}
+	record, uses, err := encodeReceipt(s, r, p)
 	if err != nil {
 		return fmt.Errorf("writing receipt %s: %w", r.ID, err)
 	}

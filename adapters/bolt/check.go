@@ -136,8 +136,12 @@ func (c *checker) readShapes() {
 }
 
 func (c *checker) packages() {
-	every(c, packages, decodePackage, func(key []byte, p exchange.Package) {
-		first := leafOf(get(c.tx, documents, contentKey(p)))
+	every(c, packages, func(key, value []byte) (exchange.Package, error) { return decodePackage(c.shapes, key, value) }, func(key []byte, p exchange.Package) {
+		at := contentKey(p)
+		if owns(p) {
+			at = appendID(documentKey(p, ownPackage), p.ID)
+		}
+		first := leafOf(get(c.tx, documents, at))
 		c.agree(packages, key, idKey(p.ID), packageIndex(p, first))
 		if r, _, err := decodeReceiptRecord(first, get(c.tx, log, leafKey(first))); err != nil || r.Package != p.ID {
 			c.problem("package %s has no receipt of its acceptance", p.ID)
@@ -197,7 +201,7 @@ func (c *checker) leaf(n int64, value []byte) (exchange.LogEntry, error) {
 		}
 		c.receipt(r)
 	}
-	return entryOf(c.shapes, n, value)
+	return entryOf(c.tx, c.shapes, n, value)
 }
 
 func (c *checker) receipt(r exchange.Receipt) {

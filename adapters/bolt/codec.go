@@ -24,6 +24,10 @@ type coder struct {
 	reading bool
 	b       []byte
 	err     error
+	// shapes keep what comes again and again; nil: nothing does. uses are those
+	// that what was written rests on.
+	shapes *shapes
+	uses   []*shape
 
 	// Of the record under way.
 	fields, next int
@@ -245,6 +249,43 @@ func within[T comparable](c *coder, v *T, fields func(*coder, *T)) {
 	}
 }
 
+// once is a part of a struct that comes again in others, and is kept only once
+// where there are shapes: what is in the record is its number, from 1.
+func once[T any](c *coder, v *T, fields func(*coder, *T)) {
+	if !c.has(true) {
+		return
+	}
+	if !c.reading {
+		part := coder{}
+		fields(&part, v)
+		var shape *shape
+		if c.shapes != nil && len(part.b) > 8 {
+			shape = c.shapes.once(part.b)
+		}
+		if shape == nil {
+			c.b = append(append(c.b, 0), part.b...)
+			return
+		}
+		c.uses = append(c.uses, shape)
+		c.b = binary.AppendUvarint(c.b, uint64(shape.number)+1)
+		return
+	}
+	n := c.uvarint()
+	if n == 0 {
+		fields(c, v)
+		return
+	}
+	shape := c.shapes.get(int(min(n-1, mostShapes)))
+	if shape == nil {
+		c.fail(errRecord)
+		return
+	}
+	part := coder{reading: true, b: shape.bytes}
+	if fields(&part, v); part.err != nil {
+		c.fail(part.err)
+	}
+}
+
 // encode writes a value as a record.
 func encode[T any](b []byte, v T, fields func(*coder, *T)) ([]byte, error) {
 	c := coder{b: b}
@@ -252,9 +293,20 @@ func encode[T any](b []byte, v T, fields func(*coder, *T)) ([]byte, error) {
 	return c.b, c.err
 }
 
+// encodeWith writes a value as a record that may rest on shapes.
+func encodeWith[T any](s *shapes, b []byte, v T, fields func(*coder, *T)) ([]byte, []*shape, error) {
+	c := coder{b: b, shapes: s}
+	fields(&c, &v)
+	return c.b, c.uses, c.err
+}
+
 // decode reads a record and returns what follows it.
 func decode[T any](b []byte, v *T, fields func(*coder, *T)) (rest []byte, err error) {
-	c := coder{reading: true, b: b}
+	return decodeWith(nil, b, v, fields)
+}
+
+func decodeWith[T any](s *shapes, b []byte, v *T, fields func(*coder, *T)) (rest []byte, err error) {
+	c := coder{reading: true, b: b, shapes: s}
 	fields(&c, v)
 	return c.b, c.err
 }

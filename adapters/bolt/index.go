@@ -25,18 +25,20 @@ func (e entry) is(o entry) bool {
 func packageIndex(p exchange.Package, acceptance int64) []entry {
 	index := []entry{
 		{senders, appendID(under(p.Sender), p.ID), nil},
-		{documents, contentKey(p), leafKey(acceptance)},
 		{contents, appendID(bytes.Clone(p.Digest[:halfDigest]), p.ID), nil},
 	}
-	if p.DocumentID == "" {
-		return index
+	if owns(p) { // there is no other: what it has says whether it is submitted again
+		return append(index, entry{documents, appendID(documentKey(p, ownPackage), p.ID), leafKey(acceptance)})
 	}
-	as := byte(alsoPackage)
-	if p.Exclusive() {
-		as = ownPackage
+	index = append(index, entry{documents, contentKey(p), leafKey(acceptance)})
+	if p.DocumentID != "" {
+		index = append(index, entry{documents, appendID(documentKey(p, alsoPackage), p.ID), nil})
 	}
-	return append(index, entry{documents, appendID(documentKey(p, as), p.ID), nil})
+	return index
 }
+
+// owns reports whether a package has its document's identifier to itself.
+func owns(p exchange.Package) bool { return p.Exclusive() && p.DocumentID != "" }
 
 // What stands in documents about one of a sender.
 const (

@@ -24,38 +24,73 @@ func logSize(tx *bbolt.Tx) int64 {
 // leafForm is the first byte of what the log's bucket holds for a leaf: what the
 // leaf records, from which its bytes are made again.
 const (
-	leafReceipt = 'r' // receiptFields, then the document, packed
-	leafAction  = 'a' // actionFields
+	leafReceipt   = 'r' // receiptFields, then the document, packed
+	leafOfPackage = 'p' // the same, packed with what the package's record says
+	leafAction    = 'a' // actionFields
 )
 
-// knownOf are the texts of a receipt's document that its record has already. Their
-// order is part of the format.
-func knownOf(r exchange.Receipt) []string {
-	return append([]string{string(r.ID), string(r.Package), string(r.Delivery), r.System}, r.Agencies...)
+// knownOf is what a receipt's document has in common with its record, and with
+// that of its package, if p is not nil. Its order is part of the format.
+func knownOf(r exchange.Receipt, p *exchange.Package) known {
+	k := known{texts: append([]string{string(r.ID), string(r.Package), string(r.Delivery), r.System}, r.Agencies...)}
+	if p == nil {
+		return k
+	}
+	k.texts = append(k.texts, p.DocumentID, p.Sender, p.System, p.AcceptedAt.UTC().Format(millisLayout))
+	k.values = append(k.values, p.Digest[:])
+	if s := p.Signature; s != nil {
+		k.texts = append(k.texts, s.Subject, s.Method, s.Revocation.Source)
+		k.values = append(k.values, s.Certificate[:])
+	}
+	for i := range min(len(p.Attachments), mostNamed) {
+		a := &p.Attachments[i]
+		k.texts = append(k.texts, a.ContentID, a.ContentType)
+		k.values = append(k.values, a.Digest[:])
+	}
+	for _, to := range p.Recipients[:min(len(p.Recipients), mostNamed)] {
+		k.texts = append(k.texts, to.Code, to.Name)
+	}
+	return k
 }
 
-// encodeReceipt writes a receipt, and names the shapes that it rests on.
-func encodeReceipt(s *shapes, r exchange.Receipt) ([]byte, []*shape, error) {
-	packed, uses := s.pack(r.Raw, "receipt:"+string(r.Event), knownOf(r))
-	b, err := encode(append(make([]byte, 0, 128+len(packed)), leafReceipt), r, receiptFields)
+// mostNamed bounds what is searched for each text of a receipt.
+const mostNamed = 8
+
+// encodeReceipt writes a receipt, and names the shapes that it rests on. p is its
+// package, if the ledger has it, or will have it once this is written.
+func encodeReceipt(s *shapes, r exchange.Receipt, p *exchange.Package) ([]byte, []*shape, error) {
+	packed, uses := s.pack(r.Raw, "receipt:"+string(r.Event), knownOf(r, p))
+	form := byte(leafReceipt)
+	if p != nil {
+		form = leafOfPackage
+	}
+	b, err := encode(append(make([]byte, 0, 128+len(packed)), form), r, receiptFields)
 	return append(b, packed...), uses, err
 }
 
 // receiptAt reads the receipt of a leaf.
 func receiptAt(tx *bbolt.Tx, s *shapes, leaf int64) (exchange.Receipt, error) {
-	r, err := decodeReceipt(s, leaf, get(tx, log, leafKey(leaf)))
+	r, err := decodeReceipt(tx, s, leaf, get(tx, log, leafKey(leaf)))
 	if err == nil && r.TimeStamp == exchange.TimeStampPending && get(tx, unstamped, idKey(r.ID)) == nil {
 		r.TimeStamp = exchange.TimeStampKept // what was issued does not change: the token came
 	}
 	return r, err
 }
 
-func decodeReceipt(s *shapes, leaf int64, value []byte) (exchange.Receipt, error) {
+func decodeReceipt(tx *bbolt.Tx, s *shapes, leaf int64, value []byte) (exchange.Receipt, error) {
 	r, packed, err := decodeReceiptRecord(leaf, value)
 	if err != nil {
 		return r, err
 	}
-	if r.Raw, err = s.unpack(packed, knownOf(r)); err != nil {
+	var of *exchange.Package
+	if value[0] == leafOfPackage {
+		p, err := pkg(tx, s, idKey(r.Package))
+		if err != nil {
+			return exchange.Receipt{}, fmt.Errorf("receipt %s: %w", r.ID, err)
+		}
+		of = &p
+	}
+	if r.Raw, err = s.unpack(packed, knownOf(r, of)); err != nil {
 		return exchange.Receipt{}, fmt.Errorf("receipt %s: %w", r.ID, err)
 	}
 	return r, nil
@@ -63,7 +98,7 @@ func decodeReceipt(s *shapes, leaf int64, value []byte) (exchange.Receipt, error
 
 // decodeReceiptRecord reads a receipt without its document, which is still packed.
 func decodeReceiptRecord(leaf int64, value []byte) (r exchange.Receipt, packed []byte, err error) {
-	if len(value) == 0 || value[0] != leafReceipt {
+	if len(value) == 0 || value[0] != leafReceipt && value[0] != leafOfPackage {
 		return r, nil, fmt.Errorf("leaf %d is no receipt's", leaf)
 	}
 	if packed, err = decode(value[1:], &r, receiptFields); err != nil {
@@ -85,12 +120,12 @@ func decodeAction(leaf int64, value []byte) (a exchange.Action, err error) {
 }
 
 // entryOf makes the log's entry of what the log's bucket holds.
-func entryOf(s *shapes, leaf int64, value []byte) (exchange.LogEntry, error) {
+func entryOf(tx *bbolt.Tx, s *shapes, leaf int64, value []byte) (exchange.LogEntry, error) {
 	if len(value) > 0 && value[0] == leafAction {
 		a, err := decodeAction(leaf, value)
 		return a.LogEntry(), err
 	}
-	r, err := decodeReceipt(s, leaf, value)
+	r, err := decodeReceipt(tx, s, leaf, value)
 	return r.LogEntry(), err
 }
 
@@ -172,7 +207,7 @@ func (l *Ledger) LogEntries(ctx context.Context, from, to int64) ([][]byte, erro
 			if !bytes.Equal(key, leafKey(n)) {
 				return fmt.Errorf("leaf %d is missing", n)
 			}
-			e, err := entryOf(l.shapes, n, value)
+			e, err := entryOf(tx, l.shapes, n, value)
 			if err != nil {
 				return err
 			}

@@ -46,7 +46,10 @@ func loadFound(tx *bbolt.Tx, bucket string, key []byte, what, id string, v any) 
 // FirstReceipt implements exchange.Ledger.
 func (l *Ledger) FirstReceipt(ctx context.Context, p exchange.Package) (r exchange.Receipt, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		first := get(tx, documents, contentKey(p))
+		first, _, err := firstOf(tx, l.shapes, p)
+		if err != nil {
+			return err
+		}
 		if first == nil {
 			return exchange.NotFoundError("package", string(p.ID))
 		}
@@ -63,7 +66,7 @@ func (l *Ledger) FirstReceipt(ctx context.Context, p exchange.Package) (r exchan
 func (l *Ledger) Package(ctx context.Context, id exchange.PackageID) (exchange.Package, error) {
 	var p exchange.Package
 	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
-		p, err = pkg(tx, idKey(id))
+		p, err = pkg(tx, l.shapes, idKey(id))
 		return err
 	})
 	if err != nil {
@@ -72,12 +75,12 @@ func (l *Ledger) Package(ctx context.Context, id exchange.PackageID) (exchange.P
 	return p, nil
 }
 
-func pkg(tx *bbolt.Tx, key []byte) (exchange.Package, error) {
+func pkg(tx *bbolt.Tx, s *shapes, key []byte) (exchange.Package, error) {
 	value := get(tx, packages, key)
 	if value == nil {
 		return exchange.Package{}, exchange.NotFoundError("package", idOf[string](key))
 	}
-	return decodePackage(key, value)
+	return decodePackage(s, key, value)
 }
 
 // HoldsContent implements exchange.Ledger.
@@ -107,7 +110,7 @@ func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []
 				cursor = string(list[limit-1].ID)
 				return nil
 			}
-			p, err := pkg(tx, key)
+			p, err := pkg(tx, l.shapes, key)
 			if err != nil {
 				return err
 			}

@@ -57,27 +57,40 @@ func attachmentFields(c *coder, a *exchange.Attachment) {
 }
 
 func signatureFields(c *coder, s *exchange.Signature) {
-	c.record(7, func(c *coder) {
+	c.record(5, func(c *coder) {
 		word(c, &s.Method)
-		digest(c, &s.Certificate)
-		text(c, &s.Subject)
-		text(c, &s.Serial)
+		once(c, s, certificateFields)
 		moment(c, &s.SHA1Until)
 		word(c, &s.Matched)
 		within(c, &s.Revocation, findingFields)
 	})
 }
 
+// certificateFields are what an agency's signatures have in common.
+func certificateFields(c *coder, s *exchange.Signature) {
+	c.record(3, func(c *coder) {
+		digest(c, &s.Certificate)
+		text(c, &s.Subject)
+		text(c, &s.Serial)
+	})
+}
+
 func findingFields(c *coder, f *exchange.RevocationFinding) {
-	c.record(8, func(c *coder) {
+	c.record(7, func(c *coder) {
 		word(c, &f.State)
-		digest(c, &f.Certificate)
-		text(c, &f.Source)
+		once(c, f, sourceFields)
 		moment(c, &f.CheckedAt)
 		moment(c, &f.ThisUpdate)
 		moment(c, &f.NextUpdate)
 		moment(c, &f.RevokedAt)
 		text(c, &f.Reason)
+	})
+}
+
+func sourceFields(c *coder, f *exchange.RevocationFinding) {
+	c.record(2, func(c *coder) {
+		digest(c, &f.Certificate)
+		text(c, &f.Source)
 	})
 }
 
@@ -194,9 +207,9 @@ func decodeDelivery(key, value []byte) (d exchange.Delivery, err error) {
 }
 
 // decodePackage reads the package with this key.
-func decodePackage(key, value []byte) (p exchange.Package, err error) {
+func decodePackage(s *shapes, key, value []byte) (p exchange.Package, err error) {
 	p.ID = idOf[exchange.PackageID](key)
-	if rest, err := decode(value, &p, packageFields); err != nil || len(rest) > 0 {
+	if rest, err := decodeWith(s, value, &p, packageFields); err != nil || len(rest) > 0 {
 		return exchange.Package{}, fmt.Errorf("package %s: %w", p.ID, orDamaged(err))
 	}
 	return p, nil

@@ -110,7 +110,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Add(b)
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		_, _ = decodePackage([]byte("key"), b)                              // no panic
+		_, _ = decodePackage(nil, []byte("key"), b)                         // no panic
 		_, _ = decodeDelivery([]byte("key"), b)                             // no panic
 		_, _, _ = decodeReceiptRecord(0, append([]byte{leafReceipt}, b...)) // no panic
 		_, _ = decodeAction(0, append([]byte{leafAction}, b...))            // no panic

@@ -84,7 +84,14 @@ type shapes struct {
 	exemplars    map[string][]*shape // by label, those used last first
 }
 
+func newShapes() *shapes {
+	return &shapes{numbers: map[int]*shape{}, certificates: map[[sha256.Size]byte]*shape{}, exemplars: map[string][]*shape{}}
+}
+
 func (s *shapes) get(number int) *shape {
+	if s == nil {
+		return nil
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.numbers[number]
@@ -133,6 +140,30 @@ func (s *shapes) certificate(der []byte) *shape {
 	return s.add("", bytes.Clone(der))
 }
 
+// once is the shape of a part of records, nil if there is no room.
+func (s *shapes) once(part []byte) *shape {
+	sum := sha256.Sum256(part)
+	if one := s.digested(sum[:]); one != nil {
+		return one
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one := s.certificates[sum]; one != nil {
+		return one
+	}
+	return s.add("", part)
+}
+
+// digested is the certificate whose SHA-256 this is, nil if there is none.
+func (s *shapes) digested(sum []byte) *shape {
+	if len(sum) != sha256.Size {
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.certificates[[sha256.Size]byte(sum)]
+}
+
 // tried are the exemplars to try for a label, those used last first.
 func (s *shapes) tried(label string) (list []*shape, more bool) {
 	s.mu.RLock()
@@ -176,7 +207,7 @@ func (s *shapes) squeeze(text []byte, label string, ctx *surroundings, depth int
 	before, after := *ctx, *ctx
 	try := func(like *shape) bool {
 		*ctx = before
-		ctx.values = slices.Clip(ctx.values)
+		ctx.values = slices.Clip(ctx.values) // what is added is not before's
 		now := squeezer{shapes: s, ctx: ctx, like: like, depth: depth, uses: new([]*shape)}
 		now.out = binary.AppendUvarint(make([]byte, 0, 1024), uint64(like.number))
 		now.squeeze(text)
@@ -234,10 +265,10 @@ const (
 )
 
 // pack squeezes a text for the ledger. Label says what it is likely to resemble;
-// known are texts that whoever unpacks it has. The shapes must be kept with it.
-func (s *shapes) pack(text []byte, label string, known []string) (packed []byte, uses []*shape) {
+// known is what whoever unpacks it has. The shapes must be kept with it.
+func (s *shapes) pack(text []byte, label string, known known) (packed []byte, uses []*shape) {
 	if len(text) > 0 && len(text) <= mostUnpacked {
-		out, _ := s.squeeze(text, label, &surroundings{known: known}, 0, &uses)
+		out, _ := s.squeeze(text, label, known.surroundings(), 0, &uses)
 		packed = append([]byte{packedSqueezed}, out...)
 		// Read again, so that no mistake here can cost a byte of evidence.
 		if again, err := s.unpack(packed, known); err == nil && bytes.Equal(again, text) && len(packed) < len(text) {
@@ -250,13 +281,13 @@ func (s *shapes) pack(text []byte, label string, known []string) (packed []byte,
 var errPacked = errors.New("the document is damaged; restore a backup")
 
 // unpack gives a text back, in memory of its own.
-func (s *shapes) unpack(packed []byte, known []string) ([]byte, error) {
+func (s *shapes) unpack(packed []byte, known known) ([]byte, error) {
 	switch {
 	case len(packed) == 0:
 	case packed[0] == packedPlain:
 		return append([]byte{}, packed[1:]...), nil
 	case packed[0] == packedSqueezed:
-		if text, ok := s.unsqueeze(packed[1:], &surroundings{known: known}, 0); ok {
+		if text, ok := s.unsqueeze(packed[1:], known.surroundings(), 0); ok {
 			return text, nil
 		}
 	}
@@ -271,7 +302,7 @@ func (s *shape) entry() entry {
 
 // loadShapes reads all that a ledger has.
 func loadShapes(tx *bbolt.Tx) (*shapes, error) {
-	s := &shapes{numbers: map[int]*shape{}, certificates: map[[sha256.Size]byte]*shape{}, exemplars: map[string][]*shape{}}
+	s := newShapes()
 	err := tx.Bucket([]byte(shapesKept)).ForEach(func(key, value []byte) error {
 		if len(key) != 4 || len(value) == 0 || len(value) < 1+int(value[0]) {
 			return fmt.Errorf("shape %x is damaged; restore a backup", key)

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -35,7 +36,9 @@ const (
 	newsSharedHex           // number of a value before, how much of it, length, bytes
 	newsSharedBase64        // the same
 	newsCertificate         // number of the certificate
-	newsNested              // number of the exemplar, length, steps
+	newsNested              // length, number of the exemplar, steps
+	newsHexOf               // number of the certificate, whose SHA-256 it is
+	newsBase64Of            // the same
 )
 
 // newsAffixed is set in a kind when the text begins and ends as the exemplar's: a
@@ -61,6 +64,21 @@ type surroundings struct {
 	known  []string // to whoever reads
 	values [][]byte // of hex and base64, as they came
 	millis int64    // the last time
+}
+
+// known is what is known to whoever reads a text: texts that may stand in it, and
+// values that may stand in it as base64 or hexadecimal.
+type known struct {
+	texts  []string
+	values [][]byte
+}
+
+func (k known) surroundings() *surroundings {
+	c := &surroundings{known: k.texts}
+	for _, v := range k.values {
+		c.add(v)
+	}
+	return c
 }
 
 func (c *surroundings) add(value []byte) {
@@ -218,6 +236,12 @@ func (s *squeezer) packed(text []byte, prefix, suffix int) bool {
 }
 
 func (s *squeezer) value(whole, shared byte, value []byte, prefix, suffix int) {
+	if c := s.shapes.digested(value); c != nil {
+		*s.uses = append(*s.uses, c)
+		s.kind(whole-newsHex+newsHexOf, prefix, suffix)
+		s.number(c.number)
+		return
+	}
 	if number, n := s.ctx.shared(value); n > 0 {
 		s.kind(shared, prefix, suffix)
 		s.number(number)
@@ -416,6 +440,14 @@ func (u *unsqueezer) middle(out []byte, k byte) ([]byte, bool) {
 			return nil, false
 		}
 		return base64.StdEncoding.AppendEncode(out, c.bytes), true
+	case newsHexOf, newsBase64Of:
+		n, ok := u.number()
+		c := u.shapes.get(n)
+		if !ok || c == nil {
+			return nil, false
+		}
+		sum := sha256.Sum256(c.bytes)
+		return appendValue(out, sum[:], k == newsHexOf), true
 	case newsNested:
 		inner, ok := u.take()
 		if !ok || u.depth == deepestNest {

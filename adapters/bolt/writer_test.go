@@ -18,9 +18,9 @@ import (
 func put(t *testing.T, l *Ledger, s *exchangetest.Samples, document string) *operation {
 	t.Helper()
 	p := s.Submission("A", document, "B")
-	c, err := l.prepare(s.Acceptance(p))
+	c, err := l.prepare(s.Acceptance(p), &p)
 	if err == nil {
-		err = c.accept(p)
+		err = c.accept(l.shapes, p)
 	}
 	op := &operation{change: c, done: make(chan struct{})}
 	if err != nil || !l.writer.put(op) {
@@ -134,8 +134,8 @@ func TestAFailedTransactionFailsItsGroupOnly(t *testing.T) {
 			taken, release := stall(t, l, s)
 			good := put(t, l, s, "good")
 			p := s.Submission("A", "bad", "B")
-			c, err := l.prepare(s.Acceptance(p))
-			if err := errors.Join(err, c.accept(p)); err != nil {
+			c, err := l.prepare(s.Acceptance(p), &p)
+			if err := errors.Join(err, c.accept(l.shapes, p)); err != nil {
 				t.Fatal(err)
 			}
 			bad := &operation{change: c, done: make(chan struct{})}

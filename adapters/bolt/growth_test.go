@@ -1,0 +1,134 @@
+package bolt
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+var (
+	manyDeliveries = flag.Int("deliveries", 2_000, "how many deliveries TestGrowth writes; one million takes some 2 GB of disk")
+	writersAtOnce  = flag.Int("writers", 128, "how many of TestGrowth's deliveries are under way at once")
+)
+
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail for oneself
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// TestGrowth writes deliveries' whole ways and holds the file's size against what
+// the ledger promises: at most 500 bytes for a receipt and 2.5 kB for a delivery
+// with all that belongs to it. With -v it prints what each part takes, and the CPU
+// time of writing, at each tenth of the way.
+func TestGrowth(t *testing.T) {
+	p := newProvince(t)
+	l, path := newLedger(t, Options{})
+	l.db.NoSync = *manyDeliveries > 100_000 // size and CPU are asked for, not the disk
+	step := max(*manyDeliveries/10, 1)
+	for done := 0; done < *manyDeliveries; {
+		var spent, took time.Duration
+		from, _, _ := l.durable.reached()
+		for n := 0; n < step; n += 2_000 {
+			ways := make([]way, min(2_000, step-n))
+			for i := range ways {
+				ways[i] = p.way()
+			}
+			before, start := cpu(), time.Now()
+			writeAll(t, l, ways)
+			spent += cpu() - before
+			took += time.Since(start)
+			done += len(ways)
+		}
+		to, _, _ := l.durable.reached()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%9d deliveries: %.0f bytes of file each, %v of CPU a cycle, %.0f cycles/s, %.1f writes a commit", done, float64(info.Size())/float64(done),
+			(spent / time.Duration(step)).Round(time.Microsecond), float64(step)/took.Seconds(), float64(4*step)/float64(to-from))
+	}
+	size := sizes(t, l, *manyDeliveries)
+	if size > 2_500 && *manyDeliveries >= 2_000 {
+		t.Errorf("a delivery takes %.0f bytes", size)
+	}
+	start := time.Now()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	closed := time.Now()
+	l, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("closed in %v, opened in %v", closed.Sub(start).Round(time.Millisecond), time.Since(closed).Round(time.Millisecond))
+	if *manyDeliveries <= 100_000 {
+		if err := l.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeAll(t *testing.T, l *Ledger, ways []way) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range *writersAtOnce {
+		wg.Go(func() {
+			for n := next.Add(1); n <= int64(len(ways)); n = next.Add(1) {
+				if err := ways[n-1].write(l, t); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// sizes prints what the buckets take for each delivery and returns the whole.
+func sizes(t *testing.T, l *Ledger, deliveries int) (whole float64) {
+	t.Helper()
+	type line struct {
+		size float64
+		text string
+	}
+	var lines []line
+	err := l.db.View(func(tx *bbolt.Tx) error {
+		for _, name := range buckets() {
+			s := tx.Bucket([]byte(name)).Stats()
+			size := float64(s.LeafAlloc+s.BranchAlloc) / float64(deliveries)
+			whole += size
+			lines = append(lines, line{size, fmt.Sprintf("%-20s %7.1f bytes a delivery, %8d entries, pages filled to %2d %%", name, size, s.KeyN,
+				100*s.LeafInuse/max(s.LeafAlloc, 1))})
+		}
+		s := tx.Bucket([]byte(log))
+		value, packed := 0, 0
+		return s.ForEach(func(_, v []byte) error {
+			value += len(v)
+			_, rest, err := decodeReceiptRecord(0, v)
+			packed += len(rest)
+			_ = packed
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(lines, func(a, b line) int { return int(1e6 * (b.size - a.size)) })
+	for _, l := range lines {
+		t.Log(l.text)
+	}
+	t.Logf("in all %.0f bytes a delivery", whole)
+	return whole
+}
