@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -29,7 +30,8 @@ type Options struct {
 	Limit int64
 	// Space is how much of the address space to reserve for the file. A file
 	// that outgrows it stays right, but then a write waits for open reads. 0 is
-	// 16 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it.
+	// 64 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it. Where
+	// the process may not have so much, it does without.
 	Space int
 }
 
@@ -37,7 +39,7 @@ func (o Options) space() int {
 	if o.Space > 0 {
 		return o.Space
 	}
-	return int(min(uint64(16<<30), uint64(math.MaxInt)/2))
+	return int(min(uint64(64<<30), uint64(math.MaxInt)/2))
 }
 
 // Create makes an empty ledger. The file must not exist, so that nothing is
@@ -105,14 +107,10 @@ var ErrInUse = berrors.ErrTimeout
 // Open opens a ledger that Create made. It never creates one, so that a mistyped
 // path cannot start a second, empty record.
 func Open(path string, o Options) (*Ledger, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         lockTimeout,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: o.space(),
-		MaxSize:         int(o.Limit),
-		NoStatistics:    true,
-		OpenFile:        openExisting,
-	})
+	db, err := open(path, o, o.space())
+	if errors.Is(err, syscall.ENOMEM) { // the address space is limited (RLIMIT_AS)
+		db, err = open(path, o, 0)
+	}
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -123,6 +121,17 @@ func Open(path string, o Options) (*Ledger, error) {
 	l := &Ledger{db: db, durable: newDurable(at, size), shapes: s}
 	l.writer = startWriter(db, l.durable, s)
 	return l, nil
+}
+
+func open(path string, o Options, space int) (*bbolt.DB, error) {
+	return bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         lockTimeout,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: space,
+		MaxSize:         int(o.Limit),
+		NoStatistics:    true,
+		OpenFile:        openExisting,
+	})
 }
 
 var errEmpty = errors.New("the file is empty")

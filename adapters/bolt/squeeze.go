@@ -118,9 +118,16 @@ func isMark(c byte) bool { return c == '<' || c == '>' || c == '"' }
 // textEnd is where the text that begins at i ends: at the next mark, one at i
 // itself not counted.
 func textEnd(b []byte, i int) int {
-	for i++; i < len(b) && !isMark(b[i]); i++ {
+	if i++; i >= len(b) {
+		return len(b)
 	}
-	return min(i, len(b))
+	rest := b[i:]
+	for _, mark := range []byte{'<', '>', '"'} {
+		if n := bytes.IndexByte(rest, mark); n >= 0 {
+			rest = rest[:n]
+		}
+	}
+	return i + len(rest)
 }
 
 // squeezer squeezes one text.
