@@ -105,6 +105,9 @@ type Ledger interface {
 	LogEntries(ctx context.Context, from, to int64) ([][]byte, error)
 	// Counts tells how many deliveries are in each state.
 	Counts(ctx context.Context) (map[State]int64, error)
+	// Compact gives back what space of the ledger is no longer needed, while it is
+	// in use.
+	Compact(ctx context.Context) error
 	// Backup writes a consistent copy while the ledger is in use.
 	Backup(ctx context.Context, w io.Writer) error
 }

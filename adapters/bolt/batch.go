@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -18,7 +19,9 @@ type batch struct {
 	into   map[string]*bbolt.Bucket
 	counts map[exchange.State]int64
 	wrote  bool
-	err    error // of the first change that failed
+	noting bool    // for a journal:
+	done   []noted // what was put and deleted
+	err    error   // of the first change that failed
 }
 
 func newBatch(tx *bbolt.Tx, s *shapes) (*batch, error) {
@@ -88,6 +91,9 @@ func (b *batch) put(e entry) {
 	if err := b.bucket(e.bucket).Put(e.key, e.value); err != nil {
 		b.err = fmt.Errorf("putting into %s: %w", e.bucket, err)
 	}
+	if b.noting {
+		b.done = append(b.done, noted{wasPut, entry{e.bucket, bytes.Clone(e.key), bytes.Clone(e.value)}})
+	}
 }
 
 func (b *batch) delete(e entry) {
@@ -96,6 +102,9 @@ func (b *batch) delete(e entry) {
 	}
 	if err := b.bucket(e.bucket).Delete(e.key); err != nil {
 		b.err = fmt.Errorf("deleting from %s: %w", e.bucket, err)
+	}
+	if b.noting {
+		b.done = append(b.done, noted{wasDeleted, entry{bucket: e.bucket, key: bytes.Clone(e.key)}})
 	}
 }
 

@@ -127,7 +127,7 @@ func (l *Ledger) packageOf(list []exchange.Receipt) (of *exchange.Package) {
 	if len(list) == 0 || list[0].Package == "" {
 		return nil
 	}
-	_ = l.db.View(func(tx *bbolt.Tx) error { // a package that is seen and not yet synced is so before its receipts are
+	_, _ = l.file.view(func(tx *bbolt.Tx) error { // a package that is seen and not yet synced is so before its receipts are
 		if p, err := pkg(tx, l.shapes, idKey(list[0].Package)); err == nil {
 			of = &p
 		}

@@ -22,9 +22,10 @@ const mostProblems = 20
 // the leaves with the receipts and actions they record. Writes wait while the
 // file's structure is read.
 func (l *Ledger) Check(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := l.longRead(ctx); err != nil {
 		return err
 	}
+	defer l.longReadEnds()
 	// Held only until the structure is read: what follows needs a transaction
 	// alone, and a transaction does not change.
 	l.writer.transaction.Lock()

@@ -31,7 +31,7 @@ func cpu() time.Duration {
 func TestGrowth(t *testing.T) {
 	p := newProvince(t)
 	l, path := newLedger(t, Options{})
-	l.db.NoSync = *manyDeliveries > 100_000 // size and CPU are asked for, not the disk
+	l.file.db.NoSync = *manyDeliveries > 100_000 // size and CPU are asked for, not the disk
 	step := max(*manyDeliveries/10, 1)
 	for done := 0; done < *manyDeliveries; {
 		var spent, took time.Duration
@@ -105,7 +105,7 @@ func sizes(t *testing.T, l *Ledger, deliveries int) (whole, receipt float64) {
 		text string
 	}
 	var lines []line
-	err := l.db.View(func(tx *bbolt.Tx) error {
+	_, err := l.file.view(func(tx *bbolt.Tx) error {
 		for _, name := range buckets() {
 			s := tx.Bucket([]byte(name)).Stats()
 			size := float64(s.LeafAlloc+s.BranchAlloc) / float64(deliveries)

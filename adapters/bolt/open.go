@@ -95,7 +95,9 @@ func syncDir(path string) error {
 
 // Ledger is an exchange.Ledger in one file.
 type Ledger struct {
-	db      *bbolt.DB
+	file    *file
+	options Options
+	reading chan struct{} // one who reads the whole file
 	durable *durable
 	shapes  *shapes
 	writer  *writer
@@ -118,20 +120,25 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at, size), shapes: s}
-	l.writer = startWriter(db, l.durable, s)
+	l := &Ledger{file: newFile(db), options: o, reading: make(chan struct{}, 1), durable: newDurable(at, size), shapes: s}
+	removeLeftovers(l.file)
+	l.writer = startWriter(l.file, l.durable, s)
 	return l, nil
 }
 
 func open(path string, o Options, space int) (*bbolt.DB, error) {
-	return bbolt.Open(path, 0o600, &bbolt.Options{
+	return bbolt.Open(path, 0o600, o.bbolt(space, openExisting))
+}
+
+func (o Options) bbolt(space int, open func(string, int, os.FileMode) (*os.File, error)) *bbolt.Options {
+	return &bbolt.Options{
 		Timeout:         lockTimeout,
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: space,
 		MaxSize:         int(o.Limit),
 		NoStatistics:    true,
-		OpenFile:        openExisting,
-	})
+		OpenFile:        open,
+	}
 }
 
 var errEmpty = errors.New("the file is empty")
@@ -214,7 +221,7 @@ func checkFormat(tx *bbolt.Tx) error {
 // fail, and so does everything later.
 func (l *Ledger) Close() error {
 	l.writer.close()
-	if err := l.db.Close(); err != nil {
+	if err := l.file.close(); err != nil {
 		return fmt.Errorf("closing the ledger: %w", err)
 	}
 	return nil
@@ -224,6 +231,10 @@ func (l *Ledger) Close() error {
 // local and fast, a file: the copy is one long read, during which the ledger
 // grows instead of reusing space. Send it elsewhere afterwards.
 func (l *Ledger) Backup(ctx context.Context, w io.Writer) error {
+	if err := l.longRead(ctx); err != nil {
+		return err
+	}
+	defer l.longReadEnds()
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		_, err := tx.WriteTo(&stoppable{ctx, w})
 		return err

@@ -223,7 +223,7 @@ func TestAfterAnUncertainSyncAllIsRefused(t *testing.T) {
 	l, path := newLedger(t, Options{})
 	s := exchangetest.NewSamples()
 	lost := errors.New("input/output error")
-	err := l.writer.update(func(*bbolt.Tx) error { return lost })
+	err := l.writer.update(func(*bbolt.Tx, int) error { return lost })
 	if !errors.Is(err, lost) {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestAfterAnUncertainSyncAllIsRefused(t *testing.T) {
 	}
 	before, size, _ := l.durable.reached()
 	l.durable.reach(before-1, size) // as if the last commit's sync had failed …
-	if err := l.writer.update(func(*bbolt.Tx) error { return lost }); !errors.Is(err, lost) {
+	if err := l.writer.update(func(*bbolt.Tx, int) error { return lost }); !errors.Is(err, lost) {
 		t.Fatal(err)
 	}
 	if err := accept(t.Context(), l, s, s.Submission("A", "d2", "B")); !errors.Is(err, errBroken) {

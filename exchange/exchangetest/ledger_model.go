@@ -27,6 +27,11 @@ func testModel(t *testing.T, create CreateLedger) {
 			"move":    m.move,
 			"agency":  m.putAgency,
 			"stamp":   m.stamp,
+			"compact": func(r *rapid.T) {
+				if err := m.ledger.Compact(m.test.Context()); err != nil {
+					r.Fatal(err)
+				}
+			},
 			"restart": func(*rapid.T) { m.ledger = m.open() },
 			"compare": m.compare,
 		})
