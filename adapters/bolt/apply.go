@@ -33,6 +33,9 @@ func (b *batch) check(c *change) (again bool, err error) {
 			return false, exchange.ConflictError("receipt", string(s.Receipt))
 		}
 	}
+	if err := b.checkErasures(c); err != nil {
+		return false, err
+	}
 	return false, b.checkClaims(c)
 }
 
@@ -175,6 +178,7 @@ func (b *batch) apply(c *change) {
 	for _, s := range c.stamps {
 		b.timeStamp(s)
 	}
+	b.erase(c.erasures)
 	for _, e := range c.plain {
 		b.put(e)
 	}

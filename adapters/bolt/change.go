@@ -24,6 +24,7 @@ type change struct {
 	uses     []*shape
 	receipts []exchange.Receipt
 	stamps   []exchange.StampedReceipt
+	erasures []entry
 	leaves   []leaf // of receipts, then of actions
 	known    map[string]bool
 
@@ -114,6 +115,7 @@ func (l *Ledger) prepare(c exchange.Change, p *exchange.Package) (change, error)
 		each(c.Users, ready.user),
 		each(c.Actions, ready.action),
 		each(c.TimeStamps, ready.timeStamp),
+		each(c.Erasures, ready.erasure),
 	)
 	if err != nil {
 		return change{}, err

@@ -76,7 +76,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.readShapes, c.packages, c.deliveries, c.rechecks, c.log, c.packageReceipts, c.registry, c.totals} {
+	for _, step := range []func(){c.readShapes, c.packages, c.deliveries, c.rechecks, c.erasures, c.log, c.packageReceipts, c.registry, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}
@@ -143,7 +143,11 @@ func (c *checker) packages() {
 			at = appendID(documentKey(p, ownPackage), p.ID)
 		}
 		first := leafOf(get(c.tx, documents, at))
-		c.agree(packages, key, idKey(p.ID), packageIndex(p, first))
+		index := packageIndex(p, first)
+		if get(c.tx, erasures, key) != nil {
+			index = without(index, []entry{contentEntry(p)})
+		}
+		c.agree(packages, key, idKey(p.ID), index)
 		if r, _, err := decodeReceiptRecord(first, get(c.tx, log, leafKey(first))); err != nil || r.Package != p.ID {
 			c.problem("package %s has no receipt of its acceptance", p.ID)
 		}

@@ -28,6 +28,7 @@
 //
 //	bucket                  key                                          value
 //	meta                    "format"                                     number of the format, decimal
+//	                        "erased-to"                                  the greatest package up to which all are erased
 //	packages                package                                      exchange.Package, record
 //	senders                 sender, package                              -
 //	documents               sender, document, "x" package                leaf of the acceptance: the package has the identifier to itself
@@ -58,6 +59,7 @@
 //	system-certificates     digest                                       system
 //	users                   user                                         exchange.User, JSON
 //	rechecks                recheck                                      exchange.Recheck, JSON
+//	erasures                package                                      exchange.Erasure, JSON
 //	rechecks-due            time, recheck                                recheck, open ones only
 //
 // Records are described in codec.go and listed in records.go, packed documents in

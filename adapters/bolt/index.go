@@ -25,7 +25,7 @@ func (e entry) is(o entry) bool {
 func packageIndex(p exchange.Package, acceptance int64) []entry {
 	index := []entry{
 		{senders, appendID(under(p.Sender), p.ID), nil},
-		{contents, appendID(bytes.Clone(p.Digest[:halfDigest]), p.ID), nil},
+		contentEntry(p),
 	}
 	if owns(p) { // there is no other: what it has says whether it is submitted again
 		return append(index, entry{documents, appendID(documentKey(p, ownPackage), p.ID), leafKey(acceptance)})
@@ -35,6 +35,11 @@ func packageIndex(p exchange.Package, acceptance int64) []entry {
 		index = append(index, entry{documents, appendID(documentKey(p, alsoPackage), p.ID), nil})
 	}
 	return index
+}
+
+// contentEntry says that a package has the bytes of its digest.
+func contentEntry(p exchange.Package) entry {
+	return entry{contents, appendID(bytes.Clone(p.Digest[:halfDigest]), p.ID), nil}
 }
 
 // owns reports whether a package has its document's identifier to itself.

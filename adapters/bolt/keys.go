@@ -38,6 +38,7 @@ const (
 	users              = "users"
 	rechecks           = "rechecks"
 	rechecksDue        = "rechecks-due"
+	erasures           = "erasures"
 	actions            = "actions"
 	log                = "log"
 	hashes             = "hashes"
@@ -48,7 +49,7 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receiptLeaves, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, log, hashes, unstamped, timeStamps, shapesKept}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, log, hashes, unstamped, timeStamps, shapesKept}
 }
 
 // filling is how full to make the pages of buckets whose keys come in order, or

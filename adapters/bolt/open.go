@@ -33,6 +33,10 @@ type Options struct {
 	// 64 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it. Where
 	// the process may not have so much, it does without.
 	Space int
+	// Committed hears of each transaction that was written: of how many
+	// operations, and how long it took until it was on the disk. It must not
+	// wait. nil: nobody is told.
+	Committed func(operations int, took time.Duration)
 }
 
 func (o Options) space() int {
@@ -101,6 +105,7 @@ type Ledger struct {
 	durable *durable
 	shapes  *shapes
 	writer  *writer
+	limit   int64 // bytes of the file; 0: none
 }
 
 // ErrInUse is in Open's error when another process has the ledger open.
@@ -120,9 +125,9 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{file: newFile(db), options: o, reading: make(chan struct{}, 1), durable: newDurable(at, size), shapes: s}
+	l := &Ledger{file: newFile(db), options: o, reading: make(chan struct{}, 1), durable: newDurable(at, size), shapes: s, limit: o.Limit}
 	removeLeftovers(l.file)
-	l.writer = startWriter(l.file, l.durable, s)
+	l.writer = startWriter(l.file, l.durable, s, o.Committed)
 	return l, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -25,6 +26,7 @@ type writer struct {
 	// own check must not run beside a writer.
 	transaction sync.Mutex
 	ended       chan struct{}
+	committed   func(operations int, took time.Duration) // or nil
 
 	mu      sync.Mutex
 	arrived *sync.Cond // waiting or closed changed
@@ -44,8 +46,8 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(f *file, d *durable, s *shapes) *writer {
-	w := &writer{file: f, durable: d, shapes: s, ended: make(chan struct{})}
+func startWriter(f *file, d *durable, s *shapes, committed func(int, time.Duration)) *writer {
+	w := &writer{file: f, durable: d, shapes: s, ended: make(chan struct{}), committed: committed}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
@@ -155,6 +157,7 @@ var errNothing = errors.New("nothing to write")
 func (w *writer) commit(group []*operation) {
 	var transaction int
 	var size int64
+	begun := time.Now()
 	var done []noted
 	err := w.update(func(tx *bbolt.Tx, number int) error {
 		transaction = number
@@ -178,9 +181,12 @@ func (w *writer) commit(group []*operation) {
 		w.journal.note(done)
 		w.durable.reach(transaction, size)
 		keepUses(group)
+		if w.committed != nil {
+			w.committed(len(group), time.Since(begun))
+		}
 		return
 	}
-	err = fmt.Errorf("writing the ledger: %w", err)
+	err = fmt.Errorf("writing the ledger: %w", spaceError(err))
 	for _, op := range group {
 		op.err = err
 	}
