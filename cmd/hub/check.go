@@ -54,7 +54,7 @@ Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 				return err
 			}
 			p := progress.New(c.ErrOrStderr(), o.json, "checking", 0)
-			findings := check(c.Context(), cfg, time.Now(), p)
+			findings := check(c.Context(), cfg, now(), p)
 			p.End()
 			if err := o.show(c, findings, func(w io.Writer) {
 				for _, f := range findings {

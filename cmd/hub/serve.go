@@ -69,7 +69,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	vault, err := disk.Open(cfg.Vault, disk.Options{})
+	vault, err := disk.Open(cfg.Vault, disk.Options{Now: now})
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: timeStamper(keys.stamper),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Log: log,
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Now: now, Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -105,7 +105,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log,
+		Exchange: x, Now: now, Log: log,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			MiB: time.Duration(cfg.Limits.Patience)},
 	})
@@ -218,7 +218,7 @@ func loadKeys(cfg config) (keyring, error) {
 	if k.trust, err = loadTrust(cfg); err != nil {
 		return k, usageError{err}
 	}
-	if k.seals, err = k.open.open(cfg.Seal, time.Now()); err != nil {
+	if k.seals, err = k.open.open(cfg.Seal, now()); err != nil {
 		return k, usageError{err}
 	}
 	logKey, err := readSecret(cfg.Log.Key)
@@ -256,7 +256,7 @@ func webhookConfig(cfg config) (webhook.Config, error) {
 	if !ok {
 		return webhook.Config{}, fmt.Errorf("webhook.key: %s holds a %T, not an Ed25519 key", cfg.Webhook.Key, key)
 	}
-	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed}
+	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed, Now: now}
 	for _, cidr := range cfg.Webhook.Allow {
 		c.Allow = append(c.Allow, netip.MustParsePrefix(cidr)) // validated with the configuration
 	}
