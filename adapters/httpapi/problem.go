@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -79,8 +78,11 @@ func (s *Server) problem(c *gin.Context, err error) {
 		return
 	}
 	refusal := refusalOf(err)
-	if refusal.Code() == exchange.Internal || refusal.Rule.Name == noSpace.Name { // the operators' business
+	if refusal.Code() == exchange.Internal {
 		s.log.ErrorContext(c.Request.Context(), "request failed", "request", r.id, "route", r.route, "err", err)
+	}
+	if refusal.Code() == exchange.Busy && refusal.Err != nil { // the caller is told that there is no space, people want to know where
+		s.log.WarnContext(c.Request.Context(), "request turned away", "request", r.id, "route", r.route, "rule", refusal.Rule.Name, "err", refusal.Err)
 	}
 	r.code, r.rule = refusal.Code(), refusal.Rule.Name
 	s.metrics.refusals.WithLabelValues(string(r.code)).Inc()
@@ -134,8 +136,7 @@ func (s *Server) hurry(c *gin.Context, status int) {
 	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(min(linger, s.limits.MiB))) // recorders in tests have none
 }
 
-// refusalOf is the refusal in err; an error without a code is internal, unless
-// the disk is full or may not be written: that passes.
+// refusalOf is the refusal in err; an error without a code is internal.
 func refusalOf(err error) *exchange.Error {
 	if slow, ok := errors.AsType[*slowError](err); ok {
 		return slowBody.With(slow.patience)
@@ -145,16 +146,8 @@ func refusalOf(err error) *exchange.Error {
 			return e
 		}
 	}
-	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
-		if errors.Is(err, full) {
-			return noSpace.With(noSpaceWait)
-		}
-	}
 	return internal.With()
 }
-
-// noSpaceWait is how many seconds it may take until there is room again.
-const noSpaceWait = 60
 
 func statusOf(e *exchange.Error) int {
 	if status, ok := statuses[e.Rule.Name]; ok {

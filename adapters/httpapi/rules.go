@@ -28,6 +28,9 @@ var (
 	tooManyBodies = exchange.Rule{Name: "too-many-bodies", Code: exchange.Busy,
 		En: "the hub is taking in as much as it can at once; try again in %d seconds",
 		Vi: "trục liên thông đang tiếp nhận số yêu cầu tối đa cùng lúc; hãy thử lại sau %d giây"}
+	tooManyWaits = exchange.Rule{Name: "too-many-waits", Code: exchange.Busy,
+		En: "too many requests wait for an inbox to fill; ask without wait, or again in %d seconds",
+		Vi: "đang có quá nhiều yêu cầu chờ hộp thư đến; hãy hỏi không kèm tham số wait, hoặc thử lại sau %d giây"}
 	mediaType = exchange.Rule{Name: "unsupported-media-type", Code: exchange.Malformed,
 		En: "the Content-Type is %q, which is not taken here; send %s",
 		Vi: "Content-Type là %q, không dùng được ở đây; hãy gửi với Content-Type %s"}
@@ -91,9 +94,6 @@ var (
 	unknownParameter = exchange.Rule{Name: "unknown-parameter", Code: exchange.Malformed,
 		En: "there is no query parameter %q here; leave it out, or use one of: %s",
 		Vi: "không có tham số %q ở đây; hãy bỏ đi, hoặc dùng một trong: %s"}
-	noSpace = exchange.Rule{Name: "no-space", Code: exchange.Busy,
-		En: "the hub's disk takes nothing more, and nothing of this request was kept; send the same again in %d seconds, its operators have to make room",
-		Vi: "ổ đĩa của trục liên thông không ghi thêm được và yêu cầu này chưa được lưu; hãy gửi lại nguyên như cũ sau %d giây, đơn vị vận hành cần giải phóng dung lượng"}
 	internal = exchange.Rule{Name: "internal", Code: exchange.Internal,
 		En: "something went wrong inside the hub and is on record under this request's identifier; try again, and give that identifier to the operators if it happens again",
 		Vi: "trục liên thông gặp lỗi nội bộ, đã ghi lại theo mã yêu cầu này; hãy thử lại, nếu vẫn lỗi thì báo mã yêu cầu cho đơn vị vận hành"}
