@@ -305,6 +305,15 @@ webhook:                       # announcements to agencies that asked for them
 #   secret_file: timestamp.secret
 #   tls_roots: trust/tsa-tls.pem   # authorities of its TLS certificate, beside the system's
 
+# queue: amqps://hub:…@mq1.example/tram   # RabbitMQ hands out work, not the hub's own process; or, with all that can be said:
+# queue:
+#   urls: ["amqps://hub@mq1.example/tram", "amqps://hub@mq2.example/tram"]   # nodes of one cluster
+#   password_file: queue.secret
+#   roots: trust/mq.pem        # authorities of the nodes' certificates; absent: the system's
+#   certificate: keys/mq.crt   # with key, where the nodes know the hub by its certificate
+#   key: keys/mq.key
+#   name: tram                 # what the names of exchanges and queues begin with
+
 delivery:
   deadline: 168h               # an unanswered delivery fails after this, with a receipt
   retry_first: {{.RetryFirst}}             # wait before the second attempt to announce

@@ -27,7 +27,6 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/keystore"
-	"tram/adapters/memory"
 	"tram/adapters/tsa"
 	"tram/adapters/webhook"
 	"tram/exchange"
@@ -105,10 +104,15 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err != nil {
 		return err
 	}
+	queue, closeQueue, err := openQueue(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeQueue()
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
-		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: memory.New(memory.Options{}), Courier: measuredCourier{courier, measure},
+		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: queue, Courier: measuredCourier{courier, measure},
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
