@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"tram/adapters/rabbitmq/rabbittest"
-	"tram/exchange"
 )
 
 // needsBroker skips a test where there is no RabbitMQ, except in CI.
@@ -50,10 +48,11 @@ func TestFromQueueToQueueUnderFire(t *testing.T) {
 	dice := rand.New(rand.NewPCG(seed, 0))
 	wait := func() { time.Sleep(500*time.Millisecond + time.Duration(dice.Int64N(int64(time.Second)))) }
 
-	s := newSite(t, setting("deadline: 168h", "deadline: 20s"), setting("retry_first: 30s", "retry_first: 1s"),
-		setting("  key: keys/webhook.key", "  key: keys/webhook.key\n  allow: [\"127.0.0.0/8\"]\n  roots: trust/roots.pem")).start()
-	l := newLoad(t, s, seed)
-	l.begin()
+	c := newChapter(t, buildWithFaults(t), seed, &report{Faults: map[string]int{}})
+	s, rest := c.s, restOf(c.s)
+	rest.slack += 4 * len(liars())
+	c.l.begin()
+	defer c.l.stop() // also if it is broken off
 	wait()
 	s.kill()
 	s.configure(withQueue(b.URLs()[0]))
@@ -83,40 +82,7 @@ func TestFromQueueToQueueUnderFire(t *testing.T) {
 	s.configure(withoutQueue)
 	s.start()
 	wait()
-	settled(t, l)
-	s.stop()
-	for _, problem := range auditOf(t.Context(), s.dir, l.notes()) {
-		t.Error(problem)
-	}
-	healthy(t, s)
-}
-
-// settled ends a load and waits until every delivery has its final state.
-func settled(t *testing.T, l *load) {
-	t.Helper()
-	l.stopSend()
-	l.sends.Wait()
-	for _, document := range l.pending() {
-		if !l.submit(l.working, document) {
-			t.Errorf("%s cannot be submitted to a hub that runs", document)
-		}
-	}
-	left := 0
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		left = 0
-		for _, state := range []exchange.State{exchange.Queued, exchange.Held, exchange.Consigned} {
-			left += l.s.metric(fmt.Sprintf("tram_deliveries{state=%q}", state))
-		}
-		if left == 0 {
-			break
-		}
-	}
-	l.stop()
-	l.workers.Wait()
-	t.Logf("%+v", l.counts)
-	if left > 0 || l.counts.Packages == 0 {
-		t.Errorf("%d deliveries of %d packages reach no final state", left, l.counts.Packages)
-	}
+	c.end(rest)
 }
 
 // TestABrokerThatIsOfNoUse is told at the start, and by hub check, with what to do.
