@@ -143,6 +143,7 @@ func New(c Config) (*Exchange, error) {
 	if err := checkSeals(c.Seals, c.Now()); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
+	c.Ledger = remember(c.Ledger)
 	x := &Exchange{c: c}
 	x.seals.Store(&c.Seals)
 	return x, nil
