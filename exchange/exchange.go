@@ -64,6 +64,11 @@ type Config struct {
 	Retry RetryPolicy
 	// Deadline is how long a recipient has to answer; 7 days by default.
 	Deadline time.Duration
+	// AtOnce is how many recipients a package has at most for the transaction that
+	// accepts it to consign its deliveries too, to agencies that only look into
+	// their inboxes: nothing has to be attempted there. For more, the sender would
+	// wait while their receipts are sealed. 0: workers consign all.
+	AtOnce int
 	// Now defaults to time.Now, Random to crypto/rand.Reader.
 	Now    func() time.Time
 	Random io.Reader
