@@ -69,6 +69,10 @@ type Config struct {
 	// their inboxes: nothing has to be attempted there. For more, the sender would
 	// wait while their receipts are sealed. 0: workers consign all.
 	AtOnce int
+	// Reserve is how many bytes must be free, for the vault and for the ledger,
+	// for packages to be taken in: what is under way is brought to its end with
+	// them. 1 GiB by default.
+	Reserve int64
 	// Now defaults to time.Now, Random to crypto/rand.Reader.
 	Now    func() time.Time
 	Random io.Reader
@@ -135,6 +139,9 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.Deadline <= 0 {
 		c.Deadline = 7 * 24 * time.Hour
+	}
+	if c.Reserve <= 0 {
+		c.Reserve = 1 << 30
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -217,16 +224,9 @@ func (x *Exchange) Ready(ctx context.Context) error {
 	if _, err := x.c.Ledger.Counts(ctx); err != nil {
 		return err
 	}
-	free, err := x.c.Vault.Free(ctx)
+	space, err := x.Space(ctx)
 	if err != nil {
 		return err
 	}
-	if free < minFree {
-		return errors.New("less than 256 MiB are free for packages")
-	}
-	return nil
+	return space.enough(1)
 }
-
-// minFree is how many free bytes the vault must have for the hub to take
-// packages in.
-const minFree = 256 << 20

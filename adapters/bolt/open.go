@@ -96,6 +96,7 @@ type Ledger struct {
 	db      *bbolt.DB
 	durable *durable
 	writer  *writer
+	limit   int64 // bytes of the file; 0: none
 }
 
 // ErrInUse is in Open's error when another process has the ledger open.
@@ -122,7 +123,7 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at, size)}
+	l := &Ledger{db: db, durable: newDurable(at, size), limit: o.Limit}
 	l.writer = startWriter(db, l.durable)
 	return l, nil
 }

@@ -150,7 +150,7 @@ func (w *writer) commit(group []*operation) {
 		w.durable.reach(transaction, size)
 		return
 	}
-	err = fmt.Errorf("writing the ledger: %w", err)
+	err = fmt.Errorf("writing the ledger: %w", spaceError(err))
 	for _, op := range group {
 		op.err = err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"tram/adapters/bolt"
@@ -99,7 +100,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		TimeStamper: timeStamper(keys.stamper),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		AtOnce:      consignedAtOnce,
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Log: log,
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -110,9 +111,10 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log,
+		Exchange: x, Log: log, Profile: cfg.OperatorsProfile,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
-			MiB: time.Duration(cfg.Limits.Patience)},
+			Waits: cfg.Limits.Waits,
+			MiB:   time.Duration(cfg.Limits.Patience)},
 	})
 	if err != nil {
 		return err
@@ -188,6 +190,7 @@ func listen(ctx context.Context, cfg config, keys keyring) (listeners, error) {
 	if l.agencies, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return l, err
 	}
+	l.agencies = netutil.LimitListener(l.agencies, cfg.Limits.Connections)
 	if !cfg.TLS.Plain {
 		l.agencies = tls.NewListener(l.agencies, httpapi.TLSConfig(keys.tls))
 	}
