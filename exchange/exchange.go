@@ -68,6 +68,11 @@ type Config struct {
 	// Retention is how long packages' bytes are kept after they were accepted;
 	// 0: for ever. What happened to them stays on record.
 	Retention time.Duration
+	// AtOnce is how many recipients a package has at most for the transaction that
+	// accepts it to consign its deliveries too, to agencies that only look into
+	// their inboxes: nothing has to be attempted there. For more, the sender would
+	// wait while their receipts are sealed. 0: workers consign all.
+	AtOnce int
 	// Reserve is how many bytes must be free, for the vault and for the ledger,
 	// for packages to be taken in: what is under way is brought to its end with
 	// them. 1 GiB by default.
@@ -159,6 +164,7 @@ func New(c Config) (*Exchange, error) {
 	if err := checkSeals(c.Seals, c.Now()); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
+	c.Ledger = remember(c.Ledger)
 	x := &Exchange{c: c}
 	x.seals.Store(&c.Seals)
 	return x, nil

@@ -99,6 +99,7 @@ type province struct {
 	// authorities are asked about revocation, if there are any.
 	authorities *authorities
 	policy      exchange.RevocationPolicy
+	atOnce      int // recipients whose deliveries acceptance consigns
 }
 
 // newProvince opens a hub. When the test is over, everything it left is audited.
@@ -200,6 +201,7 @@ func (p *province) config() exchange.Config {
 		Now:    p.clock.Now,
 
 		TimeStamper: p.stamper,
+		AtOnce:      p.atOnce,
 	}
 	if p.authorities != nil {
 		c.Revocation, c.RevocationPolicy = p.authorities, p.policy

@@ -159,6 +159,7 @@ func checkAgency(a *Agency) error {
 		return InvalidError("mode is push, which needs an http or https URL to announce to; give one in webhook, or set mode to pull",
 			"mode là push thì phải có URL http hoặc https để gửi thông báo; hãy ghi URL vào webhook, hoặc đặt mode là pull")
 	}
+	a.Certificates = slices.Clone(a.Certificates) // what is completed is not the caller's
 	for i := range a.Certificates {
 		if err := completeCertificate(&a.Certificates[i]); err != nil {
 			return err

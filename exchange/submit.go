@@ -128,18 +128,57 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 			Priority: pkg.Priority, State: Queued, Next: now, Deadline: now.Add(x.c.Deadline), AcceptedAt: now,
 		})
 	}
+	if len(change.Deliveries) <= x.c.AtOnce {
+		if err := x.consignAtOnce(ctx, *pkg, sender, &change); err != nil {
+			return Change{}, err
+		}
+	}
 	change.Rechecks = recheckOf(*pkg, "", pkg.Signature, pkg.Doubtful, now)
 	return change, x.effects(ctx, *pkg, &change)
 }
 
-// publish tells the queue of queued deliveries. The packages are safe: if the
-// queue does not hear of them now, the next sweep tells it.
+// consignAtOnce puts the deliveries into the inboxes of those agencies that only
+// look there: nothing has to be attempted. They enter the ledger as consigned,
+// with their receipts.
+func (x *Exchange) consignAtOnce(ctx context.Context, pkg Package, sender Agency, change *Change) error {
+	for i, d := range change.Deliveries {
+		recipient, err := x.c.Ledger.Agency(ctx, d.Recipient)
+		if err != nil {
+			return err
+		}
+		if recipient.Mode == Push {
+			continue // to be announced first
+		}
+		d, event, err := d.Consign(pkg.AcceptedAt)
+		if err != nil {
+			return err
+		}
+		receipt, err := x.attest(ctx, matter{pkg, sender, recipient}, d, event, func(*Evidence) {})
+		if err != nil {
+			return err
+		}
+		change.Deliveries[i] = d
+		change.Receipts = append(change.Receipts, receipt)
+	}
+	return nil
+}
+
+// publish tells those who look into their inboxes of new deliveries there, and
+// the queue of those to be attempted. The packages are safe: if the queue does
+// not hear of them now, the next sweep tells it.
 func (x *Exchange) publish(ctx context.Context, deliveries []Delivery) {
-	jobs := make([]Job, 0, len(deliveries))
+	var jobs []Job
 	for _, d := range deliveries {
-		if d.State == Queued && d.Version == 0 {
+		switch {
+		case d.Version > 0: // of an earlier package
+		case d.State == Consigned:
+			x.bells.ring(d.Recipient)
+		case d.State == Queued:
 			jobs = append(jobs, jobOf(d))
 		}
+	}
+	if len(jobs) == 0 {
+		return
 	}
 	if err := x.c.Queue.Publish(ctx, jobs...); err != nil {
 		x.c.Log.WarnContext(ctx, "queue did not hear of deliveries; the sweep will tell it", "deliveries", len(jobs), "err", err)

@@ -21,6 +21,7 @@ type Trust struct {
 
 	roots         *x509.CertPool
 	intermediates *x509.CertPool
+	found         chains
 }
 
 // DefaultSkew is what clocks may differ by if nobody says otherwise.
@@ -61,6 +62,18 @@ func (t *Trust) Check(leaf *x509.Certificate, hints []*x509.Certificate, at time
 // first, then its issuers, the trusted root last. If there is none it is an
 // *Error that says why, as Check does.
 func (t *Trust) Chain(leaf *x509.Certificate, hints []*x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
+	key := chainKey(leaf, hints)
+	if chain := t.found.at(key, at); chain != nil {
+		return chain, nil
+	}
+	chain, err := t.find(leaf, hints, at)
+	if err == nil {
+		t.found.keep(key, chain)
+	}
+	return chain, err
+}
+
+func (t *Trust) find(leaf *x509.Certificate, hints []*x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
 	if err := checkLeaf(leaf); err != nil {
 		return nil, err
 	}

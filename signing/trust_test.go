@@ -14,7 +14,7 @@ import (
 )
 
 // certify issues a certificate for a fresh P-256 key.
-func certify(t *testing.T, name string, by *party, alter func(*x509.Certificate)) party {
+func certify(t testing.TB, name string, by *party, alter func(*x509.Certificate)) party {
 	t.Helper()
 	key, err := newEC(elliptic.P256())()
 	if err != nil {

@@ -36,6 +36,10 @@ import (
 // drainTime is how long requests in progress may take to end when the hub stops.
 const drainTime = 20 * time.Second
 
+// consignedAtOnce keeps the sealing of a package's receipts, while its sender
+// waits, to a millisecond or two.
+const consignedAtOnce = 4
+
 func serveCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:     "serve",
@@ -116,6 +120,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
+		AtOnce:      consignedAtOnce,
 		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
 		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Now: now, Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
