@@ -103,7 +103,11 @@ func TestClientAgreesWithTheHub(t *testing.T) {
 	if len(users) != 2 {
 		t.Errorf("found %+v", users)
 	}
-	must(admin.Backup(ctx, filepath.Join(t.TempDir(), "backup")))
+	b, err := admin.Backup(ctx, exchange.BackupOrder{Directory: filepath.Join(t.TempDir(), "backup")})
+	must(err)
+	if b.Leaves == 0 || b.Packages.Contents != 0 {
+		t.Errorf("the backup is %+v", b)
+	}
 
 	// A pipe cannot be wound back; its size is not known either.
 	from, to, operator := dial(t, hub, "s60", fromSecret), dial(t, hub, "s61", toSecret), dial(t, hub, "user:op", opSecret)

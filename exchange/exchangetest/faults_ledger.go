@@ -169,6 +169,6 @@ func (l *faultyLedger) Counts(ctx context.Context) (map[exchange.State]int64, er
 	return call1(l.f, "Ledger.Counts", func() (map[exchange.State]int64, error) { return l.l.Counts(ctx) })
 }
 
-func (l *faultyLedger) Backup(ctx context.Context, w io.Writer) error {
-	return call(l.f, "Ledger.Backup", func() error { return l.l.Backup(ctx, w) })
+func (l *faultyLedger) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	return call1(l.f, "Ledger.Backup", func() (int64, error) { return l.l.Backup(ctx, w) })
 }

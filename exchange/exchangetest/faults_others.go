@@ -49,8 +49,8 @@ func (v *faultyVault) Sweep(ctx context.Context, age time.Duration, used func(ex
 	return call(v.f, "Vault.Sweep", func() error { return v.v.Sweep(ctx, age, used) })
 }
 
-func (v *faultyVault) Backup(ctx context.Context, dir string) error {
-	return call(v.f, "Vault.Backup", func() error { return v.v.Backup(ctx, dir) })
+func (v *faultyVault) Backup(ctx context.Context, dir string) (exchange.Copied, error) {
+	return call1(v.f, "Vault.Backup", func() (exchange.Copied, error) { return v.v.Backup(ctx, dir) })
 }
 
 func (v *faultyVault) Free(ctx context.Context) (int64, error) {
