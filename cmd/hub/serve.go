@@ -13,13 +13,13 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
-	"tram/adapters/bolt"
 	"tram/adapters/disk"
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
@@ -35,25 +35,37 @@ import (
 const drainTime = 20 * time.Second
 
 func serveCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	var acceptRollback string
+	c := &cobra.Command{
 		Use:     "serve",
 		GroupID: "run",
 		Short:   "Run the hub",
 		Long: `serve runs the hub until it is told to stop (SIGTERM or Ctrl-C): it then takes
 nothing new in, ends what is in progress, and closes the ledger. Killing it at
-any moment loses nothing that was acknowledged.`,
+any moment loses nothing that was acknowledged.
+
+It keeps the log's latest signed checkpoint in the file "checkpoint" beside the
+ledger, and refuses (exit code 2) to serve a ledger that is older than it, or than
+those of log.witnessed, or another record: after an old backup was put in place,
+say. If what came later is lost for good, --accept-rollback serves all the same.
+That is the first new leaf of the log, with both checkpoints, and your reason goes
+on record. Auditors who follow the log find a rollback, and this leaf; they begin
+a new mirror and keep the old one, which proves what was lost.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(o.config)
 			if err != nil {
 				return err
 			}
+			cfg.acceptRollback = acceptRollback
 			return serve(c.Context(), cfg, c.ErrOrStderr(), func(agencies net.Addr) {
 				notifySystemd("READY=1")
 				fmt.Fprintf(c.OutOrStdout(), "listening on %s\n", agencies)
 			})
 		},
 	}
+	c.Flags().StringVar(&acceptRollback, "accept-rollback", "", "serve a ledger that is older than what was signed, for this `reason`")
+	return c
 }
 
 // serve wires the hub, constructors in the order of a package's way, and runs
@@ -64,7 +76,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if err != nil {
 		return err
 	}
-	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
+	ledger, err := openLedger(cfg)
 	if err != nil {
 		return err
 	}
@@ -100,8 +112,14 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		defer revoked.Close()
 		c.Revocation, c.RevocationPolicy = revoked, exchange.RevocationPolicy(cfg.Trust.Revocation)
 	}
+	if c.Archive, err = archive(cfg, ledger, vault); err != nil {
+		return err
+	}
 	x, err := exchange.New(c)
 	if err != nil {
+		return err
+	}
+	if err := guard(ctx, x, ledger, cfg, keys.published.LogKey, log); err != nil {
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
@@ -119,7 +137,13 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	log.InfoContext(ctx, "hub serving", "agencies", listeners.agencies.Addr().String(), "hub", cfg.Hub.Code, "version", version())
 	defer log.InfoContext(ctx, "hub stopped")
 	ready(listeners.agencies.Addr())
-	return runAll(ctx, x, api, listeners)
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	var keeper sync.WaitGroup
+	keeper.Go(func() { keepCheckpoint(keeping, x, cfg.checkpointPath(), log) })
+	err = runAll(ctx, x, api, listeners)
+	stopKeeping()
+	keeper.Wait()
+	return err
 }
 
 // runAll runs workers and listeners until ctx ends, and drains them: no new
