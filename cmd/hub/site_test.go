@@ -122,7 +122,12 @@ func freeAddress(t *testing.T) string {
 // start runs "hub serve" until it listens.
 func (s *site) start() *site {
 	s.t.Helper()
-	s.launch()
+	return s.startWith()
+}
+
+func (s *site) startWith(flags ...string) *site {
+	s.t.Helper()
+	s.launch(flags...)
 	select {
 	case <-s.ready:
 	case <-time.After(30 * time.Second):
@@ -135,9 +140,9 @@ func (s *site) start() *site {
 }
 
 // launch starts the process and does not wait for anything.
-func (s *site) launch() {
+func (s *site) launch(flags ...string) {
 	s.t.Helper()
-	c := exec.Command(s.program, "serve", "--config", s.config())
+	c := exec.Command(s.program, append([]string{"serve", "--config", s.config()}, flags...)...)
 	c.Stderr = s.log
 	out, err := c.StdoutPipe()
 	must(s.t, err)
