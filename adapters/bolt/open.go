@@ -28,16 +28,18 @@ type Options struct {
 	// the disk; 0 is none. Writes that would exceed it fail, all else goes on.
 	Limit int64
 	// Space is how much of the address space to reserve for the file. A file
-	// that outgrows it stays right, but then a write waits for open reads. 0 is
-	// 16 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it.
+	// that outgrows it stays right, but then a write waits for open reads, a backup
+	// too. 0 is 16 GiB more than the file has, or 1 GiB on 32-bit machines; no
+	// memory or disk is used by it.
 	Space int
 }
 
-func (o Options) space() int {
+func (o Options) space(size int64) int {
 	if o.Space > 0 {
 		return o.Space
 	}
-	return int(min(uint64(16<<30), uint64(math.MaxInt)/2))
+	const most = uint64(math.MaxInt) / 2
+	return int(min(uint64(size)+16<<30, most))
 }
 
 // Create makes an empty ledger. The file must not exist, so that nothing is
@@ -104,10 +106,14 @@ var ErrInUse = berrors.ErrTimeout
 // Open opens a ledger that Create made. It never creates one, so that a mistyped
 // path cannot start a second, empty record.
 func Open(path string, o Options) (*Ledger, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:         lockTimeout,
 		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: o.space(),
+		InitialMmapSize: o.space(info.Size()),
 		MaxSize:         int(o.Limit),
 		NoStatistics:    true,
 		OpenFile:        openExisting,

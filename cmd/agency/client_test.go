@@ -103,10 +103,10 @@ func TestClientAgreesWithTheHub(t *testing.T) {
 	if len(users) != 2 {
 		t.Errorf("found %+v", users)
 	}
-	b, err := admin.Backup(ctx, exchange.BackupOrder{Directory: filepath.Join(t.TempDir(), "backup")})
+	made, err := admin.Backup(ctx, exchange.BackupOrder{Directory: filepath.Join(t.TempDir(), "backup")})
 	must(err)
-	if b.Leaves == 0 || b.Packages.Contents != 0 {
-		t.Errorf("the backup is %+v", b)
+	if made.Leaves == 0 || made.Packages.Contents != 0 {
+		t.Errorf("the backup is %+v", made)
 	}
 
 	// A pipe cannot be wound back; its size is not known either.

@@ -38,8 +38,8 @@ func (s *site) restored(args ...string) (r backup.Restored) {
 	return r
 }
 
-// refuses runs a command that must end with the code and these words.
-func (s *site) refuses(code int, words string, args ...string) {
+// hubRefuses runs a command that must end with the code and these words.
+func (s *site) hubRefuses(code int, words string, args ...string) {
 	s.t.Helper()
 	out, errOut, got := s.hub(args...)
 	if got != code || !strings.Contains(errOut, words) {
@@ -82,7 +82,7 @@ func TestABackupBecomesAHub(t *testing.T) {
 	}
 	other := filepath.Join(t.TempDir(), "other")
 	s.mustHub("keys", "recipient", other)
-	s.refuses(exitFailed, "identity", "restore", dir, filepath.Join(t.TempDir(), "x"), "--identity", other)
+	s.hubRefuses(exitFailed, "identity", "restore", dir, filepath.Join(t.TempDir(), "x"), "--identity", other)
 
 	before, err := s.admin.Receipts(t.Context(), packageOf(t, s))
 	must(t, err)
@@ -132,12 +132,12 @@ func TestDrills(t *testing.T) {
 	contents, err := filepath.Glob(filepath.Join(dir, "vault", "??", "*"))
 	must(t, err)
 	must(t, os.Remove(contents[0]))
-	s.refuses(exitFailed, "the bytes of package", drill...)
+	s.hubRefuses(exitFailed, "the bytes of package", drill...)
 	if a := s.lastAction("restore-drill"); !strings.HasPrefix(a.Object, "failed "+size) || !strings.Contains(a.Reason, "the bytes of package") {
 		t.Errorf("on record is %+v", a)
 	}
 	must(t, os.Remove(filepath.Join(b.Directory, "manifest.json")))
-	s.refuses(exitFailed, "manifest.json", drill...)
+	s.hubRefuses(exitFailed, "manifest.json", drill...)
 	if a := s.lastAction("restore-drill"); !strings.HasPrefix(a.Object, "failed of no readable checkpoint") {
 		t.Errorf("on record is %+v", a)
 	}
@@ -168,14 +168,14 @@ func TestRollback(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(s.path("ledger.db"), old, 0o600))
 	serve := []string{"serve", "--config", s.config()}
-	s.refuses(exitUsage, fmt.Sprintf("its log has %d leaves", b.Leaves), serve...)
-	s.refuses(exitUsage, "--accept-rollback", serve...)
-	s.refuses(exitFailed, "", "check", "--config", s.config())
+	s.hubRefuses(exitUsage, fmt.Sprintf("its log has %d leaves", b.Leaves), serve...)
+	s.hubRefuses(exitUsage, "--accept-rollback", serve...)
+	s.hubRefuses(exitFailed, "", "check", "--config", s.config())
 
 	// Without its own file, by what the auditor keeps.
 	must(t, os.Remove(s.path("checkpoint")))
 	s.configure(setting("  # witnessed: [/mnt/auditor/mirror/checkpoint]", "  witnessed: ["+filepath.Join(mirror, "checkpoint")+"]"))
-	s.refuses(exitUsage, mirror, serve...)
+	s.hubRefuses(exitUsage, mirror, serve...)
 	must(t, os.WriteFile(s.path("checkpoint"), seen, 0o600))
 
 	s.startWith("--accept-rollback", "ổ đĩa hỏng")
@@ -196,7 +196,7 @@ func TestRollback(t *testing.T) {
 	s.stop()
 	s.start() // the witness still has the other record: that is on record
 	s.stop()
-	s.refuses(exitUsage, "no rollback to accept", append(serve, "--accept-rollback", "again")...)
+	s.hubRefuses(exitUsage, "no rollback to accept", append(serve, "--accept-rollback", "again")...)
 }
 
 // TestAForkIsRefused: a ledger that has gone another way, and is longer.
@@ -218,7 +218,7 @@ func TestAForkIsRefused(t *testing.T) {
 	s.join("H12.53")
 	s.stop()
 	must(t, os.WriteFile(s.path("checkpoint"), seen, 0o600))
-	s.refuses(exitUsage, "another record", "serve", "--config", s.config())
+	s.hubRefuses(exitUsage, "another record", "serve", "--config", s.config())
 }
 
 // TestKilledWhileBackingUp kills the hub in the middle of backups: nothing that
@@ -260,7 +260,6 @@ func TestKilledWhileBackingUpAndRestoring(t *testing.T) {
 	s.stop()
 
 	hub := filepath.Join(t.TempDir(), "hub")
-	must(t, os.WriteFile(filepath.Join(t.TempDir(), "x"), nil, 0o600))
 	began = time.Now()
 	s.restored(dir, filepath.Join(t.TempDir(), "once"))
 	took = time.Since(began)
@@ -278,13 +277,13 @@ func TestKilledWhileBackingUpAndRestoring(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(hub, "ledger.db"+backup.Restoring)); err != nil {
 			continue // it had not begun
 		}
-		s.refuses(exitUsage, "has not finished", "serve", "--config", configFor(t, s, hub))
+		s.hubRefuses(exitUsage, "has not finished", "serve", "--config", configFor(t, s, hub))
 	}
 	if _, err := os.Stat(filepath.Join(hub, "ledger.db")); err != nil {
 		s.restored(dir, hub)
 	}
 	t.Logf("%d restores killed", killed)
-	s.refuses(exitFailed, "not empty", "restore", dir, hub)
+	s.hubRefuses(exitFailed, "not empty", "restore", dir, hub)
 }
 
 // configFor is a configuration of the site's with another ledger and vault.
