@@ -243,3 +243,27 @@ func TestFollows(t *testing.T) {
 		t.Error("what was accepted is not exactly what is")
 	}
 }
+
+// TestErasedPackagesStayErased: a restore does not bring back what was erased, and
+// does not miss it.
+func TestErasedPackagesStayErased(t *testing.T) {
+	t.Parallel()
+	p := newProvince(t)
+	body := signed(t, document("1250", health))
+	p.submit(finance, body)
+	id := p.sent("1251", health)
+	x, dir := p.archived(), filepath.Join(t.TempDir(), "backup")
+	must(x.Backup(t.Context(), administrator, exchange.BackupOrder{Directory: dir}))
+	p.clock.advance(time.Minute)
+	err := p.ledger.Update(t.Context(), exchange.Change{Erasures: []exchange.Erasure{{Package: id, At: p.clock.Now(), Action: "x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(x.Backup(t.Context(), administrator, exchange.BackupOrder{Directory: dir}))
+	to := filepath.Join(t.TempDir(), "restored")
+	r := must(stores.Restore(t.Context(), backup.Order{Backup: dir, Dir: to}))
+	files := must(filepath.Glob(filepath.Join(to, "vault", "??", "*")))
+	if kept := exchange.DigestOf(body).String(); r.Packages != 1 || len(files) != 1 || !strings.HasSuffix(files[0], kept[2:]) {
+		t.Errorf("restored %+v, with %v", r, files)
+	}
+}

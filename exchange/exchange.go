@@ -50,8 +50,9 @@ type Config struct {
 	// certificate's revocation; HardFail by default.
 	RevocationPolicy RevocationPolicy
 	// Known are the certificates that the hub relies on, beside agencies', so
-	// that their end is reported ahead.
-	Known []Known
+	// that their end is reported ahead; asked each time, for they may be
+	// replaced. nil: there are none.
+	Known func() []Known
 	// Seals seal receipts, one after the other, in the order of time.
 	Seals []Seal
 	// ReadSeals reads the seals as they are configured now, for ReloadSeals;
@@ -66,6 +67,13 @@ type Config struct {
 	Retry RetryPolicy
 	// Deadline is how long a recipient has to answer; 7 days by default.
 	Deadline time.Duration
+	// Retention is how long packages' bytes are kept after they were accepted;
+	// 0: for ever. What happened to them stays on record.
+	Retention time.Duration
+	// Reserve is how many bytes must be free, for the vault and for the ledger,
+	// for packages to be taken in: what is under way is brought to its end with
+	// them. 1 GiB by default.
+	Reserve int64
 	// Now defaults to time.Now, Random to crypto/rand.Reader.
 	Now    func() time.Time
 	Random io.Reader
@@ -98,6 +106,8 @@ type Exchange struct {
 	bells  bells
 	ids    sequence
 	stamps stamps
+
+	spaceSeen spaceSeen
 
 	seals     atomic.Pointer[[]Seal]
 	reloading sync.Mutex // so that one change of seals follows another
@@ -132,6 +142,12 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.Deadline <= 0 {
 		c.Deadline = 7 * 24 * time.Hour
+	}
+	if c.Known == nil {
+		c.Known = func() []Known { return nil }
+	}
+	if c.Reserve <= 0 {
+		c.Reserve = 1 << 30
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -205,6 +221,12 @@ func (x *Exchange) Counts(ctx context.Context) (map[State]int64, error) {
 	return x.c.Ledger.Counts(ctx)
 }
 
+// Oldest lists the delivery that was accepted first of each recipient that has
+// any in the state: at most limit of them, those with the oldest.
+func (x *Exchange) Oldest(ctx context.Context, s State, limit int) ([]Delivery, error) {
+	return x.c.Ledger.Oldest(ctx, s, limit)
+}
+
 // LogSize is the number of leaves of the log.
 func (x *Exchange) LogSize(ctx context.Context) (int64, error) { return x.c.Ledger.LogSize(ctx) }
 
@@ -213,16 +235,9 @@ func (x *Exchange) Ready(ctx context.Context) error {
 	if _, err := x.c.Ledger.Counts(ctx); err != nil {
 		return err
 	}
-	free, err := x.c.Vault.Free(ctx)
+	space, err := x.Space(ctx)
 	if err != nil {
 		return err
 	}
-	if free < minFree {
-		return errors.New("less than 256 MiB are free for packages")
-	}
-	return nil
+	return space.enough(1)
 }
-
-// minFree is how many free bytes the vault must have for the hub to take
-// packages in.
-const minFree = 256 << 20

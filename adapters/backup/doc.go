@@ -14,7 +14,10 @@
 //   - A backup has its name when all of it, the packages' bytes too, is durable.
 //     Until then its directory is called "unfinished-…", and has no manifest. The
 //     next backup removes it.
-//   - The ledger is copied first: whatever it names is in the vault by then.
+//   - The vault is copied before the ledger and once more after it: whatever the
+//     ledger names is there.
+//   - What the ledger says was erased is not restored. Bytes that were erased after
+//     a backup stay in its vault: remove them there when their time is over too.
 //   - Only packages' bytes that no backup before had are copied, or linked on the
 //     same file system. A content that no ledger names any more can be removed,
 //     and so can any backup: each has a ledger of its own.

@@ -227,6 +227,13 @@ func copyPackages(ctx context.Context, ledger Ledger, from, to exchange.Vault, p
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(copiers)
 	err := exchange.EachPackage(ctx, ledger, func(p exchange.Package) error {
+		_, err := ledger.Erasure(ctx, p.ID)
+		if err == nil {
+			return nil // its bytes are not to be had any more, and if they are, not to be brought back
+		}
+		if exchange.CodeOf(err) != exchange.NotFound {
+			return err
+		}
 		group.Go(func() error {
 			if err := copyPackage(ctx, p, from, to); err != nil {
 				return fmt.Errorf("the bytes of package %s: %w", p.ID, err)

@@ -115,6 +115,13 @@ func begin(root string, now time.Time) (string, error) {
 // copyAll copies in the order that makes the copy whole, and returns the number
 // of leaves in the ledger's.
 func (a *Archive) copyAll(ctx context.Context, root, draft string, to age.Recipient, m *Manifest) (leaves int64, err error) {
+	// Once before the ledger, so that what it names is there even if it is erased
+	// while the ledger is copied; once after, for what came in before that.
+	vault := filepath.Join(root, vaultName)
+	before, err := a.c.Vault.Backup(ctx, vault)
+	if err != nil {
+		return 0, err
+	}
 	ledger, err := writeFile(filepath.Join(draft, ledgerName), func(w io.Writer) error {
 		leaves, err = a.c.Ledger.Backup(ctx, w)
 		return err
@@ -123,9 +130,10 @@ func (a *Archive) copyAll(ctx context.Context, root, draft string, to age.Recipi
 		return 0, err
 	}
 	m.Files = append(m.Files, ledger)
-	if m.Packages, err = a.c.Vault.Backup(ctx, filepath.Join(root, vaultName)); err != nil {
+	if m.Packages, err = a.c.Vault.Backup(ctx, vault); err != nil {
 		return 0, err
 	}
+	m.Packages.New, m.Packages.NewBytes = m.Packages.New+before.New, m.Packages.NewBytes+before.NewBytes
 	files, err := a.c.Files()
 	if err != nil {
 		return 0, err

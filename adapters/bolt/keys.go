@@ -38,6 +38,7 @@ const (
 	users              = "users"
 	rechecks           = "rechecks"
 	rechecksDue        = "rechecks-due"
+	erasures           = "erasures"
 	actions            = "actions"
 	leaves             = "leaves"
 	hashes             = "hashes"
@@ -47,12 +48,8 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, leaves, hashes, unstamped, timeStamps}
 }
-
-// added are the buckets that ledgers of format 1 did not have at first: Open makes
-// those that are missing. They begin empty, as they were before anyone knew them.
-func added() []string { return []string{agencySubjects, rechecks, rechecksDue, unstamped, timeStamps} }
 
 // growing are the buckets whose keys come nearly in order: their pages can be
 // filled up, since little is put between what is there.
@@ -109,7 +106,7 @@ func timeKey(t time.Time) []byte {
 const timeSize = 12
 
 func deliveryKey(p exchange.PackageID, index int) []byte {
-	return binary.BigEndian.AppendUint32(under(string(p)), uint32(index))
+	return binary.BigEndian.AppendUint32(idKey(p), uint32(index))
 }
 
 // parseDelivery is the key of a delivery's identifier, false if there can be no
@@ -134,8 +131,11 @@ func parseDelivery(id exchange.DeliveryID) ([]byte, bool) {
 
 // deliveryID is the identifier of the delivery with this key.
 func deliveryID(key []byte) exchange.DeliveryID {
-	n := len(key) - 4
-	return exchange.NewDeliveryID(exchange.PackageID(key[:n-1]), int(binary.BigEndian.Uint32(key[n:])))
+	p, rest := cutID[exchange.PackageID](key)
+	if len(rest) != 4 {
+		return ""
+	}
+	return exchange.NewDeliveryID(p, int(binary.BigEndian.Uint32(rest)))
 }
 
 // after is the first key behind all keys with the prefix, nil if there is none.

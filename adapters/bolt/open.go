@@ -17,7 +17,7 @@ import (
 )
 
 // format is the number of the file's format that this package reads and writes.
-const format = 1
+const format = 2
 
 // lockTimeout is how long Open waits for another process to let go.
 const lockTimeout = time.Second
@@ -32,6 +32,10 @@ type Options struct {
 	// too. 0 is 16 GiB more than the file has, or 1 GiB on 32-bit machines; no
 	// memory or disk is used by it.
 	Space int
+	// Committed hears of each transaction that was written: of how many
+	// operations, and how long it took until it was on the disk. It must not
+	// wait. nil: nobody is told.
+	Committed func(operations int, took time.Duration)
 }
 
 func (o Options) space(size int64) int {
@@ -98,6 +102,7 @@ type Ledger struct {
 	db      *bbolt.DB
 	durable *durable
 	writer  *writer
+	limit   int64 // bytes of the file; 0: none
 }
 
 // ErrInUse is in Open's error when another process has the ledger open.
@@ -121,15 +126,12 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	if err := addBuckets(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
-	}
 	at, size, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at, size)}
-	l.writer = startWriter(db, l.durable)
+	l := &Ledger{db: db, durable: newDurable(at, size), limit: o.Limit}
+	l.writer = startWriter(db, l.durable, o.Committed)
 	return l, nil
 }
 
@@ -162,29 +164,6 @@ func openError(path string, err error) error {
 		return fmt.Errorf("%s is not a ledger, or is damaged; check the path, or restore a backup: %w", path, err)
 	}
 	return fmt.Errorf("opening ledger %s: %w", path, err)
-}
-
-// addBuckets makes what a ledger lacks that an earlier program made. Nothing is
-// written to a file that is no ledger, or lacks nothing.
-func addBuckets(db *bbolt.DB) error {
-	missing := false
-	err := db.View(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			missing = missing || tx.Bucket([]byte(name)) == nil
-		}
-		return checkFormat(tx)
-	})
-	if err != nil || !missing {
-		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // readState checks the format, and finds what is on the disk.
@@ -220,8 +199,12 @@ func checkFormat(tx *bbolt.Tx) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf("its format %q is not a number; restore a backup", text)
 	}
+	if n < format {
+		return fmt.Errorf("it has format %d, of a program that was never released, and this program knows format %d; "+
+			"export what is needed with the program that wrote it, and begin a new ledger with \"hub init\"", n, format)
+	}
 	if n > format {
-		return fmt.Errorf("it has format %d and this program knows formats up to %d; "+
+		return fmt.Errorf("it has format %d and this program knows format %d; "+
 			"use the version of the hub that wrote it, or a newer one", n, format)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -22,6 +23,7 @@ type writer struct {
 	// own check must not run beside a writer.
 	transaction sync.Mutex
 	ended       chan struct{}
+	committed   func(operations int, took time.Duration) // or nil
 
 	mu      sync.Mutex
 	arrived *sync.Cond // waiting or closed changed
@@ -39,8 +41,8 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(db *bbolt.DB, d *durable) *writer {
-	w := &writer{db: db, durable: d, ended: make(chan struct{})}
+func startWriter(db *bbolt.DB, d *durable, committed func(int, time.Duration)) *writer {
+	w := &writer{db: db, durable: d, ended: make(chan struct{}), committed: committed}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
@@ -134,6 +136,7 @@ var errNothing = errors.New("nothing to write")
 func (w *writer) commit(group []*operation) {
 	var transaction int
 	var size int64
+	begun := time.Now()
 	err := w.update(func(tx *bbolt.Tx) error {
 		transaction = tx.ID()
 		b := newBatch(tx)
@@ -148,9 +151,12 @@ func (w *writer) commit(group []*operation) {
 	}
 	if err == nil {
 		w.durable.reach(transaction, size)
+		if w.committed != nil {
+			w.committed(len(group), time.Since(begun))
+		}
 		return
 	}
-	err = fmt.Errorf("writing the ledger: %w", err)
+	err = fmt.Errorf("writing the ledger: %w", spaceError(err))
 	for _, op := range group {
 		op.err = err
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +229,51 @@ func TestDraining(t *testing.T) {
 	}
 }
 
+// TestTooManyWaits: callers share what may wait at once, and one who may not is
+// told when to come back; without wait it gets its answer.
+func TestTooManyWaits(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{Waits: 2})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.waitFor(ctx, "he-thong-07") // it is cut off
+	}()
+	for deadline := time.Now().Add(5 * time.Second); !w.waiting(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits")
+		}
+	}
+	a := w.want(http.StatusServiceUnavailable, w.get("he-thong-07", "/v1/inbox?wait=1s"))
+	if p := a.problem(t); p.Rule != "too-many-waits" || a.Header.Get("Retry-After") == "" {
+		t.Errorf("%+v, %v", p, a.Header)
+	}
+	w.want(http.StatusOK, w.get("he-thong-07", "/v1/inbox"))
+	w.want(http.StatusOK, w.get("he-thong-20", "/v1/inbox?wait=10ms")) // another one has its own share
+	cancel()
+	<-done
+	for deadline := time.Now().Add(5 * time.Second); w.waiting(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it waits for a caller that has gone")
+		}
+	}
+	w.want(http.StatusOK, w.get("he-thong-07", "/v1/inbox?wait=10ms"))
+}
+
+// waitFor asks for an inbox until ctx ends.
+func (w *world) waitFor(ctx context.Context, as string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/v1/inbox?wait=60s", nil)
+	if err != nil {
+		return err
+	}
+	r.SetBasicAuth(as, w.secrets[as])
+	resp, err := http.DefaultClient.Do(r)
+	if err == nil {
+		err = resp.Body.Close()
+	}
+	return err
+}
+
 // waiting reports whether an inbox's handler is at work: a goroutine of the
 // exchange's stands in Inbox.
 func (w *world) waiting() bool { return strings.Contains(goroutines(), "exchange.(*Exchange).Inbox") }
@@ -325,6 +371,8 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	w.submitted(body)
+	w.xml("he-thong-01", "/v1/packages", body)
+	w.xml("he-thong-01", "/v1/packages", []byte("<not-a-package>"))
 	w.consigned("he-thong-07", "")
 	w.get("he-thong-01", "/v1/packages/x")
 	w.get("", "/wp-login.php")
@@ -332,15 +380,20 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{
 		`tram_http_requests_total{method="POST",route="/v1/packages",status="201"} 1`,
 		`tram_http_requests_total{method="any",route="none",status="404"} 1`,
-		`tram_http_request_duration_seconds_count{method="POST",route="/v1/packages"} 1`,
+		`tram_http_request_duration_seconds_count{method="POST",route="/v1/packages"} 3`,
 		`tram_http_refusals_total{code="not-found"} 2`,
 		`tram_http_refusals_total{code="harmful"} 0`,
-		fmt.Sprintf(`tram_http_received_bytes_total %d`, len(body)),
+		fmt.Sprintf(`tram_http_received_bytes_total %d`, 2*len(body)+len("<not-a-package>")),
+		`tram_packages_accepted_total{resubmitted="false"} 1`,
+		`tram_packages_accepted_total{resubmitted="true"} 1`,
+		`tram_packages_refused_total{code="malformed",rule="`,
+		`tram_oldest_delivery_seconds{state="queued"} 0`,
+		`tram_recipient_oldest_delivery_seconds{recipient="H12.07",state="consigned"} `,
 		`tram_deliveries{state="consigned"} 1`,
 		`tram_deliveries{state="failed"} 0`,
-		`tram_log_leaves 2`,
+		`tram_log_leaves 3`,
 		`tram_doubtful_signatures 0`,
-		`tram_certificate_days_left{kind="agency"} `,
+		`tram_certificate_left_seconds{kind="agency"} `,
 		`tram_ready 1`,
 		`go_build_info{`,
 	} {
@@ -348,6 +401,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no line %s", line)
 		}
 	}
+	// Those who wait the longest are named, by the registry's code; nobody else is.
+	text = regexp.MustCompile(`(?m)^tram_recipient_oldest_delivery_seconds\{recipient="H12\.07",state="consigned"\} .*\n`).ReplaceAllString(text, "")
 	for _, never := range []string{"he-thong", "H12", "127.0.0.1", "wp-login"} {
 		if strings.Contains(text, never) {
 			t.Errorf("the metrics hold %q", never)

@@ -187,8 +187,8 @@ func checkRollback(ctx context.Context, cfg config, ledger exchange.Ledger) []fi
 }
 
 // openLedger opens the ledger. One that a restore left unfinished has another name.
-func openLedger(cfg config) (*bolt.Ledger, error) {
-	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
+func openLedger(cfg config, o bolt.Options) (*bolt.Ledger, error) {
+	ledger, err := bolt.Open(cfg.Ledger, o)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, unfinished := os.Stat(cfg.Ledger + backup.Restoring); unfinished == nil {
 			return nil, usageError{fmt.Errorf("a restore into %s has not finished; run the same \"hub restore\" again: it begins anew", filepath.Dir(cfg.Ledger))}
