@@ -170,7 +170,8 @@ func complete(d exchange.Delivery, events []exchange.Event) error {
 	return nil
 }
 
-// healthy runs "hub check" on the stopped hub. A full disk is not the hub's
+// healthy runs "hub check" on the stopped hub. A full disk, or a clock that nobody
+// keeps right, is not the hub's
 // fault here.
 func healthy(t *testing.T, s *site) {
 	t.Helper()
@@ -180,7 +181,7 @@ func healthy(t *testing.T, s *site) {
 	whole, warned := false, false
 	for _, f := range findings {
 		whole = whole || f.What == "record" && f.State == "ok"
-		warned = warned || f.What == "disk" && f.State == "warning"
+		warned = warned || (f.What == "disk" || f.What == "clock") && f.State == "warning"
 	}
 	if !whole || (code != exitOK && (code != exitWarnings || !warned)) {
 		t.Errorf("hub check: exit code %d\n%s%s", code, out, errOut)
