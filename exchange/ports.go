@@ -116,6 +116,9 @@ type Ledger interface {
 	LogEntries(ctx context.Context, from, to int64) ([][]byte, error)
 	// Counts tells how many deliveries are in each state.
 	Counts(ctx context.Context) (map[State]int64, error)
+	// Compact gives back what space of the ledger is no longer needed, while it is
+	// in use.
+	Compact(ctx context.Context) error
 	// Free is the number of bytes that the ledger can still grow by.
 	Free(ctx context.Context) (int64, error)
 	// Backup writes a consistent copy while the ledger is in use, and returns the

@@ -171,8 +171,7 @@ func complete(d exchange.Delivery, events []exchange.Event) error {
 }
 
 // healthy runs "hub check" on the stopped hub. A full disk, or a clock that nobody
-// keeps right, is not the hub's
-// fault here.
+// keeps right, is not the hub's fault here.
 func healthy(t *testing.T, s *site) {
 	t.Helper()
 	out, errOut, code := s.hub("check", "--json", "--config", s.config())
