@@ -86,7 +86,11 @@ func (x *Exchange) Sweep(ctx context.Context) error {
 	for i, d := range due {
 		jobs[i] = jobOf(d)
 	}
-	return x.c.Queue.Publish(ctx, jobs...)
+	err = x.c.Queue.Publish(ctx, jobs...)
+	if CodeOf(err) == Busy {
+		return nil // the queue's own log tells of that, once; the next sweep is a second away
+	}
+	return err
 }
 
 // SweepVault removes what a crash or a refusal left behind in the vault: drafts,

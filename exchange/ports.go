@@ -169,7 +169,8 @@ type Vault interface {
 	// Open reads what was kept; a NotFoundError if it was not.
 	Open(ctx context.Context, d Digest) (Content, error)
 	// Sweep removes drafts left over from a crash, and bytes kept more than
-	// age ago that used reports nobody refers to.
+	// age ago that used reports nobody refers to; never those of a draft that
+	// is not discarded yet, nor was when the sweep began.
 	Sweep(ctx context.Context, age time.Duration, used func(Digest) (bool, error)) error
 	// Remove removes bytes that nobody refers to any longer, at once; what is not
 	// there is no error.
@@ -200,7 +201,8 @@ type Draft interface {
 	// Keep makes the bytes durable under their digest. Keeping what is there
 	// already is no error.
 	Keep() (Digest, error)
-	// Discard drops the draft; it has no effect after Keep.
+	// Discard ends the draft, and drops it unless it was kept. Until then no
+	// sweep removes what Keep kept: its package may be on its way into the ledger.
 	Discard()
 }
 

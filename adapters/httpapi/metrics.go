@@ -49,7 +49,7 @@ func newMetrics(r prometheus.Registerer, x *exchange.Exchange, log *slog.Logger)
 	for code := range answers {
 		m.refusals.WithLabelValues(string(code)) // there from the start, so that a first one shows as a rise
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refusals, m.received, m.accepted, m.rejected, &ledgerGauges{x, log},
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refusals, m.received, m.accepted, m.rejected, &ledgerGauges{x, log}, &queueGauges{x},
 		collectors.NewBuildInfoCollector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := r.Register(c); err != nil {
 			return nil, err

@@ -67,7 +67,7 @@ Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 				return checkLive(c.Context(), cfg)
 			}
 			p := progress.New(c.ErrOrStderr(), o.json, "checking", 0)
-			findings := check(c.Context(), cfg, time.Now(), p)
+			findings := check(c.Context(), cfg, now(), p)
 			p.End()
 			if report != "" {
 				if err := writeReport(c.Context(), report, log, cfg, findings, time.Now()); err != nil {
@@ -153,6 +153,7 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []fi
 		}
 	}
 	findings = append(findings, checkAuthority(ctx, cfg, now)...)
+	findings = append(findings, checkQueue(ctx, cfg)...)
 	findings = append(findings, checkHost(ctx, cfg)...)
 	return append(findings, checkStores(ctx, cfg, now, p)...)
 }

@@ -126,6 +126,10 @@ type config struct {
 		Roots string `yaml:"roots"`
 	} `yaml:"webhook"`
 
+	// Queue is the message broker that hands out work; absent: the hub's process
+	// does that itself. Changing it loses nothing.
+	Queue queueConfig `yaml:"queue"`
+
 	// Delivery says how long and how often.
 	Delivery struct {
 		// Deadline is how long a recipient has to answer; absent: 168h.
@@ -276,6 +280,7 @@ func (c *config) validate() error {
 		}
 	}
 	c.Seal.validate(wrong)
+	c.Queue.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -347,7 +352,8 @@ func (c *config) resolve() {
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
 		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
-		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots}
+		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
+		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {
 		s := &c.Seal[i]
 		paths = append(paths, &s.Certificate, &s.PasswordFile)

@@ -27,7 +27,6 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/keystore"
-	"tram/adapters/memory"
 	"tram/adapters/tsa"
 	"tram/adapters/webhook"
 	"tram/exchange"
@@ -100,7 +99,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	vault, err := disk.Open(cfg.Vault, disk.Options{})
+	vault, err := disk.Open(cfg.Vault, disk.Options{Now: now})
 	if err != nil {
 		return err
 	}
@@ -118,15 +117,20 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err != nil {
 		return err
 	}
+	queue, closeQueue, err := openQueue(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeQueue()
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
-		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: memory.New(memory.Options{}), Courier: measuredCourier{courier, measure},
+		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: queue, Courier: measuredCourier{courier, measure},
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
-		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Reserve: int64(cfg.Limits.Reserve), Log: log,
+		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Now: now, Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -143,7 +147,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
+		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
@@ -279,7 +283,7 @@ func loadKeys(cfg config) (keyring, error) {
 	if k.trust, err = loadTrust(cfg); err != nil {
 		return k, usageError{err}
 	}
-	if k.seals, err = k.open.open(cfg.Seal, time.Now()); err != nil {
+	if k.seals, err = k.open.open(cfg.Seal, now()); err != nil {
 		return k, usageError{err}
 	}
 	logKey, err := readSecret(cfg.Log.Key)
@@ -317,7 +321,7 @@ func webhookConfig(cfg config) (webhook.Config, error) {
 	if !ok {
 		return webhook.Config{}, fmt.Errorf("webhook.key: %s holds a %T, not an Ed25519 key", cfg.Webhook.Key, key)
 	}
-	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed}
+	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed, Now: now}
 	for _, cidr := range cfg.Webhook.Allow {
 		c.Allow = append(c.Allow, netip.MustParsePrefix(cidr)) // validated with the configuration
 	}
