@@ -41,6 +41,8 @@ type Config struct {
 	Sealer  *signing.Sealer
 	// TimeStamper time-stamps receipts in the background; nil: they have none.
 	TimeStamper TimeStamper
+	// Archive makes backups; nil: this hub makes none.
+	Archive Archive
 	// Revocation tells of revoked certificates; nil: nobody asks, and receipts
 	// say nothing of it.
 	Revocation Revocation
