@@ -48,6 +48,10 @@ type Ledger interface {
 	DeliveriesOf(ctx context.Context, id PackageID) ([]Delivery, error)
 	// Deliveries lists from the newest to the oldest.
 	Deliveries(ctx context.Context, q DeliveryQuery) (list []Delivery, cursor string, err error)
+	// Search finds packages as a Matcher matches them, from the last accepted to
+	// the first, each once. A page may be short, and even empty, with a cursor to
+	// go on from.
+	Search(ctx context.Context, q Search) (list []Found, cursor string, err error)
 	// Inbox lists the agency's consigned deliveries: urgent ones first, and
 	// the oldest first among equals.
 	Inbox(ctx context.Context, agency, cursor string, limit int) (list []Delivery, next string, err error)

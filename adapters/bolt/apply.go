@@ -159,6 +159,7 @@ func (b *batch) apply(c *change) {
 		b.put(e)
 	}
 	if c.pkg != nil {
+		b.number(c.pkg.ID)
 		c.receipt = c.receipts[0]
 	}
 }

@@ -18,7 +18,9 @@ type batch struct {
 	size   int64 // leaves
 	counts map[exchange.State]int64
 	wrote  bool
-	err    error // of the first change that failed
+	// accepted is set when a package was.
+	accepted bool
+	err      error // of the first change that failed
 }
 
 func newBatch(tx *bbolt.Tx) *batch {

@@ -73,7 +73,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.receipts, c.actions, c.registry, c.log, c.totals} {
+	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.receipts, c.actions, c.registry, c.log, c.search, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}

@@ -29,6 +29,10 @@
 //	bucket                  key                                          value
 //	meta                    "format"                                     number of the format, decimal
 //	packages                package                                      exchange.Package, JSON
+//	package-numbers         number of acceptance, from 0                 package
+//	numbers-of-packages     package                                      the same number
+//	search-postings         block in four bytes, hash of a term          which packages of the block have the term
+//	search-blocks           block, eight bytes                           first and last second of acceptance, by stretches
 //	senders                 sender, package                              -
 //	documents               sender, document, "c", kind, content digest  receipt of the acceptance
 //	                        sender, document, "p", package               -
@@ -65,5 +69,18 @@
 // they share a prefix so that one page serves all three. Digests in keys are
 // their 32 bytes; what follows one needs no zero byte before it. Open makes
 // agency-subjects, rechecks and rechecks-due in ledgers that were made before
-// there were any.
+// there were any, and numbers the packages of those that had no numbers.
+//
+// # Searching
+//
+// Packages are numbered as they are accepted. The search index has, for each full
+// block of 16,384 numbers and each term (a word, a number, an agency, an
+// identifier; exchange.SearchTerms), the set of those that have it, under a hash of
+// the term. A block is written once, behind the writer's back, when it is full, and
+// never changes; the newest one is in memory and is filled again when the ledger
+// is opened. So the acceptance of a package writes its number and nothing else of
+// the index. A search intersects sets from the newest block to the oldest and reads
+// the records of what is left: they decide, the index only spares reading. States
+// change and are not in it: a state with few deliveries is a set of packages too,
+// of one with many the deliveries are asked.
 package bolt

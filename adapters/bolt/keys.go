@@ -14,6 +14,10 @@ import (
 const (
 	meta               = "meta"
 	packages           = "packages"
+	packageNumbers     = "package-numbers"
+	numbersOfPackages  = "numbers-of-packages"
+	searchPostings     = "search-postings"
+	searchBlocks       = "search-blocks"
 	senders            = "senders"
 	documents          = "documents"
 	contents           = "contents"
@@ -47,17 +51,23 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps,
+		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
 }
 
 // added are the buckets that ledgers of format 1 did not have at first: Open makes
-// those that are missing. They begin empty, as they were before anyone knew them.
-func added() []string { return []string{agencySubjects, rechecks, rechecksDue, unstamped, timeStamps} }
+// those that are missing. They begin empty, as they were before anyone knew them; packages
+// are numbered then.
+func added() []string {
+	return []string{agencySubjects, rechecks, rechecksDue, unstamped, timeStamps,
+		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
+}
 
 // growing are the buckets whose keys come nearly in order: their pages can be
 // filled up, since little is put between what is there.
 func growing() []string {
-	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, timeStamps, actions, leaves, hashes}
+	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, timeStamps, actions, leaves, hashes,
+		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
 }
 
 // longestPart keeps the longest key, of four parts, well below bbolt's limit of

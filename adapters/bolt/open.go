@@ -96,6 +96,7 @@ type Ledger struct {
 	db      *bbolt.DB
 	durable *durable
 	writer  *writer
+	indexer *indexer
 }
 
 // ErrInUse is in Open's error when another process has the ledger open.
@@ -118,12 +119,14 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err := addBuckets(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	at, size, err := readState(db)
+	at, size, blocks, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
 	l := &Ledger{db: db, durable: newDurable(at, size)}
-	l.writer = startWriter(db, l.durable)
+	l.indexer = newIndexer(l, blocks)
+	l.writer = startWriter(db, l.durable, l.indexer.wake)
+	l.indexer.start()
 	return l, nil
 }
 
@@ -172,21 +175,25 @@ func addBuckets(db *bbolt.DB) error {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
+		counted := tx.Bucket([]byte(packageNumbers)) != nil
 		for _, name := range added() {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
 		}
-		return nil
+		if counted {
+			return nil
+		}
+		return numberPackages(tx)
 	})
 }
 
 // readState checks the format, and finds what is on the disk.
-func readState(db *bbolt.DB) (transaction int, size int64, err error) {
+func readState(db *bbolt.DB) (transaction int, size, blocks int64, err error) {
 	// A process that was killed may have left a commit that is written but not
 	// synced. It is whole, so it is kept: from here on it is on the disk.
 	if err := db.Sync(); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	err = db.View(func(tx *bbolt.Tx) error {
 		transaction = tx.ID()
@@ -198,10 +205,10 @@ func readState(db *bbolt.DB) (transaction int, size int64, err error) {
 				return fmt.Errorf("it has no %q; restore a backup", name)
 			}
 		}
-		size = logSize(tx)
+		size, blocks = logSize(tx), written(tx)
 		return nil
 	})
-	return transaction, size, err
+	return transaction, size, blocks, err
 }
 
 func checkFormat(tx *bbolt.Tx) error {
@@ -224,6 +231,7 @@ func checkFormat(tx *bbolt.Tx) error {
 // Close ends the ledger: writes under way are finished, those that still wait
 // fail, and so does everything later.
 func (l *Ledger) Close() error {
+	l.indexer.close()
 	l.writer.close()
 	if err := l.db.Close(); err != nil {
 		return fmt.Errorf("closing the ledger: %w", err)

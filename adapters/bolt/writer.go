@@ -18,6 +18,8 @@ const largestGroup = 512
 type writer struct {
 	db      *bbolt.DB
 	durable *durable
+	// accepted is called when packages were accepted, durably. It must not wait.
+	accepted func()
 	// transaction is held while the file changes. Check holds it too: bbolt's
 	// own check must not run beside a writer.
 	transaction sync.Mutex
@@ -39,8 +41,8 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(db *bbolt.DB, d *durable) *writer {
-	w := &writer{db: db, durable: d, ended: make(chan struct{})}
+func startWriter(db *bbolt.DB, d *durable, accepted func()) *writer {
+	w := &writer{db: db, durable: d, accepted: accepted, ended: make(chan struct{})}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
@@ -134,13 +136,14 @@ var errNothing = errors.New("nothing to write")
 func (w *writer) commit(group []*operation) {
 	var transaction int
 	var size int64
+	accepted := false
 	err := w.update(func(tx *bbolt.Tx) error {
 		transaction = tx.ID()
 		b := newBatch(tx)
 		for _, op := range group {
 			op.err = b.run(&op.change)
 		}
-		size = b.size
+		size, accepted = b.size, b.accepted
 		return b.finish()
 	})
 	if errors.Is(err, errNothing) {
@@ -148,6 +151,9 @@ func (w *writer) commit(group []*operation) {
 	}
 	if err == nil {
 		w.durable.reach(transaction, size)
+		if accepted {
+			w.accepted()
+		}
 		return
 	}
 	err = fmt.Errorf("writing the ledger: %w", err)

@@ -70,6 +70,10 @@ func (l *faultyLedger) Deliveries(ctx context.Context, q exchange.DeliveryQuery)
 	return call2(l.f, "Ledger.Deliveries", func() ([]exchange.Delivery, string, error) { return l.l.Deliveries(ctx, q) })
 }
 
+func (l *faultyLedger) Search(ctx context.Context, q exchange.Search) ([]exchange.Found, string, error) {
+	return call2(l.f, "Ledger.Search", func() ([]exchange.Found, string, error) { return l.l.Search(ctx, q) })
+}
+
 func (l *faultyLedger) Inbox(ctx context.Context, agency, cursor string, limit int) ([]exchange.Delivery, string, error) {
 	return call2(l.f, "Ledger.Inbox", func() ([]exchange.Delivery, string, error) { return l.l.Inbox(ctx, agency, cursor, limit) })
 }

@@ -27,6 +27,7 @@ func testModel(t *testing.T, create CreateLedger) {
 			"move":    m.move,
 			"agency":  m.putAgency,
 			"stamp":   m.stamp,
+			"search":  m.search,
 			"restart": func(*rapid.T) { m.ledger = m.open() },
 			"compare": m.compare,
 		})
@@ -79,6 +80,7 @@ func (m *model) accept(r *rapid.T) {
 	for n := range rapid.IntRange(1, 3).Draw(r, "recipients") {
 		p.Recipients = append(p.Recipients, exchange.Recipient{Code: fmt.Sprint("R", n)})
 	}
+	m.searchable(r, &p)
 	c := m.Acceptance(p)
 	if rapid.Bool().Draw(r, "waits for a time-stamp") {
 		c = waiting(c)
