@@ -28,6 +28,7 @@
 //
 //	bucket                  key                                          value
 //	meta                    "format"                                     number of the format, decimal
+//	                        "block"                                      packages in a block of the search index, decimal
 //	packages                package                                      exchange.Package, JSON
 //	package-numbers         number of acceptance, from 0                 package
 //	numbers-of-packages     package                                      the same number

@@ -78,6 +78,9 @@ func makeBuckets(path string) error {
 				return err
 			}
 		}
+		if err := putBlockSize(tx); err != nil {
+			return err
+		}
 		return tx.Bucket([]byte(meta)).Put([]byte("format"), strconv.AppendInt(nil, format, 10))
 	})
 	return errors.Join(err, db.Close())
@@ -119,12 +122,12 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err := addBuckets(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	at, size, blocks, err := readState(db)
+	at, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at, size)}
-	l.indexer = newIndexer(l, blocks)
+	l := &Ledger{db: db, durable: newDurable(at.transaction, at.leaves)}
+	l.indexer = newIndexer(l, at.blocks, at.block)
 	l.writer = startWriter(db, l.durable, l.indexer.wake)
 	l.indexer.start()
 	return l, nil
@@ -184,19 +187,26 @@ func addBuckets(db *bbolt.DB) error {
 		if counted {
 			return nil
 		}
-		return numberPackages(tx)
+		return errors.Join(putBlockSize(tx), numberPackages(tx))
 	})
 }
 
+// state is what is on the disk when the ledger is opened.
+type state struct {
+	transaction    int
+	leaves, blocks int64
+	block          int // packages in a block
+}
+
 // readState checks the format, and finds what is on the disk.
-func readState(db *bbolt.DB) (transaction int, size, blocks int64, err error) {
+func readState(db *bbolt.DB) (at state, err error) {
 	// A process that was killed may have left a commit that is written but not
 	// synced. It is whole, so it is kept: from here on it is on the disk.
 	if err := db.Sync(); err != nil {
-		return 0, 0, 0, err
+		return at, err
 	}
 	err = db.View(func(tx *bbolt.Tx) error {
-		transaction = tx.ID()
+		at.transaction = tx.ID()
 		if err := checkFormat(tx); err != nil {
 			return err
 		}
@@ -205,10 +215,11 @@ func readState(db *bbolt.DB) (transaction int, size, blocks int64, err error) {
 				return fmt.Errorf("it has no %q; restore a backup", name)
 			}
 		}
-		size, blocks = logSize(tx), written(tx)
-		return nil
+		at.leaves, at.blocks = logSize(tx), written(tx)
+		at.block, err = blockSize(tx)
+		return err
 	})
-	return transaction, size, blocks, err
+	return at, err
 }
 
 func checkFormat(tx *bbolt.Tx) error {

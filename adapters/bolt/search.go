@@ -33,6 +33,9 @@ func (l *Ledger) Search(ctx context.Context, q exchange.Search) (list []exchange
 	s.tail = l.indexer.snapshot(s.hashes())
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		s.tx, s.blocks = tx, written(tx)
+		if s.block, err = blockSize(tx); err != nil {
+			return err
+		}
 		return s.run(ctx)
 	})
 	if err != nil {
@@ -50,7 +53,8 @@ type search struct {
 	looks   int   // left
 
 	tx     *bbolt.Tx
-	blocks int64 // in the transaction
+	block  int   // packages in a block
+	blocks int64 // that are written
 	tail   snapshot
 
 	receipts map[string]exchange.PackageID // of literals that are receipts
@@ -106,7 +110,7 @@ func (s *search) run(ctx context.Context) error {
 		return err
 	}
 	s.bound = min(s.bound, numbered(s.tx))
-	for b := (s.bound - 1) >> blockBits; b >= 0; b-- {
+	for b := (s.bound+int64(s.block)-1)/int64(s.block) - 1; b >= 0; b-- {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -114,7 +118,7 @@ func (s *search) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if done, err := s.look(b<<blockBits, candidates); done || err != nil {
+		if done, err := s.look(b*int64(s.block), candidates); done || err != nil {
 			return err
 		}
 	}
@@ -127,7 +131,7 @@ func (s *search) look(first int64, candidates *set) (done bool, err error) {
 	if candidates == nil {
 		return false, nil
 	}
-	for n := candidates.below(int(min(s.bound-first, blockSize))); n >= 0; n = candidates.below(n) {
+	for n := candidates.below(int(min(s.bound-first, int64(s.block)))); n >= 0; n = candidates.below(n) {
 		if s.looks <= 0 {
 			s.cursor = strconv.FormatInt(first+int64(n)+1, 10)
 			return true, nil
@@ -200,14 +204,14 @@ func (s *search) deliveries(f *exchange.Found) error {
 // candidates are a block's packages that may match; nil if there are none.
 func (s *search) candidates(b int64) (*set, error) {
 	var all set
-	all.addRange(0, blockSize)
+	all.addRange(0, s.block)
 	known := s.known(b)
 	for _, c := range s.clauses {
 		some, err := s.having(b, c)
 		if err != nil {
 			return nil, err
 		}
-		some.addRange(known, blockSize) // the index cannot tell
+		some.addRange(known, s.block) // the index cannot tell
 		if !all.and(some) {
 			return nil, nil
 		}
@@ -223,7 +227,7 @@ func (s *search) candidates(b int64) (*set, error) {
 		return nil, err
 	}
 	within := times.within(known, s.From, s.To)
-	within.addRange(known, blockSize)
+	within.addRange(known, s.block)
 	if !all.and(within) {
 		return nil, nil
 	}
@@ -234,7 +238,7 @@ func (s *search) candidates(b int64) (*set, error) {
 func (s *search) known(b int64) int {
 	switch {
 	case b < s.blocks:
-		return blockSize
+		return s.block
 	case b == s.tail.block:
 		return s.tail.size
 	}
@@ -358,9 +362,9 @@ func (s *search) addNumber(sets map[int64]*set, id []byte) {
 		return
 	}
 	n := int64(binary.BigEndian.Uint64(value))
-	b := n >> blockBits
+	b := n / int64(s.block)
 	if sets[b] == nil {
 		sets[b] = &set{}
 	}
-	sets[b].add(int(n & (blockSize - 1)))
+	sets[b].add(int(n % int64(s.block)))
 }

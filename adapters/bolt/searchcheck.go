@@ -7,7 +7,12 @@ import (
 // search holds the numbers of packages, and the index of searches that follows
 // from them, against the packages.
 func (c *checker) search() {
-	tail := newBlock(0)
+	full, err := blockSize(c.tx)
+	if err != nil {
+		c.problem("%w", err)
+		return
+	}
+	tail := newBlock(0, full)
 	blocks, n := written(c.tx), int64(0)
 	cursor := c.tx.Bucket([]byte(packageNumbers)).Cursor()
 	for key, id := cursor.First(); key != nil && c.ctx.Err() == nil; key, id = cursor.Next() {
@@ -24,14 +29,14 @@ func (c *checker) search() {
 			c.problem("package %d: %w", n-1, err)
 			return
 		}
-		if tail.add(p.terms, p.at); tail.size == blockSize {
+		if tail.add(p.terms, p.at); tail.size == full {
 			for _, e := range tail.entries() {
 				c.agree(e.bucket, e.key, e.key, nil)
 				if !bytes.Equal(get(c.tx, e.bucket, e.key), e.value) {
 					c.problem("block %d of the search index: its entry %x of %s is not what its packages say", tail.number, e.key, e.bucket)
 				}
 			}
-			tail = newBlock(tail.number + 1)
+			tail = newBlock(tail.number+1, full)
 		}
 	}
 	c.expected[packageNumbers], c.expected[numbersOfPackages] = c.expected[packages], c.expected[packages]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -51,18 +52,35 @@ func numberPackages(tx *bbolt.Tx) error {
 	})
 }
 
+// blockSize is how many packages a block of the ledger's search index has.
+func blockSize(tx *bbolt.Tx) (int, error) {
+	text := string(get(tx, meta, []byte("block")))
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > largestBlock {
+		return 0, fmt.Errorf("the block %q of its search index is not a number up to %d; restore a backup", text, largestBlock)
+	}
+	return n, nil
+}
+
+func putBlockSize(tx *bbolt.Tx) error {
+	return tx.Bucket([]byte(meta)).Put([]byte("block"), strconv.AppendInt(nil, largestBlock, 10))
+}
+
 // block is a part of the search index that is not written yet: the newest packages.
 type block struct {
 	number   int64
 	size     int // packages
+	full     int // its size in the end
 	postings map[uint64][]uint16
 	times    times
 }
 
-func newBlock(n int64) *block { return &block{number: n, postings: map[uint64][]uint16{}} }
+func newBlock(n int64, full int) *block {
+	return &block{number: n, full: full, postings: map[uint64][]uint16{}}
+}
 
 // first is the number of its first package.
-func (b *block) first() int64 { return b.number << blockBits }
+func (b *block) first() int64 { return b.number * int64(b.full) }
 
 func (b *block) add(terms []uint64, at time.Time) {
 	n := uint16(b.size)
@@ -93,11 +111,11 @@ func postingsKey(block int64, hash uint64) []byte {
 }
 
 // stretch is how many packages have their times of acceptance bounded together.
-const stretch = 256
+const stretch = 64
 
 // times are the first and the last second of acceptance in each stretch of a block.
 // They need not ascend: clocks are set, and packages overtake each other.
-type times [blockSize / stretch]struct{ first, last int64 }
+type times [largestBlock / stretch]struct{ first, last int64 }
 
 func (t *times) add(n int, at time.Time) {
 	s, bounds := at.Unix(), &t[n/stretch]
@@ -154,8 +172,8 @@ type indexer struct {
 }
 
 // newIndexer goes on behind the blocks that are written.
-func newIndexer(l *Ledger, blocks int64) *indexer {
-	return &indexer{l: l, wakes: make(chan struct{}, 1), ended: make(chan struct{}), tail: newBlock(blocks)}
+func newIndexer(l *Ledger, blocks int64, full int) *indexer {
+	return &indexer{l: l, wakes: make(chan struct{}, 1), ended: make(chan struct{}), tail: newBlock(blocks, full)}
 }
 
 func (x *indexer) start() {
@@ -200,8 +218,8 @@ func (x *indexer) run(ctx context.Context) {
 // advance takes some packages in, and writes the block if that makes it full.
 func (x *indexer) advance(ctx context.Context) (more bool, err error) {
 	tail := x.tail // nobody else changes it
-	if tail.size < blockSize {
-		found, err := x.read(ctx, tail.first()+int64(tail.size), min(stretch, blockSize-tail.size))
+	if tail.size < tail.full {
+		found, err := x.read(ctx, tail.first()+int64(tail.size), min(mostRead, tail.full-tail.size))
 		if err != nil || len(found) == 0 {
 			return false, err
 		}
@@ -211,16 +229,19 @@ func (x *indexer) advance(ctx context.Context) (more bool, err error) {
 		}
 		x.mu.Unlock()
 	}
-	if tail.size == blockSize {
+	if tail.size == tail.full {
 		if err := x.write(ctx, tail.entries()); err != nil {
 			return false, err
 		}
 		x.mu.Lock()
-		x.tail = newBlock(tail.number + 1)
+		x.tail = newBlock(tail.number+1, tail.full)
 		x.mu.Unlock()
 	}
 	return true, nil
 }
+
+// mostRead bounds one transaction of reading.
+const mostRead = 256
 
 // indexed is what the index takes of a package.
 type indexed struct {

@@ -2,23 +2,24 @@ package bolt
 
 import (
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"hash/fnv"
 	"math/bits"
 )
 
 // The index of searches counts packages in the order of their acceptance and has,
-// for each block of blockSize of them and each term, the set of those that have
-// the term. A block is written once, when it is full, and never changes.
+// for each block of them and each term, the set of those that have the term. A
+// block is written once, when it is full, and never changes.
 
 const (
-	blockBits = 14
-	blockSize = 1 << blockBits
-	setBytes  = blockSize / 8
+	// largestBlock is how many packages a block has. A ledger says how many its
+	// blocks have: tests are content with less.
+	largestBlock = 1 << 14
+	setBytes     = largestBlock / 8
 )
 
 // set is some packages of a block.
-type set [blockSize / 64]uint64
+type set [largestBlock / 64]uint64
 
 func (s *set) add(n int) { s[n/64] |= 1 << (n % 64) }
 
@@ -103,8 +104,8 @@ func (s *set) decode(value []byte) error {
 	next := uint64(0)
 	for len(value) > 0 {
 		step, n := binary.Uvarint(value)
-		if next += step; n <= 0 || next >= blockSize {
-			return fmt.Errorf("a set of the search index is damaged; restore a backup")
+		if next += step; n <= 0 || next >= largestBlock {
+			return errors.New("a set of the search index is damaged; restore a backup")
 		}
 		s.add(int(next))
 		next, value = next+1, value[n:]
