@@ -240,22 +240,38 @@ func (w Wanted) within(text []Word) bool {
 	return false
 }
 
+// A SearchTerm is something that packages are found by. Kinds and values are kept
+// in indexes: what they mean stays.
+type SearchTerm struct {
+	Kind  byte
+	Value string
+}
+
+const (
+	termWord       = 'w' // without diacritics
+	termExact      = 'x' // with them
+	termIdentifier = 'i'
+	termSender     = 's'
+	termRecipient  = 'r'
+	termKind       = 'k'
+)
+
 // SearchTerms are all terms that an index may find a package by: a Matcher that
 // matches it has, in each of its Clauses, one list whose terms are all here, or a
 // literal that the ledger itself finds it by. A term may come twice.
-func SearchTerms(p *Package) []string {
-	terms := []string{"s" + p.Sender, "k" + string(p.Kind)}
+func SearchTerms(p *Package) []SearchTerm {
+	terms := append(make([]SearchTerm, 0, 64), SearchTerm{termSender, p.Sender}, SearchTerm{termKind, string(p.Kind)})
 	for _, r := range p.Recipients {
-		terms = append(terms, "r"+r.Code)
+		terms = append(terms, SearchTerm{termRecipient, r.Code})
 	}
 	for _, id := range identifiers(p) {
-		terms = append(terms, "i"+id)
+		terms = append(terms, SearchTerm{termIdentifier, id})
 	}
 	for _, text := range searchTexts(p) {
 		for _, w := range text {
-			terms = append(terms, "w"+w.Plain)
+			terms = append(terms, SearchTerm{termWord, w.Plain})
 			if w.Exact != w.Plain {
-				terms = append(terms, "x"+w.Exact)
+				terms = append(terms, SearchTerm{termExact, w.Exact})
 			}
 		}
 	}
@@ -267,28 +283,28 @@ func SearchTerms(p *Package) []string {
 // the identifier of a delivery or a receipt of it.
 type Clause struct {
 	Literal string
-	Any     [][]string
+	Any     [][]SearchTerm
 }
 
 // Clauses are what must hold, as far as terms tell it.
 func (m Matcher) Clauses() []Clause {
 	var list []Clause
-	for _, term := range []struct{ kind, value string }{{"s", m.Sender}, {"r", m.Recipient}, {"k", string(m.Kind)}} {
-		if term.value != "" {
-			list = append(list, Clause{Any: [][]string{{term.kind + term.value}}})
+	for _, term := range []SearchTerm{{termSender, m.Sender}, {termRecipient, m.Recipient}, {termKind, string(m.Kind)}} {
+		if term.Value != "" {
+			list = append(list, Clause{Any: [][]SearchTerm{{term}}})
 		}
 	}
 	for _, w := range m.Wanted {
-		var words []string
+		var words []SearchTerm
 		for _, word := range w.Words {
 			words = append(words, word.term())
 		}
-		list = append(list, Clause{w.Literal, [][]string{words, {"i" + w.Literal}}})
+		list = append(list, Clause{w.Literal, [][]SearchTerm{words, {{termIdentifier, w.Literal}}}})
 	}
 	if !m.All {
 		var own Clause
 		for _, code := range m.Of {
-			own.Any = append(own.Any, []string{"s" + code}, []string{"r" + code})
+			own.Any = append(own.Any, []SearchTerm{{termSender, code}}, []SearchTerm{{termRecipient, code}})
 		}
 		list = append(list, own)
 	}

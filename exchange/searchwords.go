@@ -3,6 +3,7 @@ package exchange
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A Word is one word of a text as searches compare it: in lower case, of letters
@@ -25,53 +26,76 @@ func (w Word) matches(o Word) bool {
 }
 
 // term is what the word is found by when it is asked for.
-func (w Word) term() string {
+func (w Word) term() SearchTerm {
 	if w.Exact != w.Plain {
-		return "x" + w.Exact
+		return SearchTerm{termExact, w.Exact}
 	}
-	return "w" + w.Plain
+	return SearchTerm{termWord, w.Plain}
 }
 
-// wordsOf splits a text into words.
+// wordsOf splits a text into words. They share one piece of memory, since every
+// package that is accepted is taken apart.
 func wordsOf(text string) []Word {
-	var list []Word
-	var plain, exact, tones strings.Builder
-	end := func() {
-		if plain.Len() > 0 {
-			list = append(list, Word{plain.String(), exact.String() + tones.String()})
-		}
-		plain.Reset()
-		exact.Reset()
-		tones.Reset()
-	}
+	b := splitter{plain: make([]byte, 0, len(text)), exact: make([]byte, 0, len(text)+len(text)/2)}
 	for _, r := range text {
-		r = unicode.ToLower(r)
-		l, marked := vietnamese[r]
-		switch {
-		case marked:
-			plain.WriteRune(l.plain)
-			exact.WriteString(l.exact)
-			tones.WriteString(l.tone)
-		case unicode.Is(unicode.Mn, r): // of a letter that was decomposed
-			if strings.ContainsRune(toneMarks, r) {
-				tones.WriteRune(r)
-			} else {
-				exact.WriteRune(r)
-			}
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			plain.WriteRune(r)
-			exact.WriteRune(r)
-		default:
-			end()
-		}
+		b.add(unicode.ToLower(r))
 	}
-	end()
+	b.end()
+	plain, exact := string(b.plain), string(b.exact)
+	list := make([]Word, len(b.ends))
+	var from [2]int
+	for i, to := range b.ends {
+		list[i] = Word{plain[from[0]:to[0]], exact[from[1]:to[1]]}
+		from = to
+	}
 	return list
+}
+
+// splitter takes a text apart, letter by letter.
+type splitter struct {
+	plain, exact, tones []byte
+	ends                [][2]int // of each word, in plain and in exact
+}
+
+func (b *splitter) add(r rune) {
+	switch l, marked := vietnamese[r]; {
+	case r < utf8.RuneSelf && ('a' <= r && r <= 'z' || '0' <= r && r <= '9'):
+		b.plain, b.exact = append(b.plain, byte(r)), append(b.exact, byte(r))
+	case r < utf8.RuneSelf:
+		b.end()
+	case marked:
+		b.plain = append(b.plain, l.plain)
+		b.exact = append(b.exact, l.exact...)
+		b.tones = append(b.tones, l.tone...)
+	case strings.ContainsRune(toneMarks, r): // of a letter that was decomposed
+		b.tones = utf8.AppendRune(b.tones, r)
+	case unicode.Is(unicode.Mn, r):
+		b.exact = utf8.AppendRune(b.exact, r)
+	case unicode.IsLetter(r) || unicode.IsDigit(r):
+		b.plain, b.exact = utf8.AppendRune(b.plain, r), utf8.AppendRune(b.exact, r)
+	default:
+		b.end()
+	}
+}
+
+// end ends a word, if one began. Marks without a letter are none.
+func (b *splitter) end() {
+	var begin [2]int
+	if n := len(b.ends); n > 0 {
+		begin = b.ends[n-1]
+	}
+	if len(b.plain) > begin[0] {
+		b.exact = append(b.exact, b.tones...)
+		b.ends = append(b.ends, [2]int{len(b.plain), len(b.exact)})
+	} else {
+		b.exact = b.exact[:begin[1]]
+	}
+	b.tones = b.tones[:0]
 }
 
 // letter is a letter with diacritics, taken apart.
 type letter struct {
-	plain rune
+	plain byte
 	exact string // with its mark, if it has one, as Unicode decomposes it
 	tone  string
 }
@@ -99,7 +123,7 @@ func takeApart() map[rune]letter {
 	letters := map[rune]letter{'đ': {'d', "đ", ""}, 'ð': {'d', "đ", ""}, 'ɖ': {'d', "đ", ""}}
 	for _, v := range vowels {
 		for i, r := range []rune(v.row) {
-			l := letter{plain: rune(v.exact[0]), exact: v.exact}
+			l := letter{plain: v.exact[0], exact: v.exact}
 			if i > 0 {
 				l.tone = string(tones[i])
 			}

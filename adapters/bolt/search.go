@@ -18,7 +18,7 @@ const (
 	mostInState = 30_000
 	// mostLooks bounds one page of a search: how many packages it looks at that may
 	// match. One that is read counts as costOfReading.
-	mostLooks     = 20_000
+	mostLooks     = 10_000
 	costOfReading = 5
 )
 

@@ -3,8 +3,9 @@ package bolt
 import (
 	"encoding/binary"
 	"errors"
-	"hash/fnv"
 	"math/bits"
+
+	"tram/exchange"
 )
 
 // The index of searches counts packages in the order of their acceptance and has,
@@ -115,8 +116,12 @@ func (s *set) decode(value []byte) error {
 
 // hashOf stands for a term in the index. Two terms of one hash cost a search some
 // records that it reads for nothing: the record decides.
-func hashOf(term string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(term)) // never fails
-	return h.Sum64()
+func hashOf(t exchange.SearchTerm) uint64 {
+	// FNV-1a: its numbers are kept in the file.
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := (uint64(offset) ^ uint64(t.Kind)) * prime
+	for i := range len(t.Value) {
+		h = (h ^ uint64(t.Value[i])) * prime
+	}
+	return h
 }
