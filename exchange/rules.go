@@ -108,6 +108,9 @@ var (
 	unknownKind = Rule{"unknown-kind", Malformed,
 		"there is no kind of package %q; give one of: %s",
 		"không có loại gói tin %q; hãy dùng một trong: %s"}
+	badTime = Rule{"invalid-time", Malformed,
+		"%q is no time; give a day such as 2026-11-20, or a moment such as 2026-11-20T08:00:00+07:00",
+		"%q không phải là thời điểm; hãy ghi ngày, ví dụ 2026-11-20, hoặc thời điểm, ví dụ 2026-11-20T08:00:00+07:00"}
 	emptyPeriod = Rule{"empty-period", Malformed,
 		"no time is from %s and before %s; give an earlier beginning or a later end",
 		"khoảng thời gian từ %s đến trước %s không có thời điểm nào; hãy chọn thời điểm đầu sớm hơn hoặc thời điểm cuối muộn hơn"}

@@ -99,6 +99,28 @@ func (q Search) check() error {
 	return nil
 }
 
+// SearchBegin reads where a period begins: a day here ("2026-11-20"), which begins
+// at midnight, or a moment (RFC 3339). Empty is no bound.
+func SearchBegin(text string) (time.Time, error) { return searchTime(text, 0) }
+
+// SearchEnd reads where a period ends: a day that it has to its end, or a moment
+// that it does not have itself.
+func SearchEnd(text string) (time.Time, error) { return searchTime(text, 1) }
+
+func searchTime(text string, days int) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.ParseInLocation(time.DateOnly, text, time.FixedZone("UTC+7", 7*60*60)); err == nil {
+		return at.AddDate(0, 0, days), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, badTime.With(shortened(text))
+	}
+	return at, nil
+}
+
 // A Matcher holds packages and deliveries against a search. It is the meaning of
 // a search; an index only spares reading what cannot match.
 type Matcher struct {

@@ -15,7 +15,7 @@ import (
 const (
 	// mostInState is how many deliveries of a state are taken as a list of packages.
 	// Of a larger state each package is asked, which is quick where so many have it.
-	mostInState = 30_000
+	mostInState = 20_000
 	// mostLooks bounds one page of a search: how many packages it looks at that may
 	// match. One that is read counts as costOfReading.
 	mostLooks     = 10_000

@@ -172,15 +172,13 @@ func BenchmarkSearch(b *testing.B) {
 	} {
 		b.Run(q.name, func(b *testing.B) {
 			q.q.Limit = 50
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			var took, worked []time.Duration
+			var took []time.Duration
 			var found []exchange.Found
 			cursor := ""
 			for b.Loop() {
-				start, before := time.Now(), cpuTime(b)
+				start := time.Now()
 				found, cursor, err = l.Search(b.Context(), q.q)
-				took, worked = append(took, time.Since(start)), append(worked, cpuTime(b)-before)
+				took = append(took, time.Since(start))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -192,12 +190,9 @@ func BenchmarkSearch(b *testing.B) {
 			}
 			b.ReportMetric(0, "ns/op")
 			slices.Sort(took)
-			slices.Sort(worked)
 			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 			b.ReportMetric(ms(took[len(took)/2]), "p50-ms")
 			b.ReportMetric(ms(took[len(took)-1]), "max-ms")
-			b.ReportMetric(ms(worked[len(worked)/2]), "cpu-p50-ms")
-			b.ReportMetric(ms(worked[len(worked)-1]), "cpu-max-ms")
 			b.ReportMetric(float64(len(found)), "found")
 			b.ReportMetric(pages, "pages")
 		})

@@ -159,7 +159,7 @@ Exit codes:
 	f.BoolVar(&p.json, "json", false, "print JSON, for programs")
 	p.settings.flags(f)
 	root.AddCommand(p.keygen(), p.compose(), p.sign(), p.submit(), p.inbox(), p.fetch(), p.ack(),
-		p.status(), p.receipts(), p.directory(), p.hubKeys(), p.version())
+		p.status(), p.search(), p.receipts(), p.directory(), p.hubKeys(), p.version())
 	return root
 }
 
