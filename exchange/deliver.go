@@ -18,6 +18,9 @@ const vaultSweepEvery = time.Hour
 // termsEvery is how often the log tells of what ends soon.
 const termsEvery = 24 * time.Hour
 
+// spaceEvery is how often the log tells that space is short.
+const spaceEvery = 10 * time.Minute
+
 // sweepLimit is how many deliveries of one recipient a sweep tells the queue of.
 const sweepLimit = 200
 
@@ -37,6 +40,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
 	sweeps.Go(func() { x.every(ctx, termsEvery, "looking for what ends soon", x.warnOfTerms) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
+	sweeps.Go(func() { x.every(ctx, spaceEvery, "looking for space", x.watchSpace) })
 	sweeps.Go(func() { x.stampReceipts(ctx) })
 	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()

@@ -116,9 +116,9 @@ func basisOf(s *Signature) Basis {
 		Matched: s.Matched, Revocation: s.Revocation}
 }
 
-// canonical writes the evidence in exclusive canonical form (C14N 1.0), so that
-// sealing it is hashing it.
-func (e Evidence) canonical() []byte {
+// Canonical is the evidence's document in exclusive canonical form (C14N 1.0),
+// without a seal, so that sealing it is hashing it.
+func (e Evidence) Canonical() []byte {
 	w := xmlWriter{b: make([]byte, 0, 2048)}
 	w.open("erds:Evidence", "xmlns:erds", nsEvidence, "Id", "e-"+string(e.ID), "version", evidenceVersion)
 	w.leaf("erds:EvidenceIdentifier", string(e.ID))

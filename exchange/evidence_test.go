@@ -102,7 +102,7 @@ func evidences() map[string]Evidence {
 
 func seal(t testing.TB, s *signing.Sealer, e Evidence) []byte {
 	t.Helper()
-	raw, err := s.Seal(e.canonical(), e.Time)
+	raw, err := s.Seal(e.Canonical(), e.Time)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestAnyEvidenceIsCanonicalAndReadsAsWritten(t *testing.T) {
 	xmllint := program(t, "xmllint")
 	rapid.Check(t, func(r *rapid.T) {
 		e := anyEvidence(r)
-		canonical := e.canonical()
+		canonical := e.Canonical()
 		if got := run(t, canonical, xmllint, "--exc-c14n", "-"); string(got) != string(canonical) {
 			r.Fatalf("xmllint's canonical form differs:\n%s\n%s", got, canonical)
 		}
@@ -300,7 +300,7 @@ func TestParseReceiptRefuses(t *testing.T) {
 		}
 		return strings.Replace(raw, from, to, 1)
 	}
-	canonical := string(e.canonical())
+	canonical := string(e.Canonical())
 	for _, c := range []struct{ name, doc, want string }{
 		{"another event", edit("ContentHandover", "ContentConsignment"), "digest-mismatch"},
 		{"another time", edit("02:20:36.120Z", "02:20:36.121Z"), "digest-mismatch"},

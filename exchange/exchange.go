@@ -64,6 +64,10 @@ type Config struct {
 	Retry RetryPolicy
 	// Deadline is how long a recipient has to answer; 7 days by default.
 	Deadline time.Duration
+	// Reserve is how many bytes must be free, for the vault and for the ledger,
+	// for packages to be taken in: what is under way is brought to its end with
+	// them. 1 GiB by default.
+	Reserve int64
 	// Now defaults to time.Now, Random to crypto/rand.Reader.
 	Now    func() time.Time
 	Random io.Reader
@@ -130,6 +134,9 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.Deadline <= 0 {
 		c.Deadline = 7 * 24 * time.Hour
+	}
+	if c.Reserve <= 0 {
+		c.Reserve = 1 << 30
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -211,16 +218,9 @@ func (x *Exchange) Ready(ctx context.Context) error {
 	if _, err := x.c.Ledger.Counts(ctx); err != nil {
 		return err
 	}
-	free, err := x.c.Vault.Free(ctx)
+	space, err := x.Space(ctx)
 	if err != nil {
 		return err
 	}
-	if free < minFree {
-		return errors.New("less than 256 MiB are free for packages")
-	}
-	return nil
+	return space.enough(1)
 }
-
-// minFree is how many free bytes the vault must have for the hub to take
-// packages in.
-const minFree = 256 << 20

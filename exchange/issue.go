@@ -40,7 +40,7 @@ func (x *Exchange) seal(e Evidence) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sealer.Seal(e.canonical(), e.Time)
+	return sealer.Seal(e.Canonical(), e.Time)
 }
 
 // evidenceOf is what every receipt about a package says of it.

@@ -109,6 +109,8 @@ type Ledger interface {
 	LogEntries(ctx context.Context, from, to int64) ([][]byte, error)
 	// Counts tells how many deliveries are in each state.
 	Counts(ctx context.Context) (map[State]int64, error)
+	// Free is the number of bytes that the ledger can still grow by.
+	Free(ctx context.Context) (int64, error)
 	// Backup writes a consistent copy while the ledger is in use.
 	Backup(ctx context.Context, w io.Writer) error
 }

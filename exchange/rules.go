@@ -120,6 +120,9 @@ var (
 	busy = Rule{"busy", Busy,
 		"the hub is too busy to take this now; try again in %d seconds",
 		"trục liên thông đang quá tải; hãy thử lại sau %d giây"}
+	noSpace = Rule{"no-space", Busy,
+		"the hub has no space for further packages, and nothing was kept; its operators have to make some: try again in %d seconds",
+		"trục liên thông không còn đủ dung lượng lưu trữ nên chưa lưu gì; đơn vị vận hành cần giải phóng dung lượng: hãy thử lại sau %d giây"}
 	cannotSeal = Rule{"cannot-seal", Busy,
 		"the hub cannot use the key that it seals receipts with, and takes nothing in without a receipt; try again in %d seconds",
 		"trục liên thông chưa dùng được khóa ký biên nhận và không tiếp nhận gì khi chưa có biên nhận; hãy thử lại sau %d giây"}
@@ -159,6 +162,13 @@ func TooLargeError(limit int64) *Error { return bodyTooLarge.With(limit) }
 
 // BusyError asks the caller to come back after some seconds.
 func BusyError(seconds int) *Error { return busy.With(seconds) }
+
+// NoSpaceError is what a store says when it is full; err is what it ran into.
+func NoSpaceError(err error) *Error {
+	full := noSpace.With(spacePause)
+	full.Err = err
+	return full
+}
 
 // InvalidError says what is wrong with an entry of the registry or a request and
 // what to do next. Like a rule's words, en and vi are formats for the same

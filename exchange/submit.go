@@ -34,6 +34,10 @@ func (x *Exchange) Submit(ctx context.Context, from Caller, body io.Reader) (Sub
 }
 
 func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg *Package) (Submission, error) {
+	body, err := x.withSpace(ctx, body)
+	if err != nil {
+		return Submission{}, err
+	}
 	draft, err := x.c.Vault.Create(ctx)
 	if err != nil {
 		return Submission{}, err

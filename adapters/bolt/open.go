@@ -100,6 +100,7 @@ type Ledger struct {
 	durable *durable
 	writer  *writer
 	indexer *indexer
+	limit   int64 // bytes of the file; 0: none
 }
 
 // ErrInUse is in Open's error when another process has the ledger open.
@@ -126,7 +127,7 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at.transaction, at.leaves)}
+	l := &Ledger{db: db, durable: newDurable(at.transaction, at.leaves), limit: o.Limit}
 	l.indexer = newIndexer(l, at.blocks, at.block)
 	l.writer = startWriter(db, l.durable, l.indexer.wake)
 	l.indexer.start()

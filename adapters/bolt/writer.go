@@ -156,7 +156,7 @@ func (w *writer) commit(group []*operation) {
 		}
 		return
 	}
-	err = fmt.Errorf("writing the ledger: %w", err)
+	err = fmt.Errorf("writing the ledger: %w", spaceError(err))
 	for _, op := range group {
 		op.err = err
 	}

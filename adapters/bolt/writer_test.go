@@ -171,11 +171,14 @@ func TestAFullLedgerGoesOnReading(t *testing.T) {
 		c.Receipts[0].Raw = make([]byte, 8000)
 		_, _, err = l.Accept(t.Context(), p, c)
 	}
-	if kept--; err == nil || exchange.CodeOf(err) != exchange.Internal {
+	if kept--; err == nil || exchange.CodeOf(err) != exchange.Busy {
 		t.Fatalf("a full ledger took %d packages: %v", kept, err)
 	}
 	if n, err := l.LogSize(t.Context()); n != int64(kept) || err != nil {
 		t.Errorf("%d leaves, want %d: %v", n, kept, err)
+	}
+	if free, err := l.Free(t.Context()); free > 64<<10 || err != nil {
+		t.Errorf("%d bytes are left in a full file, %v", free, err)
 	}
 	if err := l.Check(t.Context()); err != nil {
 		t.Error(err)

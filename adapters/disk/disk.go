@@ -188,6 +188,14 @@ func (v *Vault) Free(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
+// spaceError tells a full disk from what else may be wrong.
+func spaceError(err error) error {
+	if full(err) {
+		return exchange.NoSpaceError(err)
+	}
+	return err
+}
+
 func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -47,7 +47,7 @@ func (d *draft) Write(p []byte) (int, error) {
 		return 0, d.err
 	}
 	if err := d.write(p); err != nil {
-		d.err = fmt.Errorf("writing a draft: %w", err)
+		d.err = fmt.Errorf("writing a draft: %w", spaceError(err))
 		return 0, d.err
 	}
 	_, _ = d.hash.Write(p) // a hash.Hash returns no error
@@ -108,7 +108,7 @@ func (d *draft) Again() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(*d.buffer)), nil
 	}
 	if err := d.spill(); err != nil {
-		d.err = fmt.Errorf("writing a draft: %w", err)
+		d.err = fmt.Errorf("writing a draft: %w", spaceError(err))
 		return nil, d.err
 	}
 	return io.NopCloser(io.NewSectionReader(d.file, 0, d.size)), nil
@@ -127,7 +127,7 @@ func (d *draft) Keep() (exchange.Digest, error) {
 	}
 	digest := d.Digest()
 	if d.err = d.keep(digest); d.err != nil {
-		d.err = fmt.Errorf("keeping content %s: %w", digest, d.err)
+		d.err = fmt.Errorf("keeping content %s: %w", digest, spaceError(d.err))
 		return exchange.Digest{}, d.err
 	}
 	d.kept = digest

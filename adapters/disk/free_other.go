@@ -2,11 +2,10 @@
 
 package disk
 
-import (
-	"errors"
-	"fmt"
-)
+import "math"
 
-func freeBytes(string) (int64, error) {
-	return 0, fmt.Errorf("this system does not tell: %w", errors.ErrUnsupported)
-}
+// freeBytes knows no limit here.
+func freeBytes(string) (int64, error) { return math.MaxInt64, nil }
+
+// full is not told apart here from other errors of writing.
+func full(error) bool { return false }

@@ -228,6 +228,51 @@ func TestDraining(t *testing.T) {
 	}
 }
 
+// TestTooManyWaits: callers share what may wait at once, and one who may not is
+// told when to come back; without wait it gets its answer.
+func TestTooManyWaits(t *testing.T) {
+	w := newWorld(t, httpapi.Limits{Waits: 2})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.waitFor(ctx, "he-thong-07") // it is cut off
+	}()
+	for deadline := time.Now().Add(5 * time.Second); !w.waiting(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits")
+		}
+	}
+	a := w.want(http.StatusServiceUnavailable, w.get("he-thong-07", "/v1/inbox?wait=1s"))
+	if p := a.problem(t); p.Rule != "too-many-waits" || a.Header.Get("Retry-After") == "" {
+		t.Errorf("%+v, %v", p, a.Header)
+	}
+	w.want(http.StatusOK, w.get("he-thong-07", "/v1/inbox"))
+	w.want(http.StatusOK, w.get("he-thong-20", "/v1/inbox?wait=10ms")) // another one has its own share
+	cancel()
+	<-done
+	for deadline := time.Now().Add(5 * time.Second); w.waiting(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it waits for a caller that has gone")
+		}
+	}
+	w.want(http.StatusOK, w.get("he-thong-07", "/v1/inbox?wait=10ms"))
+}
+
+// waitFor asks for an inbox until ctx ends.
+func (w *world) waitFor(ctx context.Context, as string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/v1/inbox?wait=60s", nil)
+	if err != nil {
+		return err
+	}
+	r.SetBasicAuth(as, w.secrets[as])
+	resp, err := http.DefaultClient.Do(r)
+	if err == nil {
+		err = resp.Body.Close()
+	}
+	return err
+}
+
 // waiting reports whether an inbox's handler is at work: a goroutine of the
 // exchange's stands in Inbox.
 func (w *world) waiting() bool { return strings.Contains(goroutines(), "exchange.(*Exchange).Inbox") }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -303,6 +305,37 @@ func TestSlowBodiesLeaveRoom(t *testing.T) {
 	a := w.xml("he-thong-20", "/v1/packages", []byte("<a/>"))
 	if got := a.problem(t).Rule; got != "not-edxml" {
 		t.Errorf("another system's is refused by %s, want to be read", got)
+	}
+}
+
+// TestOverload: many more come at once than are taken in. Each is taken in whole
+// or told when to come back, and whoever comes back gets through.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpapi.Limits{Bodies: 2})
+	var busy, accepted atomic.Int64
+	var clients sync.WaitGroup
+	for n := range 24 {
+		body := w.sign(w.document(func(d *edxml.Document) { d.Number = fmt.Sprint(5000 + n) }), "H12.01")
+		clients.Go(func() {
+			for range 500 {
+				a := w.xml("he-thong-01", "/v1/packages", body)
+				if a.StatusCode == http.StatusCreated {
+					accepted.Add(1)
+					return
+				}
+				if p := a.problem(t); p.Code != "busy" || a.Header.Get("Retry-After") == "" {
+					t.Errorf("%d, %+v", a.StatusCode, p)
+					return
+				}
+				busy.Add(1)
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	clients.Wait()
+	if accepted.Load() != 24 || busy.Load() == 0 {
+		t.Errorf("%d of 24 are accepted, %d times the hub was busy", accepted.Load(), busy.Load())
 	}
 }
 

@@ -54,16 +54,10 @@ func (s *Server) withBody(c *gin.Context, kind bodyKind, serve func() error) err
 		return err
 	}
 	by := recordOf(c).caller
-	if !s.shares.take(by) {
+	if !s.bodies.take(by) {
 		return tooManyBodies.With(2)
 	}
-	defer s.shares.giveBack(by)
-	select {
-	case s.bodies <- struct{}{}:
-		defer func() { <-s.bodies }()
-	default:
-		return tooManyBodies.With(2)
-	}
+	defer s.bodies.giveBack(by)
 	c.Request.Body = s.bounded(c, limit)
 	return serve()
 }

@@ -25,6 +25,13 @@ func (s *Server) inbox(c *gin.Context, by exchange.Caller) error {
 	if err != nil {
 		return err
 	}
+	if wait > 0 {
+		key := recordOf(c).caller
+		if !s.waits.take(key) {
+			return tooManyWaits.With(waitsPause)
+		}
+		defer s.waits.giveBack(key)
+	}
 	ctx, cancel := context.WithCancel(c.Request.Context())
 	defer cancel()
 	defer context.AfterFunc(s.draining, cancel)()
@@ -38,6 +45,10 @@ func (s *Server) inbox(c *gin.Context, by exchange.Caller) error {
 	page.Items = orEmpty(page.Items)
 	return answer(c, http.StatusOK, page)
 }
+
+// waitsPause is how many seconds a caller is asked to wait that has more waiting
+// requests than it may.
+const waitsPause = 5
 
 // waitOf reads "30s", "1m" or "30". Longer waits than the server's are cut.
 func (s *Server) waitOf(text string) (time.Duration, error) {

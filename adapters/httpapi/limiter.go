@@ -63,32 +63,45 @@ func (l *limiter) forget(now time.Time) {
 	l.sweep = max(manyKeys, 2*len(l.buckets))
 }
 
-// shares keep one key from holding all of what all keys have together.
-type shares struct {
-	most int // of one key
-
+// room is for a number of things at once. A key gets one more while it holds less
+// than is free: alone it may have half, two of them a third each, and there is
+// always some for the next who comes (dynamic thresholds: Choudhury and Hahne,
+// IEEE/ACM Transactions on Networking 6(2), 1998).
+type room struct {
 	mu   sync.Mutex
+	free int
 	held map[string]int
 }
 
-func newShares(most int) *shares { return &shares{most: most, held: map[string]int{}} }
+func newRoom(n int) *room { return &room{free: n, held: map[string]int{}} }
 
-// take takes one for the key, if its share is not used up. It is to be given
-// back.
-func (s *shares) take(key string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held[key] >= s.most {
+// take takes one for the key, if it may have one more. It is to be given back.
+func (r *room) take(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held[key] >= r.free {
 		return false
 	}
-	s.held[key]++
+	r.held[key]++
+	r.free--
 	return true
 }
 
-func (s *shares) giveBack(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.held[key]--; s.held[key] == 0 {
-		delete(s.held, key)
+func (r *room) giveBack(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free++
+	if r.held[key]--; r.held[key] == 0 {
+		delete(r.held, key)
 	}
+}
+
+// taken is how much is in use.
+func (r *room) taken() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, held := range r.held {
+		n += held
+	}
+	return n
 }

@@ -9,10 +9,13 @@ type Limits struct {
 	Package, Acknowledgement, JSON int64
 	// HeaderBytes is the longest request header: 1 MiB.
 	HeaderBytes int
-	// Bodies is how many requests with a body are worked on at once: 256. One
-	// caller may have half of them: a body may come slowly, and others' must not
-	// wait for it.
+	// Bodies is how many requests with a body are worked on at once: 256. A
+	// caller gets one more while it has less than is free: a body may come slowly,
+	// and others' must not wait for it.
 	Bodies int
+	// Waits is how many inboxes may wait to fill at once, shared in the same way:
+	// 16384.
+	Waits int
 	// Rate is how many requests a second each caller may make in the long run,
 	// Burst how many at once: 500 and 2000. A system may speak for a whole
 	// province, so these are generous. The public counts by address.
@@ -36,6 +39,7 @@ func (l Limits) orDefault() Limits {
 		JSON:            or(l.JSON, 1<<20),
 		HeaderBytes:     or(l.HeaderBytes, 1<<20),
 		Bodies:          or(l.Bodies, 256),
+		Waits:           or(l.Waits, 16384),
 		Rate:            or(l.Rate, 500),
 		Burst:           or(l.Burst, 2000),
 		Failures:        or(l.Failures, 20),

@@ -81,6 +81,9 @@ func (s *Server) problem(c *gin.Context, err error) {
 	if refusal.Code() == exchange.Internal {
 		s.log.ErrorContext(c.Request.Context(), "request failed", "request", r.id, "route", r.route, "err", err)
 	}
+	if refusal.Code() == exchange.Busy && refusal.Err != nil { // the caller is told that there is no space, people want to know where
+		s.log.WarnContext(c.Request.Context(), "request turned away", "request", r.id, "route", r.route, "rule", refusal.Rule.Name, "err", refusal.Err)
+	}
 	r.code, r.rule = refusal.Code(), refusal.Rule.Name
 	s.metrics.refusals.WithLabelValues(string(r.code)).Inc()
 

@@ -28,6 +28,9 @@ var (
 	tooManyBodies = exchange.Rule{Name: "too-many-bodies", Code: exchange.Busy,
 		En: "the hub is taking in as much as it can at once; try again in %d seconds",
 		Vi: "trục liên thông đang tiếp nhận số yêu cầu tối đa cùng lúc; hãy thử lại sau %d giây"}
+	tooManyWaits = exchange.Rule{Name: "too-many-waits", Code: exchange.Busy,
+		En: "too many requests wait for an inbox to fill; ask without wait, or again in %d seconds",
+		Vi: "đang có quá nhiều yêu cầu chờ hộp thư đến; hãy hỏi không kèm tham số wait, hoặc thử lại sau %d giây"}
 	mediaType = exchange.Rule{Name: "unsupported-media-type", Code: exchange.Malformed,
 		En: "the Content-Type is %q, which is not taken here; send %s",
 		Vi: "Content-Type là %q, không dùng được ở đây; hãy gửi với Content-Type %s"}

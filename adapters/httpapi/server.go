@@ -26,6 +26,10 @@ type Config struct {
 	// Metrics takes the server's metrics and is served to operators; nil: a
 	// registry of its own.
 	Metrics *prometheus.Registry
+	// Profile serves profiles of the running program to operators, under
+	// /debug/pprof (net/http/pprof). Whoever takes one slows the hub down and sees
+	// its insides, never what it holds.
+	Profile bool
 	// Now is time.Now when nil.
 	Now func() time.Time
 }
@@ -39,10 +43,10 @@ type Server struct {
 	realm    string
 	metrics  *metrics
 	registry *prometheus.Registry
-	rates    *limiter      // of each caller
-	failures *limiter      // of logging in, by address
-	bodies   chan struct{} // one for each request with a body
-	shares   *shares       // of each caller in them
+	rates    *limiter // of each caller
+	failures *limiter // of logging in, by address
+	bodies   *room    // for requests with a body
+	waits    *room    // for inboxes that wait to fill
 
 	draining context.Context // ends when the server is to shut down
 	drain    context.CancelFunc
@@ -69,14 +73,18 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		x: c.Exchange, limits: limits, log: c.Log, now: c.Now, realm: realmOf(c.Exchange.Keys().Hub.Code),
 		registry: c.Metrics, rates: newLimiter(limits.Rate, limits.Burst), failures: newLimiter(1, limits.Failures),
-		bodies: make(chan struct{}, limits.Bodies), shares: newShares((limits.Bodies + 1) / 2),
+		bodies: newRoom(limits.Bodies), waits: newRoom(limits.Waits),
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics, c.Exchange, c.Log); err != nil {
 		return nil, fmt.Errorf("httpapi: registering metrics: %w", err)
 	}
-	s.public, s.operators = s.engine(s.routes()), s.engine(s.operatorsRoutes())
+	inside := s.operatorsRoutes()
+	if c.Profile {
+		inside = append(inside, profileRoutes()...)
+	}
+	s.public, s.operators = s.engine(s.routes()), s.engine(inside)
 	return s, nil
 }
 

@@ -24,7 +24,6 @@ import (
 const (
 	expiryWarning = 60 * 24 * time.Hour
 	freeWarning   = 10 << 30
-	freeFailure   = 256 << 20
 )
 
 // finding is one thing that was looked at.
@@ -154,7 +153,7 @@ func checkStores(ctx context.Context, cfg config, now time.Time, p *progress.Bar
 		return []finding{{What: "vault", State: "failed", Detail: err.Error(), Do: "correct vault in " + cfg.path}}
 	}
 	defer func() { _ = vault.Close() }() // only read
-	findings := []finding{checkFree(ctx, vault)}
+	findings := []finding{checkFree(ctx, vault, int64(cfg.Limits.Reserve))}
 	if _, err := os.Stat(cfg.Ledger); err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "correct ledger in " + cfg.path + ", or restore a backup"})
 	}
@@ -176,13 +175,13 @@ func checkStores(ctx context.Context, cfg config, now time.Time, p *progress.Bar
 	return append(findings, finding{What: "record", State: "ok", Detail: "indexes, tree, receipts and packages agree"})
 }
 
-func checkFree(ctx context.Context, vault *disk.Vault) finding {
+func checkFree(ctx context.Context, vault *disk.Vault, reserve int64) finding {
 	free, err := vault.Free(ctx)
 	f := finding{What: "disk", State: "ok", Detail: fmt.Sprintf("%.1f GiB free for packages", float64(free)/(1<<30))}
 	switch {
 	case err != nil:
 		return finding{What: "disk", State: "failed", Detail: err.Error(), Do: "see why the vault's file system cannot be read"}
-	case free < freeFailure:
+	case free < reserve:
 		f.State, f.Do = "failed", "free space now: the hub takes nothing in"
 	case free < freeWarning:
 		f.State, f.Do = "warning", "free space soon"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -43,6 +44,9 @@ type config struct {
 	// Operators is where /metrics, /healthz and /readyz are served; absent: only
 	// health, on Listen. Keep it on a loopback or management address.
 	Operators string `yaml:"operators"`
+	// OperatorsProfile serves /debug/pprof there too: where the running hub spends
+	// its time and memory. Operators must be a loopback address then; absent: false.
+	OperatorsProfile bool `yaml:"operators_profile"`
 
 	// TLS is the server's certificate. The hub serves TLS itself.
 	TLS struct {
@@ -136,6 +140,14 @@ type config struct {
 		RequestsPerSecond float64 `yaml:"requests_per_second"`
 		// Bodies is how many packages are taken in at once; absent: 256.
 		Bodies int `yaml:"bodies"`
+		// Waits is how many inboxes may wait to fill at once; absent: 16384.
+		Waits int `yaml:"waits"`
+		// Connections is how many there may be at once; absent: 8192. The system
+		// must allow twice as many open files.
+		Connections int `yaml:"connections"`
+		// Reserve is how much must be free on the disk, for packages to be taken
+		// in; absent: 1GiB. The log warns below four times of it.
+		Reserve size `yaml:"reserve"`
 		// Patience is how long one MiB of a body may take to come; absent: 1m.
 		// Agencies on poor lines may need more.
 		Patience duration `yaml:"patience"`
@@ -211,6 +223,8 @@ func (c *config) defaults() {
 	setDefault(&c.Limits.Package, 1<<30)
 	setDefault(&c.Limits.RequestsPerSecond, 200)
 	setDefault(&c.Limits.Bodies, 256)
+	setDefault(&c.Limits.Connections, 8192)
+	setDefault(&c.Limits.Reserve, 1<<30)
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -237,6 +251,9 @@ func (c *config) validate() error {
 	}
 	if c.Timestamp.URL == "" && c.Timestamp != (timestampConfig{}) {
 		wrong("timestamp.url", "is missing")
+	}
+	if c.OperatorsProfile && !onLoopback(c.Operators) {
+		wrong("operators_profile", "needs operators to be a loopback address, such as 127.0.0.1:9443: profiles show a program's insides")
 	}
 	for _, key := range slices.Sorted(maps.Keys(required)) {
 		if required[key] == "" {
@@ -272,6 +289,16 @@ func (c *config) validate() error {
 		wrong("delivery.retry_most", "is shorter than retry_first")
 	}
 	return errors.Join(problems...)
+}
+
+// onLoopback reports whether an address is reached from this machine only.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // line is where a key stands in the file; the file's end if it does not.

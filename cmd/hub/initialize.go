@@ -38,6 +38,10 @@ type blueprint struct {
 	WebhookTo    []string
 	WebhookRoots string
 	RetryFirst   string
+	// Profile serves profiles on the operators' address.
+	Profile bool
+	// Rate is how many requests a system may make in a second; 0 is 200.
+	Rate int
 }
 
 func initCommand(o *options) *cobra.Command {
@@ -244,6 +248,11 @@ hub:
 
 listen: {{printf "%q" .Listen}}        # where agencies connect
 operators: {{printf "%q" .Operators}}     # metrics and health; keep it off the agencies' network
+{{- if .Profile}}
+operators_profile: true        # /debug/pprof there: where the running hub spends its time and memory
+{{- else}}
+# operators_profile: true      # /debug/pprof there: where the running hub spends its time and memory
+{{- end}}
 
 tls:
   certificate: keys/tls.pem
@@ -303,7 +312,7 @@ delivery:
 
 limits:
   package: 1GiB
-  requests_per_second: 200     # for each system
+  requests_per_second: {{or .Rate 200}}     # for each system
   bodies: 256                  # packages taken in at once
   # patience: 1m               # how long one MiB of a package may take to come
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"tram/adapters/bolt"
@@ -94,7 +95,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: timeStamper(keys.stamper),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Log: log,
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -105,9 +106,10 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log,
+		Exchange: x, Log: log, Profile: cfg.OperatorsProfile,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
-			MiB: time.Duration(cfg.Limits.Patience)},
+			Waits: cfg.Limits.Waits,
+			MiB:   time.Duration(cfg.Limits.Patience)},
 	})
 	if err != nil {
 		return err
@@ -183,6 +185,7 @@ func listen(ctx context.Context, cfg config, keys keyring) (listeners, error) {
 	if l.agencies, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return l, err
 	}
+	l.agencies = netutil.LimitListener(l.agencies, cfg.Limits.Connections)
 	if !cfg.TLS.Plain {
 		l.agencies = tls.NewListener(l.agencies, httpapi.TLSConfig(keys.tls))
 	}

@@ -173,6 +173,10 @@ func (l *faultyLedger) Counts(ctx context.Context) (map[exchange.State]int64, er
 	return call1(l.f, "Ledger.Counts", func() (map[exchange.State]int64, error) { return l.l.Counts(ctx) })
 }
 
+func (l *faultyLedger) Free(ctx context.Context) (int64, error) {
+	return call1(l.f, "Ledger.Free", func() (int64, error) { return l.l.Free(ctx) })
+}
+
 func (l *faultyLedger) Backup(ctx context.Context, w io.Writer) error {
 	return call(l.f, "Ledger.Backup", func() error { return l.l.Backup(ctx, w) })
 }
