@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -122,11 +123,9 @@ var filled = sync.OnceValues(func() (*Ledger, error) {
 		}()
 	}
 	for range writers {
-		if e := <-errs; e != nil {
-			err = e
-		}
+		err = errors.Join(err, <-errs)
 	}
-	return l, os.RemoveAll(dir) // the open file stays until the process ends
+	return l, errors.Join(err, os.RemoveAll(dir)) // the open file stays until the process ends
 })
 
 // BenchmarkSearch shows each question's first page: its median and its worst, how
