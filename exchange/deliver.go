@@ -40,6 +40,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
 	sweeps.Go(func() { x.every(ctx, termsEvery, "looking for what ends soon", x.warnOfTerms) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
+	sweeps.Go(func() { x.every(ctx, retentionEvery, "erasing what need not be kept", x.SweepRetention) })
 	sweeps.Go(func() { x.every(ctx, spaceEvery, "looking for space", x.watchSpace) })
 	sweeps.Go(func() { x.stampReceipts(ctx) })
 	err := x.c.Queue.Consume(ctx, x.attempt)

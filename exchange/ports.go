@@ -41,6 +41,12 @@ type Ledger interface {
 	Package(ctx context.Context, id PackageID) (Package, error)
 	// HoldsContent reports whether a package has the bytes with this digest.
 	HoldsContent(ctx context.Context, d Digest) (bool, error)
+	// Erasure tells of the erasure of a package's bytes; a NotFoundError if they
+	// were not erased.
+	Erasure(ctx context.Context, id PackageID) (Erasure, error)
+	// Erasable lists packages accepted before a time whose bytes were not erased,
+	// from the oldest to the newest.
+	Erasable(ctx context.Context, before time.Time, cursor string, limit int) (list []Package, next string, err error)
 	// Packages lists from the newest to the oldest.
 	Packages(ctx context.Context, q PackageQuery) (list []Package, cursor string, err error)
 	Delivery(ctx context.Context, id DeliveryID) (Delivery, error)
@@ -52,6 +58,11 @@ type Ledger interface {
 	// the first, each once. A page may be short, and even empty, with a cursor to
 	// go on from.
 	Search(ctx context.Context, q Search) (list []Found, cursor string, err error)
+	// Oldest lists the delivery that was accepted first of each recipient that
+	// has any in the state: at most limit of them, those with the oldest. Where
+	// very many are in the state, recipients may be missing that stand behind
+	// them.
+	Oldest(ctx context.Context, s State, limit int) ([]Delivery, error)
 	// Inbox lists the agency's consigned deliveries: urgent ones first, and
 	// the oldest first among equals.
 	Inbox(ctx context.Context, agency, cursor string, limit int) (list []Delivery, next string, err error)
@@ -128,6 +139,10 @@ type Change struct {
 	// TimeStamps are tokens for receipts that the ledger has and whose TimeStamp
 	// is Pending, else it is a ConflictError; it becomes Kept. They are no leaves.
 	TimeStamps []StampedReceipt
+	// Erasures are of packages that the ledger has and whose bytes were not erased
+	// before, else it is a ConflictError. The ledger no longer holds their content
+	// then. They are no leaves: the action that they name is one.
+	Erasures []Erasure
 }
 
 // PackageQuery selects packages; empty fields select all.
@@ -156,6 +171,9 @@ type Vault interface {
 	// Sweep removes drafts left over from a crash, and bytes kept more than
 	// age ago that used reports nobody refers to.
 	Sweep(ctx context.Context, age time.Duration, used func(Digest) (bool, error)) error
+	// Remove removes bytes that nobody refers to any longer, at once; what is not
+	// there is no error.
+	Remove(ctx context.Context, d Digest) error
 	// Backup copies what is kept and not yet there into a directory.
 	Backup(ctx context.Context, dir string) error
 	// Free is the number of bytes that can still be kept.

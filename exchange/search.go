@@ -217,7 +217,7 @@ func (m Matcher) Shows(p *Package, d *Delivery) bool {
 
 // identifies reports whether the part is an identifier of the package.
 func (w Wanted) identifies(p *Package) bool {
-	return w.Literal == string(p.ID) || w.Literal == p.Digest.String() || w.isDeliveryOf(p) || slices.Contains(identifiers(p), w.Literal)
+	return w.Literal == string(p.ID) || w.isDeliveryOf(p) || slices.Contains(identifiers(p), w.Literal)
 }
 
 func (w Wanted) isDeliveryOf(p *Package) bool {
@@ -227,9 +227,9 @@ func (w Wanted) isDeliveryOf(p *Package) bool {
 }
 
 // identifiers are those that other packages may have too: of its document and of
-// those it is about, and attachments' digests.
+// those it is about, its digest and its attachments'.
 func identifiers(p *Package) []string {
-	list := append([]string{p.DocumentID}, p.Targets...)
+	list := append([]string{p.DocumentID, p.Digest.String()}, p.Targets...)
 	if p.Status != nil {
 		list = append(list, p.Status.DocumentID)
 	}
@@ -301,8 +301,8 @@ func SearchTerms(p *Package) []SearchTerm {
 }
 
 // A Clause is what must hold of a package: all terms of one of the lists, or, if
-// there is a literal, that it is the identifier or the digest of the package, or
-// the identifier of a delivery or a receipt of it.
+// there is a literal, that it is the identifier of the package, of a delivery or of
+// a receipt of it.
 type Clause struct {
 	Literal string
 	Any     [][]SearchTerm

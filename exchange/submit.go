@@ -109,7 +109,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 	}
 	pkg.ID, pkg.AcceptedAt = PackageID(id), now
 
-	e := x.evidenceOf(*pkg, SubmissionAcceptance, now)
+	e := EvidenceOf(*pkg, SubmissionAcceptance, now)
 	e.Sender = partyOf(sender)
 	for _, r := range pkg.Recipients {
 		e.Recipients = append(e.Recipients, Party{Scheme: SchemeAgency, Code: r.Code})
@@ -159,7 +159,7 @@ func (x *Exchange) rejected(ctx context.Context, from Caller, pkg Package, err e
 		return err
 	}
 	now := x.now()
-	e := x.evidenceOf(pkg, SubmissionRejection, now)
+	e := EvidenceOf(pkg, SubmissionRejection, now)
 	e.Reason, e.Detail = refused.Code(), refused.Text("en")
 	e.Sender = Party{Scheme: SchemeSystem, Code: from.System.ID}
 	if pkg.Sender != "" {

@@ -19,7 +19,7 @@ func (b *batch) check(c *change) (again bool, err error) {
 		}
 	}
 	for _, r := range c.receipts {
-		if get(b.tx, receipts, []byte(r.ID)) != nil {
+		if get(b.tx, receipts, idKey(r.ID)) != nil {
 			return false, exchange.ConflictError("receipt", string(r.ID))
 		}
 	}
@@ -29,9 +29,12 @@ func (b *batch) check(c *change) (again bool, err error) {
 		}
 	}
 	for _, s := range c.stamps {
-		if get(b.tx, unstamped, []byte(s.Receipt)) == nil {
+		if get(b.tx, unstamped, idKey(s.Receipt)) == nil {
 			return false, exchange.ConflictError("receipt", string(s.Receipt))
 		}
+	}
+	if err := b.checkErasures(c); err != nil {
+		return false, err
 	}
 	return false, b.checkClaims(c)
 }
@@ -39,16 +42,16 @@ func (b *batch) check(c *change) (again bool, err error) {
 func (b *batch) checkPackage(c *change) (again bool, err error) {
 	if first := get(b.tx, documents, c.content); first != nil {
 		c.again = true
-		c.receipt, err = receipt(b.tx, exchange.ReceiptID(first))
+		c.receipt, err = receipt(b.tx, idOf[exchange.ReceiptID](first))
 		return true, err
 	}
 	if c.pkg.Exclusive() && c.pkg.DocumentID != "" {
 		owner := get(b.tx, documents, join(c.pkg.Sender, c.pkg.DocumentID, "x"))
 		if owner != nil {
-			return false, exchange.DuplicateError(c.pkg.Sender, c.pkg.DocumentID, exchange.PackageID(owner))
+			return false, exchange.DuplicateError(c.pkg.Sender, c.pkg.DocumentID, idOf[exchange.PackageID](owner))
 		}
 	}
-	if get(b.tx, packages, []byte(c.pkg.ID)) != nil {
+	if get(b.tx, packages, idKey(c.pkg.ID)) != nil {
 		return false, exchange.ConflictError("package", string(c.pkg.ID))
 	}
 	return false, nil
@@ -155,6 +158,7 @@ func (b *batch) apply(c *change) {
 	for _, s := range c.stamps {
 		b.timeStamp(s)
 	}
+	b.erase(c.erasures)
 	for _, e := range c.plain {
 		b.put(e)
 	}
@@ -176,8 +180,8 @@ func (b *batch) count(v versioned) {
 
 func (b *batch) receipt(r *exchange.Receipt, l leaf) {
 	r.Leaf = b.appendLeaf(l)
-	b.putJSON(receipts, []byte(r.ID), r)
-	b.put(entry{receiptRaw, []byte(r.ID), r.Raw})
+	b.putJSON(receipts, idKey(r.ID), r)
+	b.put(entry{receiptRaw, idKey(r.ID), r.Raw})
 	for _, e := range receiptIndex(*r) {
 		b.put(e)
 	}
@@ -189,7 +193,7 @@ func (b *batch) receipt(r *exchange.Receipt, l leaf) {
 // timeStamp keeps the token of a receipt that waits for it. The receipt's document
 // stays as it is.
 func (b *batch) timeStamp(s exchange.StampedReceipt) {
-	key := []byte(s.Receipt)
+	key := idKey(s.Receipt)
 	var r exchange.Receipt
 	if err := loadFound(b.tx, receipts, key, "receipt", string(s.Receipt), &r); err != nil {
 		b.err = errors.Join(b.err, err)
@@ -218,13 +222,13 @@ func (b *batch) putJSON(bucket string, key []byte, v any) {
 // receipt reads a receipt with its document.
 func receipt(tx *bbolt.Tx, id exchange.ReceiptID) (exchange.Receipt, error) {
 	var r exchange.Receipt
-	found, err := load(tx, receipts, []byte(id), &r)
+	found, err := load(tx, receipts, idKey(id), &r)
 	if err != nil {
 		return exchange.Receipt{}, err
 	}
 	if !found {
 		return exchange.Receipt{}, exchange.NotFoundError("receipt", string(id))
 	}
-	r.Raw = append([]byte{}, get(tx, receiptRaw, []byte(id))...)
+	r.Raw = append([]byte{}, get(tx, receiptRaw, idKey(id))...)
 	return r, nil
 }

@@ -23,6 +23,7 @@ type change struct {
 	receipts []exchange.Receipt
 	actions  []exchange.Action
 	stamps   []exchange.StampedReceipt
+	erasures []entry
 	leaves   []leaf // of receipts, then of actions
 	known    map[string]bool
 
@@ -93,7 +94,7 @@ func (c *change) accept(p exchange.Package) error {
 		return err
 	}
 	c.pkg, c.content = &p, contentKey(p)
-	c.plain = append(c.plain, entry{packages, []byte(p.ID), value})
+	c.plain = append(c.plain, entry{packages, idKey(p.ID), value})
 	c.plain = append(c.plain, packageIndex(p, c.receipts[0].ID)...)
 	return nil
 }
@@ -109,6 +110,7 @@ func prepare(c exchange.Change) (change, error) {
 		each(c.Users, ready.user),
 		each(c.Actions, checkAction),
 		each(c.TimeStamps, ready.timeStamp),
+		each(c.Erasures, ready.erasure),
 	)
 	if err != nil {
 		return change{}, err
@@ -212,7 +214,7 @@ func (c *change) timeStamp(s exchange.StampedReceipt) error {
 	if err := errors.Join(checkName("receipt.id", string(s.Receipt)), checkToken(s.Token)); err != nil {
 		return err
 	}
-	if err := c.once(entry{bucket: timeStamps, key: []byte(s.Receipt)}, "receipt", string(s.Receipt)); err != nil {
+	if err := c.once(entry{bucket: timeStamps, key: idKey(s.Receipt)}, "receipt", string(s.Receipt)); err != nil {
 		return err
 	}
 	c.stamps = append(c.stamps, exchange.StampedReceipt{Receipt: s.Receipt, Token: bytes.Clone(s.Token)})
@@ -223,7 +225,7 @@ func (c *change) keepReceipt(r exchange.Receipt) error {
 	if err := checkReceipt(r); err != nil {
 		return err
 	}
-	if err := c.once(entry{bucket: receipts, key: []byte(r.ID)}, "receipt", string(r.ID)); err != nil {
+	if err := c.once(entry{bucket: receipts, key: idKey(r.ID)}, "receipt", string(r.ID)); err != nil {
 		return err
 	}
 	r.Raw = bytes.Clone(r.Raw)

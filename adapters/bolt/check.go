@@ -73,7 +73,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.receipts, c.actions, c.registry, c.log, c.search, c.totals} {
+	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.erasures, c.receipts, c.actions, c.registry, c.log, c.search, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}
@@ -122,10 +122,14 @@ func (c *checker) agree(bucket string, key, want []byte, index []entry) {
 
 func (c *checker) packages() {
 	every(c, packages, func(key []byte, p exchange.Package) {
-		first := exchange.ReceiptID(get(c.tx, documents, contentKey(p)))
-		c.agree(packages, key, []byte(p.ID), packageIndex(p, first))
+		first := idOf[exchange.ReceiptID](get(c.tx, documents, contentKey(p)))
+		index := packageIndex(p, first)
+		if get(c.tx, erasures, key) != nil {
+			index = without(index, []entry{contentEntry(p)})
+		}
+		c.agree(packages, key, idKey(p.ID), index)
 		var r exchange.Receipt
-		if found, err := load(c.tx, receipts, []byte(first), &r); err != nil || !found || r.Package != p.ID {
+		if found, err := load(c.tx, receipts, idKey(first), &r); err != nil || !found || r.Package != p.ID {
 			c.problem("package %s has no receipt of its acceptance", p.ID)
 		}
 	})
@@ -135,7 +139,7 @@ func (c *checker) deliveries() {
 	every(c, deliveries, func(key []byte, d exchange.Delivery) {
 		c.agree(deliveries, key, deliveryKey(d.Package, d.Index), deliveryIndex(d))
 		c.counts[d.State]++
-		if get(c.tx, packages, []byte(d.Package)) == nil {
+		if get(c.tx, packages, idKey(d.Package)) == nil {
 			c.problem("delivery %s has no package", d.ID)
 		}
 	})
@@ -149,7 +153,7 @@ func (c *checker) deliveries() {
 func (c *checker) rechecks() {
 	every(c, rechecks, func(key []byte, r exchange.Recheck) {
 		c.agree(rechecks, key, []byte(r.ID), recheckIndex(r))
-		if get(c.tx, packages, []byte(r.Package)) == nil {
+		if get(c.tx, packages, idKey(r.Package)) == nil {
 			c.problem("recheck %s has no package", r.ID)
 		}
 	})
@@ -157,7 +161,7 @@ func (c *checker) rechecks() {
 
 func (c *checker) receipts() {
 	every(c, receipts, func(key []byte, r exchange.Receipt) {
-		c.agree(receipts, key, []byte(r.ID), receiptIndex(r))
+		c.agree(receipts, key, idKey(r.ID), receiptIndex(r))
 		c.expected[receiptRaw]++
 		c.timeStamp(r)
 		r.Raw = get(c.tx, receiptRaw, key)
@@ -170,7 +174,7 @@ func (c *checker) receipts() {
 
 // timeStamp holds a receipt's state against its token.
 func (c *checker) timeStamp(r exchange.Receipt) {
-	token := get(c.tx, timeStamps, []byte(r.ID))
+	token := get(c.tx, timeStamps, idKey(r.ID))
 	kept := r.TimeStamp == exchange.TimeStampKept
 	if kept {
 		c.expected[timeStamps]++

@@ -54,6 +54,7 @@ func TestCheckNoticesDamage(t *testing.T) {
 		Agencies: []exchange.Agency{{Code: "H12.01", Aliases: []exchange.Alias{{Code: "old"}}, Certificates: []exchange.Certificate{{SHA256: exchange.Digest{1}}},
 			SubjectRules: []exchange.SubjectRule{{Subject: []exchange.Attribute{{Type: "O", Value: "x"}}}}}},
 		Systems: []exchange.System{{ID: "s", Certificates: []exchange.Digest{{2}}}}, Users: []exchange.User{{ID: "u"}}})
+	err = errors.Join(err, l.Update(t.Context(), exchange.Change{Erasures: []exchange.Erasure{{Package: doubtful.ID}}}))
 	waitForIndex(t, l)
 	if err := errors.Join(err, l.Check(t.Context()), l.Close()); err != nil {
 		t.Fatal(err)

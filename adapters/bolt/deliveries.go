@@ -21,7 +21,7 @@ func (l *Ledger) Delivery(ctx context.Context, id exchange.DeliveryID) (exchange
 func (l *Ledger) DeliveriesOf(ctx context.Context, id exchange.PackageID) ([]exchange.Delivery, error) {
 	var list []exchange.Delivery
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
-		prefix := under(string(id))
+		prefix := idKey(id)
 		s := newStream(tx, deliveries, prefix)
 		for rest, _ := s.from(nil); rest != nil; rest, _ = s.from(rest) {
 			d, err := delivery(tx, append(bytes.Clone(prefix), rest...))

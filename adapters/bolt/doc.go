@@ -20,15 +20,16 @@
 //
 // # Buckets
 //
-// Parts of a key are joined by a zero byte, which no part may hold. "delivery"
-// is the package's identifier, a zero byte, and the recipient's place in four
-// bytes; "leaf" and "node" are eight bytes, "time" is twelve: seconds and
+// Parts of a key are joined by a zero byte, which no part may hold. "package" and
+// "receipt" are identifiers in 16 bytes, and need no zero byte after them;
+// "delivery" is the package and the recipient's place in four bytes; "leaf" and "node" are eight bytes, "time" is twelve: seconds and
 // nanoseconds; all big-endian. Package and receipt identifiers are UUIDs of
 // version 7, so their order is that of time.
 //
 //	bucket                  key                                          value
 //	meta                    "format"                                     number of the format, decimal
 //	                        "block"                                      packages in a block of the search index, decimal
+//	                        "erased-to"                                  the greatest package up to which all are erased
 //	packages                package                                      exchange.Package, JSON
 //	package-numbers         number of acceptance, from 0                 package
 //	numbers-of-packages     package                                      the same number
@@ -60,6 +61,7 @@
 //	system-certificates     digest                                       system
 //	users                   user                                         exchange.User, JSON
 //	rechecks                recheck                                      exchange.Recheck, JSON
+//	erasures                package                                      exchange.Erasure, JSON
 //	rechecks-due            time, recheck                                recheck, open ones only
 //	actions                 leaf                                         exchange.Action, JSON
 //	leaves                  leaf                                         exchange.LogEntry, its bytes
@@ -68,9 +70,8 @@
 // A "c" entry recognises a resubmission, an "x" entry keeps a new or replacing
 // document's identifier for one package, "p" entries find a document's packages;
 // they share a prefix so that one page serves all three. Digests in keys are
-// their 32 bytes; what follows one needs no zero byte before it. Open makes
-// agency-subjects, rechecks and rechecks-due in ledgers that were made before
-// there were any, and numbers the packages of those that had no numbers.
+// their 32 bytes; what follows one needs no zero byte before it. ids.go has how identifiers of packages and
+// receipts are written.
 //
 // # Searching
 //

@@ -23,18 +23,23 @@ func (e entry) is(o entry) bool {
 
 func packageIndex(p exchange.Package, acceptance exchange.ReceiptID) []entry {
 	index := []entry{
-		{senders, join(p.Sender, string(p.ID)), nil},
-		{documents, contentKey(p), []byte(acceptance)},
-		{contents, append(p.Digest[:], p.ID...), nil},
+		{senders, appendID(under(p.Sender), p.ID), nil},
+		{documents, contentKey(p), idKey(acceptance)},
+		contentEntry(p),
 	}
 	if p.DocumentID == "" {
 		return index
 	}
-	index = append(index, entry{documents, join(p.Sender, p.DocumentID, "p", string(p.ID)), nil})
+	index = append(index, entry{documents, appendID(under(p.Sender, p.DocumentID, "p"), p.ID), nil})
 	if p.Exclusive() {
-		index = append(index, entry{documents, join(p.Sender, p.DocumentID, "x"), []byte(p.ID)})
+		index = append(index, entry{documents, join(p.Sender, p.DocumentID, "x"), idKey(p.ID)})
 	}
 	return index
+}
+
+// contentEntry says that a package has the bytes of its digest.
+func contentEntry(p exchange.Package) entry {
+	return entry{contents, appendID(bytes.Clone(p.Digest[:]), p.ID), nil}
 }
 
 func contentKey(p exchange.Package) []byte {
@@ -75,10 +80,10 @@ func dueKey(recipient string, at time.Time) []byte { return append(under(recipie
 func receiptIndex(r exchange.Receipt) []entry {
 	var index []entry
 	if r.Package != "" {
-		index = append(index, entry{packageReceipts, append(under(string(r.Package)), number(r.Leaf)...), []byte(r.ID)})
+		index = append(index, entry{packageReceipts, append(idKey(r.Package), number(r.Leaf)...), idKey(r.ID)})
 	}
 	if r.TimeStamp == exchange.TimeStampPending {
-		index = append(index, entry{unstamped, []byte(r.ID), nil})
+		index = append(index, entry{unstamped, idKey(r.ID), nil})
 	}
 	return index
 }

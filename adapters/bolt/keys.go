@@ -42,6 +42,7 @@ const (
 	users              = "users"
 	rechecks           = "rechecks"
 	rechecksDue        = "rechecks-due"
+	erasures           = "erasures"
 	actions            = "actions"
 	leaves             = "leaves"
 	hashes             = "hashes"
@@ -51,15 +52,7 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps,
-		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
-}
-
-// added are the buckets that ledgers of format 1 did not have at first: Open makes
-// those that are missing. They begin empty, as they were before anyone knew them; packages
-// are numbered then.
-func added() []string {
-	return []string{agencySubjects, rechecks, rechecksDue, unstamped, timeStamps,
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, leaves, hashes, unstamped, timeStamps,
 		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
 }
 
@@ -119,7 +112,7 @@ func timeKey(t time.Time) []byte {
 const timeSize = 12
 
 func deliveryKey(p exchange.PackageID, index int) []byte {
-	return binary.BigEndian.AppendUint32(under(string(p)), uint32(index))
+	return binary.BigEndian.AppendUint32(idKey(p), uint32(index))
 }
 
 // parseDelivery is the key of a delivery's identifier, false if there can be no
@@ -144,8 +137,11 @@ func parseDelivery(id exchange.DeliveryID) ([]byte, bool) {
 
 // deliveryID is the identifier of the delivery with this key.
 func deliveryID(key []byte) exchange.DeliveryID {
-	n := len(key) - 4
-	return exchange.NewDeliveryID(exchange.PackageID(key[:n-1]), int(binary.BigEndian.Uint32(key[n:])))
+	p, rest := cutID[exchange.PackageID](key)
+	if len(rest) != 4 {
+		return ""
+	}
+	return exchange.NewDeliveryID(p, int(binary.BigEndian.Uint32(rest)))
 }
 
 // after is the first key behind all keys with the prefix, nil if there is none.

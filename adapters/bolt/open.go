@@ -17,7 +17,7 @@ import (
 )
 
 // format is the number of the file's format that this package reads and writes.
-const format = 1
+const format = 2
 
 // lockTimeout is how long Open waits for another process to let go.
 const lockTimeout = time.Second
@@ -31,6 +31,10 @@ type Options struct {
 	// that outgrows it stays right, but then a write waits for open reads. 0 is
 	// 16 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it.
 	Space int
+	// Committed hears of each transaction that was written: of how many
+	// operations, and how long it took until it was on the disk. It must not
+	// wait. nil: nobody is told.
+	Committed func(operations int, took time.Duration)
 }
 
 func (o Options) space() int {
@@ -120,16 +124,13 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	if err := addBuckets(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
-	}
 	at, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
 	l := &Ledger{db: db, durable: newDurable(at.transaction, at.leaves), limit: o.Limit}
 	l.indexer = newIndexer(l, at.blocks, at.block)
-	l.writer = startWriter(db, l.durable, l.indexer.wake)
+	l.writer = startWriter(db, l.durable, l.indexer.wake, o.Committed)
 	l.indexer.start()
 	return l, nil
 }
@@ -163,33 +164,6 @@ func openError(path string, err error) error {
 		return fmt.Errorf("%s is not a ledger, or is damaged; check the path, or restore a backup: %w", path, err)
 	}
 	return fmt.Errorf("opening ledger %s: %w", path, err)
-}
-
-// addBuckets makes what a ledger lacks that an earlier program made. Nothing is
-// written to a file that is no ledger, or lacks nothing.
-func addBuckets(db *bbolt.DB) error {
-	missing := false
-	err := db.View(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			missing = missing || tx.Bucket([]byte(name)) == nil
-		}
-		return checkFormat(tx)
-	})
-	if err != nil || !missing {
-		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		counted := tx.Bucket([]byte(packageNumbers)) != nil
-		for _, name := range added() {
-			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-				return err
-			}
-		}
-		if counted {
-			return nil
-		}
-		return errors.Join(putBlockSize(tx), numberPackages(tx))
-	})
 }
 
 // state is what is on the disk when the ledger is opened.
@@ -233,8 +207,12 @@ func checkFormat(tx *bbolt.Tx) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf("its format %q is not a number; restore a backup", text)
 	}
+	if n < format {
+		return fmt.Errorf("it has format %d, of a program that was never released, and this program knows format %d; "+
+			"export what is needed with the program that wrote it, and begin a new ledger with \"hub init\"", n, format)
+	}
 	if n > format {
-		return fmt.Errorf("it has format %d and this program knows formats up to %d; "+
+		return fmt.Errorf("it has format %d and this program knows format %d; "+
 			"use the version of the hub that wrote it, or a newer one", n, format)
 	}
 	return nil

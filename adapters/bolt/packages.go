@@ -49,7 +49,7 @@ func (l *Ledger) FirstReceipt(ctx context.Context, p exchange.Package) (r exchan
 		if first == nil {
 			return exchange.NotFoundError("package", string(p.ID))
 		}
-		r, err = receipt(tx, exchange.ReceiptID(first))
+		r, err = receipt(tx, idOf[exchange.ReceiptID](first))
 		return err
 	})
 	if err != nil {
@@ -60,7 +60,7 @@ func (l *Ledger) FirstReceipt(ctx context.Context, p exchange.Package) (r exchan
 
 // Package implements exchange.Ledger.
 func (l *Ledger) Package(ctx context.Context, id exchange.PackageID) (exchange.Package, error) {
-	return find[exchange.Package](ctx, l, packages, []byte(id), "package", string(id))
+	return find[exchange.Package](ctx, l, packages, idKey(id), "package", string(id))
 }
 
 // HoldsContent implements exchange.Ledger.
@@ -79,9 +79,9 @@ func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []
 		return nil, "", exchange.InvalidError("two agencies may use the same document identifier; give the sender too",
 			"mã định danh văn bản chỉ có nghĩa đối với từng cơ quan gửi; hãy ghi thêm cơ quan gửi (sender)")
 	}
-	limit, bound := limitOf(q.Limit), []byte(q.Cursor)
-	if q.Cursor == "" {
-		bound = nil
+	limit, bound := limitOf(q.Limit), []byte(nil)
+	if q.Cursor != "" {
+		bound = idKey(exchange.PackageID(q.Cursor))
 	}
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		s := packageStream(tx, q)
@@ -91,7 +91,7 @@ func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []
 				return nil
 			}
 			var p exchange.Package
-			if err := loadFound(tx, packages, key, "package", string(key), &p); err != nil {
+			if err := loadFound(tx, packages, key, "package", idOf[string](key), &p); err != nil {
 				return err
 			}
 			list = append(list, p)
@@ -133,9 +133,9 @@ func (l *Ledger) Receipt(ctx context.Context, id exchange.ReceiptID) (r exchange
 func (l *Ledger) Receipts(ctx context.Context, id exchange.PackageID) ([]exchange.Receipt, error) {
 	var list []exchange.Receipt
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
-		s := newStream(tx, packageReceipts, under(string(id)))
+		s := newStream(tx, packageReceipts, idKey(id))
 		for leaf, value := s.from(nil); leaf != nil; leaf, value = s.from(bytes.Clone(leaf)) {
-			r, err := receipt(tx, exchange.ReceiptID(value))
+			r, err := receipt(tx, idOf[exchange.ReceiptID](value))
 			if err != nil {
 				return err
 			}
@@ -156,14 +156,14 @@ func (l *Ledger) Unstamped(ctx context.Context, cursor string, limit int) (list 
 		s := newStream(tx, unstamped, nil)
 		var from []byte
 		if cursor != "" {
-			from = []byte(cursor)
+			from = idKey(exchange.ReceiptID(cursor))
 		}
 		for key, _ := s.from(from); key != nil; key, _ = s.from(bytes.Clone(key)) {
 			if len(list) == limit {
 				next = string(list[limit-1].ID)
 				return nil
 			}
-			r, err := receipt(tx, exchange.ReceiptID(key))
+			r, err := receipt(tx, idOf[exchange.ReceiptID](key))
 			if err != nil {
 				return err
 			}
@@ -194,7 +194,7 @@ func (l *Ledger) UnstampedCount(ctx context.Context) (n int64, err error) {
 func (l *Ledger) TimeStamp(ctx context.Context, id exchange.ReceiptID) (token []byte, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		if id != "" {
-			token = bytes.Clone(get(tx, timeStamps, []byte(id)))
+			token = bytes.Clone(get(tx, timeStamps, idKey(id)))
 		}
 		if token == nil {
 			return exchange.NotFoundError("receipt", string(id))

@@ -157,12 +157,12 @@ func (s *search) lookAt(n int64) (f exchange.Found, ok bool, err error) {
 	id := get(s.tx, packageNumbers, number(n))
 	s.looks--
 	if s.State != "" && s.inState == nil {
-		if key, _ := newStream(s.tx, deliveryStates, under(string(s.State), string(id))).from(nil); key == nil {
+		if key, _ := newStream(s.tx, deliveryStates, append(under(string(s.State)), id...)).from(nil); key == nil {
 			return f, false, nil
 		}
 	}
 	s.looks -= costOfReading - 1
-	if err := loadFound(s.tx, packages, id, "package", string(id), &f.Package); err != nil {
+	if err := loadFound(s.tx, packages, id, "package", idOf[string](id), &f.Package); err != nil {
 		return f, false, err
 	}
 	isReceiptOf := func(id string, p exchange.PackageID) bool { return s.receipts[id] == p && p != "" }
@@ -308,27 +308,27 @@ func (s *search) resolve() error {
 			continue
 		}
 		c.named = map[int64]*set{}
-		for _, id := range s.packagesNamed(c.literal) {
+		named, err := s.packagesNamed(c.literal)
+		if err != nil {
+			return err
+		}
+		for _, id := range named {
 			s.addNumber(c.named, id)
 		}
 	}
 	return s.resolveState()
 }
 
-func (s *search) packagesNamed(literal string) (list [][]byte) {
-	list = append(list, []byte(literal), []byte(exchange.DeliveryID(literal).Package()))
+// packagesNamed are the keys of those that a literal may name.
+func (s *search) packagesNamed(literal string) ([][]byte, error) {
+	list := [][]byte{idKey(literal), idKey(exchange.DeliveryID(literal).Package())}
 	var r exchange.Receipt
-	if found, err := load(s.tx, receipts, []byte(literal), &r); err == nil && found {
+	found, err := load(s.tx, receipts, idKey(literal), &r)
+	if found {
 		s.receipts[literal] = r.Package
-		list = append(list, []byte(r.Package))
+		list = append(list, idKey(r.Package))
 	}
-	if d, err := exchange.ParseDigest(literal); err == nil {
-		named := newStream(s.tx, contents, d[:])
-		for id, _ := named.from(nil); id != nil; id, _ = named.from(bytes.Clone(id)) {
-			list = append(list, bytes.Clone(id))
-		}
-	}
-	return list
+	return list, err
 }
 
 func (s *search) resolveState() error {
@@ -344,7 +344,7 @@ func (s *search) resolveState() error {
 	var last []byte
 	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
 		delivery := key[len(prefix):]
-		if id := delivery[:len(delivery)-5]; !bytes.Equal(id, last) {
+		if id := delivery[:len(delivery)-4]; !bytes.Equal(id, last) {
 			s.addNumber(s.inState, id)
 			last = id
 		}
@@ -354,9 +354,6 @@ func (s *search) resolveState() error {
 
 // addNumber adds a package, if there is such a one, to sets by block.
 func (s *search) addNumber(sets map[int64]*set, id []byte) {
-	if len(id) == 0 {
-		return
-	}
 	value := get(s.tx, numbersOfPackages, id)
 	if value == nil {
 		return

@@ -17,7 +17,7 @@ func (c *checker) search() {
 	cursor := c.tx.Bucket([]byte(packageNumbers)).Cursor()
 	for key, id := cursor.First(); key != nil && c.ctx.Err() == nil; key, id = cursor.Next() {
 		if !bytes.Equal(key, number(n)) || !bytes.Equal(get(c.tx, numbersOfPackages, id), key) {
-			c.problem("package %s does not have the number %d alone", id, n)
+			c.problem("package %s does not have the number %d alone", idOf[string](id), n)
 			return
 		}
 		n++

@@ -19,8 +19,8 @@ import (
 // number counts a package: the first accepted is 0.
 func (b *batch) number(p exchange.PackageID) {
 	n := number(numbered(b.tx))
-	b.put(entry{packageNumbers, n, []byte(p)})
-	b.put(entry{numbersOfPackages, []byte(p), n})
+	b.put(entry{packageNumbers, n, idKey(p)})
+	b.put(entry{numbersOfPackages, idKey(p), n})
 	b.accepted = true
 }
 
@@ -37,19 +37,6 @@ func next(tx *bbolt.Tx, bucket string) int64 {
 		return 0
 	}
 	return int64(binary.BigEndian.Uint64(last)) + 1
-}
-
-// numberPackages counts those of a ledger that did not count them, in the order of
-// their identifiers, which is that of time.
-func numberPackages(tx *bbolt.Tx) error {
-	list, numbers := tx.Bucket([]byte(packageNumbers)), tx.Bucket([]byte(numbersOfPackages))
-	list.FillPercent, numbers.FillPercent = 1, 1
-	n := int64(0)
-	return tx.Bucket([]byte(packages)).ForEach(func(id, _ []byte) error {
-		err := errors.Join(list.Put(number(n), id), numbers.Put(id, number(n)))
-		n++
-		return err
-	})
 }
 
 // blockSize is how many packages a block of the ledger's search index has.
@@ -267,7 +254,7 @@ func (x *indexer) read(ctx context.Context, from int64, limit int) (list []index
 
 func indexedPackage(tx *bbolt.Tx, id []byte) (indexed, error) {
 	var p exchange.Package
-	if err := loadFound(tx, packages, id, "package", string(id), &p); err != nil {
+	if err := loadFound(tx, packages, id, "package", idOf[string](id), &p); err != nil {
 		return indexed{}, err
 	}
 	terms := exchange.SearchTerms(&p)

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -24,6 +25,7 @@ type writer struct {
 	// own check must not run beside a writer.
 	transaction sync.Mutex
 	ended       chan struct{}
+	committed   func(operations int, took time.Duration) // or nil
 
 	mu      sync.Mutex
 	arrived *sync.Cond // waiting or closed changed
@@ -41,8 +43,8 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(db *bbolt.DB, d *durable, accepted func()) *writer {
-	w := &writer{db: db, durable: d, accepted: accepted, ended: make(chan struct{})}
+func startWriter(db *bbolt.DB, d *durable, accepted func(), committed func(int, time.Duration)) *writer {
+	w := &writer{db: db, durable: d, ended: make(chan struct{}), accepted: accepted, committed: committed}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
@@ -136,6 +138,7 @@ var errNothing = errors.New("nothing to write")
 func (w *writer) commit(group []*operation) {
 	var transaction int
 	var size int64
+	begun := time.Now()
 	accepted := false
 	err := w.update(func(tx *bbolt.Tx) error {
 		transaction = tx.ID()
@@ -153,6 +156,9 @@ func (w *writer) commit(group []*operation) {
 		w.durable.reach(transaction, size)
 		if accepted {
 			w.accepted()
+		}
+		if w.committed != nil {
+			w.committed(len(group), time.Since(begun))
 		}
 		return
 	}

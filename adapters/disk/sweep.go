@@ -55,6 +55,19 @@ func (v *Vault) sweepKept(ctx context.Context, before time.Time, used func(excha
 	})
 }
 
+// Remove implements exchange.Vault. As with Sweep, a crash may bring it back.
+func (v *Vault) Remove(ctx context.Context, d exchange.Digest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	v.removing.Lock()
+	defer v.removing.Unlock()
+	if err := os.Remove(v.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing content %s: %w", d, err)
+	}
+	return nil
+}
+
 // remove looks at the age again: the same bytes may have been kept anew while
 // used was asked.
 func (v *Vault) remove(d exchange.Digest, before time.Time) error {

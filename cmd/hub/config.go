@@ -132,6 +132,14 @@ type config struct {
 		RetryMost duration `yaml:"retry_most"`
 	} `yaml:"delivery"`
 
+	// Retention says how long is kept what need not be kept for ever.
+	Retention struct {
+		// Content is how long packages' bytes are kept after they were accepted,
+		// in days as in "1825d"; absent: for ever. Those of deliveries that have
+		// not ended stay until they have. Receipts and the log always stay.
+		Content days `yaml:"content"`
+	} `yaml:"retention"`
+
 	// Limits bound what one caller may ask for.
 	Limits struct {
 		// Package is the most bytes of one package; absent: 1GiB.
@@ -353,6 +361,19 @@ func (d *duration) UnmarshalYAML(node ast.Node) error {
 	}
 	*d = duration(v)
 	return nil
+}
+
+// days is written as in "1825d".
+type days int
+
+func (d *days) UnmarshalYAML(node ast.Node) error {
+	m := daysShape.FindStringSubmatch(node.GetToken().Value)
+	if m == nil || m[1] == "0" {
+		return &yaml.SyntaxError{Token: node.GetToken(), Message: fmt.Sprintf("%q is no number of days such as 1825d", node.GetToken().Value)}
+	}
+	n, err := strconv.Atoi(m[1]) // five digits at most
+	*d = days(n)
+	return err
 }
 
 // instant is written as in "2026-12-25T00:00:00+07:00" (RFC 3339).

@@ -310,10 +310,14 @@ delivery:
   retry_first: {{.RetryFirst}}             # wait before the second attempt to announce
   retry_most: 1h               # the longest wait between attempts
 
+# retention:
+#   content: 1825d             # how long packages' bytes are kept; without, for ever. Receipts always are
+
 limits:
   package: 1GiB
   requests_per_second: {{or .Rate 200}}     # for each system
   bodies: 256                  # packages taken in at once
+  # reserve: 1GiB              # what must be free on the disk for packages to be taken in
   # patience: 1m               # how long one MiB of a package may take to come
 
 client:                        # what "hub" commands on this machine connect with

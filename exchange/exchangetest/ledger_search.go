@@ -149,6 +149,10 @@ func (t *ledgerTest) search() {
 		}
 		t.searchOf(p, other)
 	}
+	t.mustUpdate(exchange.Change{Erasures: []exchange.Erasure{{Package: p.ID, At: p.AcceptedAt}}}, nil)
+	if got := must2(AllFound(t.Context(), t.Ledger, exchange.Search{All: true, Text: p.Digest.String()}, 1)); len(got) != 1 {
+		t.Errorf("a package whose bytes are erased is found by their digest %d times, want once", len(got))
+	}
 	if _, _, err := t.Search(t.Context(), exchange.Search{All: true, Cursor: "no cursor"}); exchange.CodeOf(err) != exchange.Malformed {
 		t.Errorf("a cursor that is none: %v, want malformed", err)
 	}

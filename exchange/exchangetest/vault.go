@@ -28,6 +28,7 @@ func TestVault(t *testing.T, create CreateVault) {
 		"many are kept at once":                         (*vaultTest).race,
 		"content can be read from any place":            (*vaultTest).seek,
 		"a sweep removes what is old and unused":        (*vaultTest).sweep,
+		"removed bytes are gone and can be kept again":  (*vaultTest).remove,
 		"a sweep leaves drafts that are being written":  (*vaultTest).sweepDrafts,
 		"a sweep ends with the error of used":           (*vaultTest).sweepError,
 		"keeping again saves from a sweep":              (*vaultTest).sweepRace,
@@ -268,6 +269,21 @@ func (t *vaultTest) sweep() {
 	t.holds(needed)
 	t.mustKeep(unused)
 	t.holds(unused)
+}
+
+func (t *vaultTest) remove() {
+	b, other := content(1, 1000), content(2, 1000)
+	digest := t.mustKeep(b)
+	t.mustKeep(other)
+	for range 2 { // what is not there is no error
+		if err := t.Remove(t.Context(), digest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.lacks(b)
+	t.holds(other)
+	t.mustKeep(b)
+	t.holds(b)
 }
 
 func (t *vaultTest) sweepDrafts() {
