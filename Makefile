@@ -34,3 +34,11 @@ NFPM ?= $(TOOLS)/nfpm-v2.45.0
 deb: manual
 	gzip -9nc cmd/hub/packaging/deb/changelog > bin/manual/changelog.gz
 	VERSION='$(VERSION)' $(NFPM) package --config cmd/hub/packaging/deb/nfpm.yaml --packager deb --target bin/
+
+# Does a hub under load all the harm on the list (cmd/hub/campaign_faults_test.go):
+# kills it, fills its disk, fails its writes, sets its clock, takes its power away.
+# REPORT=FILE keeps what came of it as JSON. As root it has a small disk to fill.
+REPORT ?=
+.PHONY: campaign
+campaign:
+	go test ./cmd/hub -run 'TestCampaign|TestPowerLoss' -v -timeout 0 -campaign $(FOR) -campaign.seed $(SEED) -campaign.report "$(REPORT)"

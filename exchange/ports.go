@@ -120,6 +120,9 @@ type Ledger interface {
 	LogEntries(ctx context.Context, from, to int64) ([][]byte, error)
 	// Counts tells how many deliveries are in each state.
 	Counts(ctx context.Context) (map[State]int64, error)
+	// Compact gives back what space of the ledger is no longer needed, while it is
+	// in use.
+	Compact(ctx context.Context) error
 	// Free is the number of bytes that the ledger can still grow by.
 	Free(ctx context.Context) (int64, error)
 	// Backup writes a consistent copy while the ledger is in use.
@@ -169,7 +172,8 @@ type Vault interface {
 	// Open reads what was kept; a NotFoundError if it was not.
 	Open(ctx context.Context, d Digest) (Content, error)
 	// Sweep removes drafts left over from a crash, and bytes kept more than
-	// age ago that used reports nobody refers to.
+	// age ago that used reports nobody refers to; never those of a draft that
+	// is not discarded yet, nor was when the sweep began.
 	Sweep(ctx context.Context, age time.Duration, used func(Digest) (bool, error)) error
 	// Remove removes bytes that nobody refers to any longer, at once; what is not
 	// there is no error.
@@ -191,7 +195,8 @@ type Draft interface {
 	// Keep makes the bytes durable under their digest. Keeping what is there
 	// already is no error.
 	Keep() (Digest, error)
-	// Discard drops the draft; it has no effect after Keep.
+	// Discard ends the draft, and drops it unless it was kept. Until then no
+	// sweep removes what Keep kept: its package may be on its way into the ledger.
 	Discard()
 }
 

@@ -42,7 +42,7 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	if err != nil {
 		return Submission{}, err
 	}
-	defer draft.Discard() // no effect once kept
+	defer draft.Discard() // once kept: the ledger has its package now, or never
 
 	decoder := x.c.Format.Decoder()
 	options := decoder.Options()

@@ -45,8 +45,8 @@ func (b *batch) checkErasures(c *change) error {
 // erase notes that packages' bytes are gone: their digests find nothing then.
 func (b *batch) erase(list []entry) {
 	for _, e := range list {
-		var p exchange.Package
-		if err := loadFound(b.tx, packages, e.key, "package", "", &p); err != nil && b.err == nil {
+		p, err := pkg(b.tx, b.shapes, e.key)
+		if err != nil && b.err == nil {
 			b.err = err
 		}
 		b.delete(contentEntry(p))
@@ -95,8 +95,8 @@ func (l *Ledger) Erasable(ctx context.Context, before time.Time, cursor string, 
 			if get(tx, erasures, key) != nil {
 				continue
 			}
-			var p exchange.Package
-			if err := loadFound(tx, packages, key, "package", "", &p); err != nil {
+			p, err := pkg(tx, l.shapes, key)
+			if err != nil {
 				return err
 			}
 			if !p.AcceptedAt.Before(before) {
@@ -118,7 +118,7 @@ func (l *Ledger) Erasable(ctx context.Context, before time.Time, cursor string, 
 
 // erasures holds them against their packages.
 func (c *checker) erasures() {
-	every(c, erasures, func(key []byte, e exchange.Erasure) {
+	every(c, erasures, fromJSON, func(key []byte, e exchange.Erasure) {
 		c.agree(erasures, key, idKey(e.Package), nil)
 		if get(c.tx, packages, key) == nil {
 			c.problem("the erasure of %s is of no package", e.Package)

@@ -18,7 +18,7 @@ const mostLooked = 2_000
 func (l *Ledger) Oldest(ctx context.Context, state exchange.State, limit int) (list []exchange.Delivery, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		found := map[string]bool{}
-		s := newStream(tx, deliveryStates, under(string(state)))
+		s := newStream(tx, deliveryStates, stateKey(state))
 		looked := 0
 		for key, _ := s.from(nil); key != nil && len(list) < limit && looked < mostLooked; key, _ = s.from(key) {
 			d, err := delivery(tx, bytes.Clone(key))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -29,7 +30,8 @@ type Options struct {
 	Limit int64
 	// Space is how much of the address space to reserve for the file. A file
 	// that outgrows it stays right, but then a write waits for open reads. 0 is
-	// 16 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it.
+	// 64 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it. Where
+	// the process may not have so much, it does without.
 	Space int
 	// Committed hears of each transaction that was written: of how many
 	// operations, and how long it took until it was on the disk. It must not
@@ -41,7 +43,7 @@ func (o Options) space() int {
 	if o.Space > 0 {
 		return o.Space
 	}
-	return int(min(uint64(16<<30), uint64(math.MaxInt)/2))
+	return int(min(uint64(64<<30), uint64(math.MaxInt)/2))
 }
 
 // Create makes an empty ledger. The file must not exist, so that nothing is
@@ -100,8 +102,11 @@ func syncDir(path string) error {
 
 // Ledger is an exchange.Ledger in one file.
 type Ledger struct {
-	db      *bbolt.DB
+	file    *file
+	options Options
+	reading chan struct{} // one who reads the whole file
 	durable *durable
+	shapes  *shapes
 	writer  *writer
 	indexer *indexer
 	limit   int64 // bytes of the file; 0: none
@@ -113,14 +118,10 @@ var ErrInUse = berrors.ErrTimeout
 // Open opens a ledger that Create made. It never creates one, so that a mistyped
 // path cannot start a second, empty record.
 func Open(path string, o Options) (*Ledger, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         lockTimeout,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: o.space(),
-		MaxSize:         int(o.Limit),
-		NoStatistics:    true,
-		OpenFile:        openExisting,
-	})
+	db, err := open(path, o, o.space())
+	if errors.Is(err, syscall.ENOMEM) { // the address space is limited (RLIMIT_AS)
+		db, err = open(path, o, 0)
+	}
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -128,11 +129,27 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at.transaction, at.leaves), limit: o.Limit}
+	l := &Ledger{file: newFile(db), options: o, reading: make(chan struct{}, 1), durable: newDurable(at.transaction, at.leaves), shapes: at.shapes, limit: o.Limit}
+	removeLeftovers(l.file)
 	l.indexer = newIndexer(l, at.blocks, at.block)
-	l.writer = startWriter(db, l.durable, l.indexer.wake, o.Committed)
+	l.writer = startWriter(l.file, l.durable, l.shapes, l.indexer.wake, o.Committed)
 	l.indexer.start()
 	return l, nil
+}
+
+func open(path string, o Options, space int) (*bbolt.DB, error) {
+	return bbolt.Open(path, 0o600, o.bbolt(space, openExisting))
+}
+
+func (o Options) bbolt(space int, open func(string, int, os.FileMode) (*os.File, error)) *bbolt.Options {
+	return &bbolt.Options{
+		Timeout:         lockTimeout,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: space,
+		MaxSize:         int(o.Limit),
+		NoStatistics:    true,
+		OpenFile:        open,
+	}
 }
 
 var errEmpty = errors.New("the file is empty")
@@ -171,6 +188,7 @@ type state struct {
 	transaction    int
 	leaves, blocks int64
 	block          int // packages in a block
+	shapes         *shapes
 }
 
 // readState checks the format, and finds what is on the disk.
@@ -192,6 +210,10 @@ func readState(db *bbolt.DB) (at state, err error) {
 		}
 		at.leaves, at.blocks = logSize(tx), written(tx)
 		at.block, err = blockSize(tx)
+		if err != nil {
+			return err
+		}
+		at.shapes, err = loadShapes(tx)
 		return err
 	})
 	return at, err
@@ -223,7 +245,7 @@ func checkFormat(tx *bbolt.Tx) error {
 func (l *Ledger) Close() error {
 	l.indexer.close()
 	l.writer.close()
-	if err := l.db.Close(); err != nil {
+	if err := l.file.close(); err != nil {
 		return fmt.Errorf("closing the ledger: %w", err)
 	}
 	return nil
@@ -233,6 +255,10 @@ func (l *Ledger) Close() error {
 // local and fast, a file: the copy is one long read, during which the ledger
 // grows instead of reusing space. Send it elsewhere afterwards.
 func (l *Ledger) Backup(ctx context.Context, w io.Writer) error {
+	if err := l.longRead(ctx); err != nil {
+		return err
+	}
+	defer l.longReadEnds()
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		_, err := tx.WriteTo(&stoppable{ctx, w})
 		return err

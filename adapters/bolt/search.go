@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strconv"
 
@@ -30,7 +29,7 @@ func (l *Ledger) Search(ctx context.Context, q exchange.Search) (list []exchange
 		return nil, "", err
 	}
 	// Before the transaction: a block that is written in between is seen in both.
-	s.tail = l.indexer.snapshot(s.hashes())
+	s.tail, s.shapes = l.indexer.snapshot(s.hashes()), l.shapes
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		s.tx, s.blocks = tx, written(tx)
 		if s.block, err = blockSize(tx); err != nil {
@@ -53,6 +52,7 @@ type search struct {
 	looks   int   // left
 
 	tx     *bbolt.Tx
+	shapes *shapes
 	block  int   // packages in a block
 	blocks int64 // that are written
 	tail   snapshot
@@ -154,15 +154,15 @@ func (s *search) look(first int64, candidates *set) (done bool, err error) {
 
 // lookAt holds a package's record, and its deliveries', against the search.
 func (s *search) lookAt(n int64) (f exchange.Found, ok bool, err error) {
-	id := get(s.tx, packageNumbers, number(n))
+	id := get(s.tx, packageNumbers, leafKey(n))
 	s.looks--
 	if s.State != "" && s.inState == nil {
-		if key, _ := newStream(s.tx, deliveryStates, append(under(string(s.State)), id...)).from(nil); key == nil {
+		if key, _ := newStream(s.tx, deliveryStates, append(stateKey(s.State), id...)).from(nil); key == nil {
 			return f, false, nil
 		}
 	}
 	s.looks -= costOfReading - 1
-	if err := loadFound(s.tx, packages, id, "package", idOf[string](id), &f.Package); err != nil {
+	if f.Package, err = pkg(s.tx, s.shapes, id); err != nil {
 		return f, false, err
 	}
 	isReceiptOf := func(id string, p exchange.PackageID) bool { return s.receipts[id] == p && p != "" }
@@ -183,13 +183,18 @@ func (s *search) deliveries(f *exchange.Found) error {
 			continue
 		}
 		key := deliveryKey(f.Package.ID, i+1)
-		if s.State != "" && get(s.tx, deliveryStates, append(under(string(s.State)), key...)) == nil {
+		if s.State != "" && get(s.tx, deliveryStates, append(stateKey(s.State), key...)) == nil {
 			continue
 		}
-		var d exchange.Delivery
-		if known, err := load(s.tx, deliveries, key, &d); err != nil {
+		value := get(s.tx, deliveries, key)
+		if value == nil {
+			continue
+		}
+		d, err := decodeDelivery(key, value)
+		if err != nil {
 			return err
-		} else if !known || !s.Shows(&f.Package, &d) {
+		}
+		if !s.Shows(&f.Package, &d) {
 			continue
 		}
 		if len(f.Deliveries) == exchange.FoundDeliveries {
@@ -247,7 +252,7 @@ func (s *search) known(b int64) int {
 
 func (s *search) times(b int64) (t times, err error) {
 	if b < s.blocks {
-		err = t.decode(get(s.tx, searchBlocks, number(b)))
+		err = t.decode(get(s.tx, searchBlocks, leafKey(b)))
 		return t, err
 	}
 	if b == s.tail.block {
@@ -322,13 +327,13 @@ func (s *search) resolve() error {
 // packagesNamed are the keys of those that a literal may name.
 func (s *search) packagesNamed(literal string) ([][]byte, error) {
 	list := [][]byte{idKey(literal), idKey(exchange.DeliveryID(literal).Package())}
-	var r exchange.Receipt
-	found, err := load(s.tx, receipts, idKey(literal), &r)
-	if found {
-		s.receipts[literal] = r.Package
-		list = append(list, idKey(r.Package))
+	leaf := get(s.tx, receiptLeaves, idKey(literal))
+	if leaf == nil {
+		return list, nil
 	}
-	return list, err
+	r, _, err := decodeReceiptRecord(leafOf(leaf), get(s.tx, log, leafKey(leafOf(leaf))))
+	s.receipts[literal] = r.Package
+	return append(list, idKey(r.Package)), err
 }
 
 func (s *search) resolveState() error {
@@ -339,7 +344,7 @@ func (s *search) resolveState() error {
 		return err
 	}
 	s.inState = map[int64]*set{}
-	prefix := under(string(s.State))
+	prefix := stateKey(s.State)
 	c := s.tx.Bucket([]byte(deliveryStates)).Cursor()
 	var last []byte
 	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
@@ -358,7 +363,7 @@ func (s *search) addNumber(sets map[int64]*set, id []byte) {
 	if value == nil {
 		return
 	}
-	n := int64(binary.BigEndian.Uint64(value))
+	n := leafOf(value)
 	b := n / int64(s.block)
 	if sets[b] == nil {
 		sets[b] = &set{}

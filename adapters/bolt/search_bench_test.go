@@ -43,23 +43,23 @@ var (
 	forms     = strings.Split("QĐ|BC|TTr|TB|KH|CV|GM|CT", "|")
 )
 
-type province struct {
+type offices struct {
 	random   *rand.Rand
 	agencies *rand.Zipf
 	matter   *rand.Zipf
 }
 
-func newProvince(seed uint64) *province {
+func newOffices(seed uint64) *offices {
 	r := rand.New(rand.NewPCG(seed, 2026))
-	return &province{random: r, agencies: rand.NewZipf(r, 1.1, 8, 439), matter: rand.NewZipf(r, 1.2, 4, uint64(len(matters)-1))}
+	return &offices{random: r, agencies: rand.NewZipf(r, 1.1, 8, 439), matter: rand.NewZipf(r, 1.2, 4, uint64(len(matters)-1))}
 }
 
-func (v *province) agency() string          { return fmt.Sprintf("H12.%03d", v.agencies.Uint64()) }
-func (v *province) of(list []string) string { return list[v.random.IntN(len(list))] }
+func (v *offices) agency() string          { return fmt.Sprintf("H12.%03d", v.agencies.Uint64()) }
+func (v *offices) of(list []string) string { return list[v.random.IntN(len(list))] }
 
 // submission is a document as a province's agencies send them: mostly to one or
 // two, every three-hundredth to a hundred; ten years of them by the time of acceptance.
-func (v *province) submission(s *exchangetest.Samples, n int64) (exchange.Package, exchange.Change) {
+func (v *offices) submission(s *exchangetest.Samples, n int64) (exchange.Package, exchange.Change) {
 	sender, year := v.agency(), 2017+n*10/int64(*benchPackages)
 	p := s.Submission(sender, fmt.Sprintf("%s.%d.%d", sender, year, n))
 	p.AcceptedAt = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * (10 * 365 * 24 * time.Hour / time.Duration(*benchPackages)))
@@ -106,14 +106,14 @@ var filled = sync.OnceValues(func() (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.db.NoSync = true // only to be filled sooner
+	l.file.db.NoSync = true // only to be filled sooner
 	s := exchangetest.NewSamples()
 	var next atomic.Int64
 	errs := make(chan error)
 	const writers = 512
 	for w := range writers {
 		go func() {
-			v := newProvince(uint64(w))
+			v := newOffices(uint64(w))
 			var err error
 			for n := next.Add(1); n <= int64(*benchPackages) && err == nil; n = next.Add(1) {
 				p, c := v.submission(s, n)

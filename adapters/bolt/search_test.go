@@ -115,9 +115,9 @@ func TestRangesOfASet(t *testing.T) {
 	})
 }
 
-// fill accepts packages with a word that all have, one that every third has, and
+// packagesFor accepts packages with a word that all have, one that every third has, and
 // one of their own.
-func fill(t *testing.T, l *Ledger, s *exchangetest.Samples, from, to int) (list []exchangetest.Record) {
+func packagesFor(t *testing.T, l *Ledger, s *exchangetest.Samples, from, to int) (list []exchangetest.Record) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		p := s.Submission(fmt.Sprint("A", i%2), fmt.Sprint("d", i), fmt.Sprint("B", i%3))
@@ -164,7 +164,7 @@ func TestABlockHalfWrittenIsWrittenAgain(t *testing.T) {
 		"nothing": func(*bbolt.Tx) error { return nil },
 		"the last block's end": func(tx *bbolt.Tx) error {
 			key, _ := tx.Bucket([]byte(searchPostings)).Cursor().Last()
-			return errors.Join(tx.Bucket([]byte(searchPostings)).Delete(key), tx.Bucket([]byte(searchBlocks)).Delete(number(written(tx)-1)))
+			return errors.Join(tx.Bucket([]byte(searchPostings)).Delete(key), tx.Bucket([]byte(searchBlocks)).Delete(leafKey(written(tx)-1)))
 		},
 		"all of the index": func(tx *bbolt.Tx) error {
 			return errors.Join(emptied(tx, searchPostings), emptied(tx, searchBlocks))
@@ -173,7 +173,7 @@ func TestABlockHalfWrittenIsWrittenAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, path := newLedgerOfBlocks(t, 8)
 			s := exchangetest.NewSamples()
-			records := fill(t, l, s, 0, 30)
+			records := packagesFor(t, l, s, 0, 30)
 			waitForIndex(t, l)
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
@@ -183,7 +183,7 @@ func TestABlockHalfWrittenIsWrittenAgain(t *testing.T) {
 			finds(t, l, records) // however far the index is
 			waitForIndex(t, l)
 			finds(t, l, records)
-			finds(t, l, append(records, fill(t, l, s.Later(time.Hour), 30, 35)...))
+			finds(t, l, append(records, packagesFor(t, l, s.Later(time.Hour), 30, 35)...))
 			if err := l.Check(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -194,10 +194,10 @@ func TestABlockHalfWrittenIsWrittenAgain(t *testing.T) {
 func TestWhatTheIndexHasNotReachedIsFound(t *testing.T) {
 	l, _ := newLedgerOfBlocks(t, 8)
 	s := exchangetest.NewSamples()
-	records := fill(t, l, s, 0, 12)
+	records := packagesFor(t, l, s, 0, 12)
 	waitForIndex(t, l)
 	l.indexer.close()
-	records = append(records, fill(t, l, s, 12, 42)...)
+	records = append(records, packagesFor(t, l, s, 12, 42)...)
 	finds(t, l, records)
 	l.indexer.ended = make(chan struct{}) // for Close
 	l.indexer.start()
@@ -209,7 +209,7 @@ func TestWhatTheIndexHasNotReachedIsFound(t *testing.T) {
 // looks at matches.
 func TestAPageIsBoundedWork(t *testing.T) {
 	l, _ := newLedgerOfBlocks(t, 8)
-	fill(t, l, exchangetest.NewSamples(), 0, 40)
+	packagesFor(t, l, exchangetest.NewSamples(), 0, 40)
 	waitForIndex(t, l)
 	q := exchange.Search{All: true, Text: `"việc số3"`}
 	pieces, found := 0, 0
@@ -219,7 +219,7 @@ func TestAPageIsBoundedWork(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.clauses, s.looks = nil, 3*costOfReading // as if the index told nothing
-		s.tail = l.indexer.snapshot(nil)
+		s.tail, s.shapes = l.indexer.snapshot(nil), l.shapes
 		err = l.view(t.Context(), func(tx *bbolt.Tx) error {
 			s.tx, s.blocks, s.block = tx, written(tx), 8
 			return s.run(t.Context())

@@ -16,7 +16,7 @@ func (c *checker) search() {
 	blocks, n := written(c.tx), int64(0)
 	cursor := c.tx.Bucket([]byte(packageNumbers)).Cursor()
 	for key, id := cursor.First(); key != nil && c.ctx.Err() == nil; key, id = cursor.Next() {
-		if !bytes.Equal(key, number(n)) || !bytes.Equal(get(c.tx, numbersOfPackages, id), key) {
+		if !bytes.Equal(key, leafKey(n)) || !bytes.Equal(get(c.tx, numbersOfPackages, id), key) {
 			c.problem("package %s does not have the number %d alone", idOf[string](id), n)
 			return
 		}
@@ -24,7 +24,7 @@ func (c *checker) search() {
 		if tail.number >= blocks {
 			continue
 		}
-		p, err := indexedPackage(c.tx, id)
+		p, err := indexedPackage(c.tx, c.shapes, id)
 		if err != nil {
 			c.problem("package %d: %w", n-1, err)
 			return

@@ -18,7 +18,7 @@ import (
 
 // number counts a package: the first accepted is 0.
 func (b *batch) number(p exchange.PackageID) {
-	n := number(numbered(b.tx))
+	n := leafKey(numbered(b.tx))
 	b.put(entry{packageNumbers, n, idKey(p)})
 	b.put(entry{numbersOfPackages, idKey(p), n})
 	b.accepted = true
@@ -36,7 +36,7 @@ func next(tx *bbolt.Tx, bucket string) int64 {
 	if last == nil {
 		return 0
 	}
-	return int64(binary.BigEndian.Uint64(last)) + 1
+	return leafOf(last) + 1
 }
 
 // blockSize is how many packages a block of the ledger's search index has.
@@ -88,7 +88,7 @@ func (b *block) entries() []entry {
 	for _, hash := range slices.Sorted(maps.Keys(b.postings)) {
 		list = append(list, entry{searchPostings, postingsKey(b.number, hash), encodeSet(b.postings[hash])})
 	}
-	return append(list, entry{searchBlocks, number(b.number), b.times.encode()})
+	return append(list, entry{searchBlocks, leafKey(b.number), b.times.encode()})
 }
 
 // postingsKey puts a block's sets together, so that writing them fills new pages at
@@ -240,8 +240,8 @@ type indexed struct {
 func (x *indexer) read(ctx context.Context, from int64, limit int) (list []indexed, err error) {
 	err = x.l.view(ctx, func(tx *bbolt.Tx) error {
 		c := tx.Bucket([]byte(packageNumbers)).Cursor()
-		for key, id := c.Seek(number(from)); key != nil && len(list) < limit; key, id = c.Next() {
-			p, err := indexedPackage(tx, id)
+		for key, id := c.Seek(leafKey(from)); key != nil && len(list) < limit; key, id = c.Next() {
+			p, err := indexedPackage(tx, x.l.shapes, id)
 			if err != nil {
 				return err
 			}
@@ -252,9 +252,9 @@ func (x *indexer) read(ctx context.Context, from int64, limit int) (list []index
 	return list, err
 }
 
-func indexedPackage(tx *bbolt.Tx, id []byte) (indexed, error) {
-	var p exchange.Package
-	if err := loadFound(tx, packages, id, "package", idOf[string](id), &p); err != nil {
+func indexedPackage(tx *bbolt.Tx, s *shapes, id []byte) (indexed, error) {
+	p, err := pkg(tx, s, id)
+	if err != nil {
 		return indexed{}, err
 	}
 	terms := exchange.SearchTerms(&p)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,10 @@ const largestGroup = 512
 
 // writer is the one goroutine that changes the file.
 type writer struct {
-	db      *bbolt.DB
+	file    *file
 	durable *durable
+	shapes  *shapes
+	journal *journal // of what is written while the file is compacted; nil otherwise
 	// accepted is called when packages were accepted, durably. It must not wait.
 	accepted func()
 	// transaction is held while the file changes. Check holds it too: bbolt's
@@ -36,6 +39,8 @@ type writer struct {
 // operation is one write: what it is, and how it ended.
 type operation struct {
 	change
+	// aside is done instead of the change, between two transactions.
+	aside func() error
 	// claimed is set by whoever decides: the writer that takes the operation,
 	// or the caller that no longer waits for it.
 	claimed atomic.Bool
@@ -43,19 +48,29 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(db *bbolt.DB, d *durable, accepted func(), committed func(int, time.Duration)) *writer {
-	w := &writer{db: db, durable: d, ended: make(chan struct{}), accepted: accepted, committed: committed}
+func startWriter(f *file, d *durable, s *shapes, accepted func(), committed func(int, time.Duration)) *writer {
+	w := &writer{file: f, durable: d, shapes: s, ended: make(chan struct{}), accepted: accepted, committed: committed}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
 }
 
-// do hands an operation to the writer and waits for it.
+// do hands a change to the writer and waits for it.
 func (w *writer) do(ctx context.Context, c change) (*operation, error) {
+	return w.wait(ctx, &operation{change: c, done: make(chan struct{})})
+}
+
+// aside has something done while nothing is written, and waits for it.
+func (w *writer) aside(do func() error) error {
+	_, err := w.wait(context.Background(), &operation{aside: do, done: make(chan struct{})}) // whoever asked cannot leave it half done
+	return err
+}
+
+// wait hands an operation to the writer and waits for it.
+func (w *writer) wait(ctx context.Context, op *operation) (*operation, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	op := &operation{change: c, done: make(chan struct{})}
 	if !w.put(op) {
 		return nil, fmt.Errorf("writing: %w", errClosed)
 	}
@@ -107,8 +122,14 @@ func (w *writer) take() []*operation {
 func (w *writer) run() {
 	defer close(w.ended)
 	for group := w.take(); group != nil; group = w.take() {
-		w.commit(group)
+		changes := slices.DeleteFunc(slices.Clone(group), func(op *operation) bool { return op.aside != nil })
+		if len(changes) > 0 {
+			w.commit(changes)
+		}
 		for _, op := range group {
+			if op.aside != nil {
+				op.err = op.aside()
+			}
 			close(op.done)
 		}
 	}
@@ -140,20 +161,29 @@ func (w *writer) commit(group []*operation) {
 	var size int64
 	begun := time.Now()
 	accepted := false
-	err := w.update(func(tx *bbolt.Tx) error {
-		transaction = tx.ID()
-		b := newBatch(tx)
+	var done []noted
+	err := w.update(func(tx *bbolt.Tx, number int) error {
+		transaction = number
+		b, err := newBatch(tx, w.shapes)
+		if err != nil {
+			return err
+		}
+		b.noting = w.journal != nil
 		for _, op := range group {
 			op.err = b.run(&op.change)
 		}
-		size, accepted = b.size, b.accepted
-		return b.finish()
+		size, accepted = b.tree.size, b.accepted
+		err = b.finish()
+		done = b.done
+		return err
 	})
 	if errors.Is(err, errNothing) {
 		return
 	}
 	if err == nil {
+		w.journal.note(done)
 		w.durable.reach(transaction, size)
+		keepUses(group)
 		if accepted {
 			w.accepted()
 		}
@@ -168,9 +198,21 @@ func (w *writer) commit(group []*operation) {
 	}
 }
 
+// keepUses tells the shapes that were written that the file has them.
+func keepUses(group []*operation) {
+	for _, op := range group {
+		if op.err != nil || op.again {
+			continue
+		}
+		for _, s := range op.uses {
+			s.kept.Store(true)
+		}
+	}
+}
+
 // update is db.Update whose panics are errors, and which stops the ledger when a
 // failed commit can be seen all the same.
-func (w *writer) update(fn func(*bbolt.Tx) error) (err error) {
+func (w *writer) update(fn func(tx *bbolt.Tx, number int) error) (err error) {
 	w.transaction.Lock()
 	defer w.transaction.Unlock()
 	before, _, err := w.durable.reached()
@@ -183,7 +225,9 @@ func (w *writer) update(fn func(*bbolt.Tx) error) (err error) {
 			w.durable.fail(errBroken)
 		}
 	}()
-	err = w.db.Update(func(tx *bbolt.Tx) error { return guarded(tx, fn) })
+	err = w.file.update(func(tx *bbolt.Tx, number int) error {
+		return guarded(func() error { return fn(tx, number) })
+	})
 	if err == nil || errors.Is(err, errNothing) {
 		return err
 	}
@@ -195,20 +239,16 @@ func (w *writer) update(fn func(*bbolt.Tx) error) (err error) {
 
 // guarded turns a panic of our own code into an error: bbolt then rolls back
 // cleanly and the next group is not concerned.
-func guarded(tx *bbolt.Tx, fn func(*bbolt.Tx) error) (err error) {
+func guarded(fn func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return fn(tx)
+	return fn()
 }
 
 // visible is the last commit that readers see.
 func (w *writer) visible() (transaction int, err error) {
-	err = w.db.View(func(tx *bbolt.Tx) error {
-		transaction = tx.ID()
-		return nil
-	})
-	return transaction, err
+	return w.file.view(func(*bbolt.Tx) error { return nil })
 }

@@ -15,6 +15,10 @@ import (
 // Sweep implements exchange.Vault. Removals are not synced: what a crash brings
 // back goes with the next sweep.
 func (v *Vault) Sweep(ctx context.Context, age time.Duration, used func(exchange.Digest) (bool, error)) error {
+	v.sweeping.Lock()
+	defer v.sweeping.Unlock()
+	v.pins.begin()
+	defer v.pins.end()
 	err := v.sweepDrafts()
 	if err == nil {
 		err = v.sweepKept(ctx, v.now().Add(-age), used)
@@ -73,6 +77,9 @@ func (v *Vault) Remove(ctx context.Context, d exchange.Digest) error {
 func (v *Vault) remove(d exchange.Digest, before time.Time) error {
 	v.removing.Lock()
 	defer v.removing.Unlock()
+	if v.pins.spares(d) {
+		return nil
+	}
 	if old, err := olderThan(v.path(d), before); !old || err != nil {
 		return err
 	}

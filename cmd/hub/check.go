@@ -67,7 +67,7 @@ Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 				return checkLive(c.Context(), cfg)
 			}
 			p := progress.New(c.ErrOrStderr(), o.json, "checking", 0)
-			findings := check(c.Context(), cfg, time.Now(), p)
+			findings := check(c.Context(), cfg, now(), p)
 			p.End()
 			if report != "" {
 				if err := writeReport(c.Context(), report, log, cfg, findings, time.Now()); err != nil {

@@ -62,7 +62,7 @@ second, empty record.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			b.Dir = args[0]
-			if err := b.create(c.Context(), time.Now()); err != nil {
+			if err := b.create(c.Context(), now()); err != nil {
 				return err
 			}
 			made := map[string]string{"directory": b.Dir, "config": b.path("hub.yaml"), "administrator": b.Admin, "secretFile": b.path("admin.secret")}

@@ -87,7 +87,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	vault, err := disk.Open(cfg.Vault, disk.Options{})
+	vault, err := disk.Open(cfg.Vault, disk.Options{Now: now})
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
-		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Reserve: int64(cfg.Limits.Reserve), Log: log,
+		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Now: now, Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -124,7 +124,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
+		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
@@ -259,7 +259,7 @@ func loadKeys(cfg config) (keyring, error) {
 	if k.trust, err = loadTrust(cfg); err != nil {
 		return k, usageError{err}
 	}
-	if k.seals, err = k.open.open(cfg.Seal, time.Now()); err != nil {
+	if k.seals, err = k.open.open(cfg.Seal, now()); err != nil {
 		return k, usageError{err}
 	}
 	logKey, err := readSecret(cfg.Log.Key)
@@ -297,7 +297,7 @@ func webhookConfig(cfg config) (webhook.Config, error) {
 	if !ok {
 		return webhook.Config{}, fmt.Errorf("webhook.key: %s holds a %T, not an Ed25519 key", cfg.Webhook.Key, key)
 	}
-	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed}
+	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed, Now: now}
 	for _, cidr := range cfg.Webhook.Allow {
 		c.Allow = append(c.Allow, netip.MustParsePrefix(cidr)) // validated with the configuration
 	}
