@@ -54,6 +54,10 @@ type Ledger interface {
 	DeliveriesOf(ctx context.Context, id PackageID) ([]Delivery, error)
 	// Deliveries lists from the newest to the oldest.
 	Deliveries(ctx context.Context, q DeliveryQuery) (list []Delivery, cursor string, err error)
+	// Search finds packages as a Matcher matches them, from the last accepted to
+	// the first, each once. A page may be short, and even empty, with a cursor to
+	// go on from.
+	Search(ctx context.Context, q Search) (list []Found, cursor string, err error)
 	// Oldest lists the delivery that was accepted first of each recipient that
 	// has any in the state: at most limit of them, those with the oldest. Where
 	// very many are in the state, recipients may be missing that stand behind

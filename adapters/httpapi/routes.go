@@ -77,6 +77,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/packages/:id/content", systems, noBody, s.packageContent},
 		{get, "/v1/packages/:id/receipts", anyone, noBody, s.receipts},
 
+		{get, "/v1/search", anyone, noBody, s.search},
 		{get, "/v1/inbox", systems, noBody, s.inbox},
 		{get, "/v1/deliveries", anyone, noBody, s.deliveries},
 		{get, "/v1/deliveries/:id", anyone, noBody, s.delivery},
