@@ -455,6 +455,12 @@ func (w *world) service(t *testing.T) {
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/keys/reload", `{"reason":"hết hạn"}`))
 
 	dir := filepath.Join(t.TempDir(), "backup")
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/compaction", ""))
+	var compacted exchange.Compacted
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/compaction", "")).into(w.t, &compacted)
+	if compacted.Before <= 0 || compacted.After <= 0 || compacted.After > compacted.Before {
+		w.t.Errorf("compacted: %+v", compacted)
+	}
 	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/backup", `{"directory":"`+dir+`"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"relative"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"`+dir+`","keysTo":"age1nobody"}`))

@@ -177,8 +177,8 @@ func (l *faultyLedger) Counts(ctx context.Context) (map[exchange.State]int64, er
 	return call1(l.f, "Ledger.Counts", func() (map[exchange.State]int64, error) { return l.l.Counts(ctx) })
 }
 
-func (l *faultyLedger) Compact(ctx context.Context) error {
-	return call(l.f, "Ledger.Compact", func() error { return l.l.Compact(ctx) })
+func (l *faultyLedger) Compact(ctx context.Context) (exchange.Compacted, error) {
+	return call1(l.f, "Ledger.Compact", func() (exchange.Compacted, error) { return l.l.Compact(ctx) })
 }
 
 func (l *faultyLedger) Erasure(ctx context.Context, id exchange.PackageID) (exchange.Erasure, error) {

@@ -28,7 +28,7 @@ func testModel(t *testing.T, create CreateLedger) {
 			"agency": m.putAgency,
 			"stamp":  m.stamp,
 			"compact": func(r *rapid.T) {
-				if err := m.ledger.Compact(m.test.Context()); err != nil {
+				if _, err := m.ledger.Compact(m.test.Context()); err != nil {
 					r.Fatal(err)
 				}
 			},
