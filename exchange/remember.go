@@ -17,17 +17,24 @@ type remembering struct {
 	agencies recent[string, Agency] // by any code
 	systems  recent[string, System]
 	packages recent[PackageID, Package]
+	large    recent[PackageID, Package] // with many recipients, who all ask for them
 }
 
-// manyEntries is how many entries of each kind are kept at hand, at least; twice
-// as many at most.
-const manyEntries = 1024
+const (
+	// manyEntries is how many entries of each kind are kept at hand, at least;
+	// twice as many at most.
+	manyEntries = 1024
+	// largePackage is how many recipients and attachments a package has that takes
+	// the memory of many; fewLarge of those are kept.
+	largePackage = 64
+	fewLarge     = 16
+)
 
-// largePackage is how many recipients and attachments a package has that is read
-// anew each time: it would take the memory of many.
-const largePackage = 64
-
-func remember(l Ledger) *remembering { return &remembering{Ledger: l} }
+func remember(l Ledger) *remembering {
+	r := &remembering{Ledger: l}
+	r.agencies.most, r.systems.most, r.packages.most, r.large.most = manyEntries, manyEntries, manyEntries, fewLarge
+	return r
+}
 
 func (l *remembering) Agency(ctx context.Context, code string) (Agency, error) {
 	return l.agencies.read(code, func() (Agency, error) { return l.Ledger.Agency(ctx, code) }, always)
@@ -38,8 +45,15 @@ func (l *remembering) System(ctx context.Context, id string) (System, error) {
 }
 
 func (l *remembering) Package(ctx context.Context, id PackageID) (Package, error) {
+	if p, ok, _ := l.large.find(id); ok {
+		return p, nil
+	}
 	small := func(p Package) bool { return len(p.Recipients)+len(p.Attachments) < largePackage }
-	return l.packages.read(id, func() (Package, error) { return l.Ledger.Package(ctx, id) }, small)
+	p, err := l.packages.read(id, func() (Package, error) { return l.Ledger.Package(ctx, id) }, small)
+	if err == nil && !small(p) {
+		l.large.put(id, p, 0) // packages are never forgotten for a change
+	}
+	return p, err
 }
 
 func always[T any](T) bool { return true }
@@ -64,6 +78,7 @@ func (l *remembering) Update(ctx context.Context, c Change) error {
 type recent[K comparable, V any] struct {
 	mu         sync.Mutex
 	young, old map[K]V
+	most       int // in each of them
 	forgotten  int // how often all was
 }
 
@@ -102,7 +117,7 @@ func (r *recent[K, V]) put(key K, v V, forgotten int) {
 }
 
 func (r *recent[K, V]) add(key K, v V) {
-	if r.young == nil || len(r.young) >= manyEntries {
+	if r.young == nil || len(r.young) >= r.most {
 		r.old, r.young = r.young, make(map[K]V)
 	}
 	r.young[key] = v

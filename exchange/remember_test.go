@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -41,7 +42,7 @@ func (l *slowLedger) Update(ctx context.Context, _ Change) error {
 func (l *slowLedger) Package(_ context.Context, id PackageID) (Package, error) {
 	l.packageLoaded++
 	p := Package{ID: id}
-	if id == "large" {
+	if strings.HasPrefix(string(id), "large") {
 		p.Recipients = make([]Recipient, largePackage)
 	}
 	return p, nil
@@ -148,9 +149,13 @@ func TestWhatIsAtHandIsBounded(t *testing.T) {
 	if !read("1") {
 		t.Error("a package asked for long ago is still at hand")
 	}
-	for range 2 {
-		if !read("large") {
-			t.Error("a large package is kept at hand")
+	for n := range 5 * fewLarge {
+		read(PackageID(fmt.Sprint("large", n)))
+		if n > 0 && read("large0") {
+			t.Fatalf("a large package that is asked for all the time was read again after %d others", n)
 		}
+	}
+	if n := len(l.large.young) + len(l.large.old); n > 2*fewLarge || !read("large1") {
+		t.Errorf("%d large packages are at hand", n)
 	}
 }
