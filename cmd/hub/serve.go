@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -39,6 +40,11 @@ const drainTime = 20 * time.Second
 // waits, to a millisecond or two.
 const consignedAtOnce = 4
 
+// gcPercent lets garbage grow to four times what is in use, some ten megabytes,
+// before it is collected: a hub has the memory, and wants the time for packages.
+// The environment's GOGC goes before it.
+const gcPercent = 400
+
 func serveCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:     "serve",
@@ -52,6 +58,9 @@ any moment loses nothing that was acknowledged.`,
 			cfg, err := loadConfig(o.config)
 			if err != nil {
 				return err
+			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(gcPercent)
 			}
 			return serve(c.Context(), cfg, c.ErrOrStderr(), func(agencies net.Addr) {
 				notifySystemd("READY=1")
