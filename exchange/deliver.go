@@ -40,6 +40,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
 	sweeps.Go(func() { x.every(ctx, termsEvery, "looking for what ends soon", x.warnOfTerms) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
+	sweeps.Go(func() { x.every(ctx, retentionEvery, "erasing what need not be kept", x.SweepRetention) })
 	sweeps.Go(func() { x.every(ctx, spaceEvery, "looking for space", x.watchSpace) })
 	sweeps.Go(func() { x.stampReceipts(ctx) })
 	err := x.c.Queue.Consume(ctx, x.attempt)
@@ -85,7 +86,11 @@ func (x *Exchange) Sweep(ctx context.Context) error {
 	for i, d := range due {
 		jobs[i] = jobOf(d)
 	}
-	return x.c.Queue.Publish(ctx, jobs...)
+	err = x.c.Queue.Publish(ctx, jobs...)
+	if CodeOf(err) == Busy {
+		return nil // the queue's own log tells of that, once; the next sweep is a second away
+	}
+	return err
 }
 
 // SweepVault removes what a crash or a refusal left behind in the vault: drafts,

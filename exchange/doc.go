@@ -25,6 +25,7 @@
 //	Exchange.Acknowledge  signing.Read > bind to the delivery and the recipient > issue > Ledger.Update
 //	Exchange.Sweep        Ledger.Due > Queue.Publish; Deliver fails what is past its deadline
 //	Exchange.SweepRevocation  Ledger.RechecksDue > Revocation.Check > issue > Ledger.Update, where a signature was accepted unasked
+//	Exchange.SweepRetention   Ledger.Erasable > Ledger.Update (an action of the log) > Vault.Remove, where bytes need not be kept for ever
 //
 // # States of a delivery
 //

@@ -48,8 +48,9 @@ type Config struct {
 	// certificate's revocation; HardFail by default.
 	RevocationPolicy RevocationPolicy
 	// Known are the certificates that the hub relies on, beside agencies', so
-	// that their end is reported ahead.
-	Known []Known
+	// that their end is reported ahead; asked each time, for they may be
+	// replaced. nil: there are none.
+	Known func() []Known
 	// Seals seal receipts, one after the other, in the order of time.
 	Seals []Seal
 	// ReadSeals reads the seals as they are configured now, for ReloadSeals;
@@ -69,6 +70,9 @@ type Config struct {
 	// their inboxes: nothing has to be attempted there. For more, the sender would
 	// wait while their receipts are sealed. 0: workers consign all.
 	AtOnce int
+	// Retention is how long packages' bytes are kept after they were accepted;
+	// 0: for ever. What happened to them stays on record.
+	Retention time.Duration
 	// Reserve is how many bytes must be free, for the vault and for the ledger,
 	// for packages to be taken in: what is under way is brought to its end with
 	// them. 1 GiB by default.
@@ -106,6 +110,8 @@ type Exchange struct {
 	ids    sequence
 	stamps stamps
 
+	spaceSeen spaceSeen
+
 	seals     atomic.Pointer[[]Seal]
 	reloading sync.Mutex // so that one change of seals follows another
 }
@@ -139,6 +145,9 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.Deadline <= 0 {
 		c.Deadline = 7 * 24 * time.Hour
+	}
+	if c.Known == nil {
+		c.Known = func() []Known { return nil }
 	}
 	if c.Reserve <= 0 {
 		c.Reserve = 1 << 30
@@ -214,6 +223,12 @@ func (x *Exchange) jitter() float64 {
 // Counts tells how many deliveries are in each state.
 func (x *Exchange) Counts(ctx context.Context) (map[State]int64, error) {
 	return x.c.Ledger.Counts(ctx)
+}
+
+// Oldest lists the delivery that was accepted first of each recipient that has
+// any in the state: at most limit of them, those with the oldest.
+func (x *Exchange) Oldest(ctx context.Context, s State, limit int) ([]Delivery, error) {
+	return x.c.Ledger.Oldest(ctx, s, limit)
 }
 
 // LogSize is the number of leaves of the log.

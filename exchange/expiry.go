@@ -93,7 +93,7 @@ func (x *Exchange) DoubtfulSignatures(ctx context.Context) (int64, error) {
 func (x *Exchange) terms(ctx context.Context) ([]Term, error) {
 	now := x.now()
 	var all []Term
-	for _, k := range x.c.Known {
+	for _, k := range x.c.Known() {
 		all = append(all, TermOf(k.Kind, k.Certificate, now))
 	}
 	all = append(all, sealingTerms(*x.seals.Load(), now)...)

@@ -54,7 +54,9 @@ func TestWhatEndsFirst(t *testing.T) {
 		{Kind: "crl", URL: "http://ca.example/none.crl", Issuer: "CN=ca"}, {Kind: "ocsp", URL: "http://ocsp.example", Issuer: "CN=ca", NextUpdate: start}}}
 	c := p.config()
 	c.Revocation = s
-	c.Known = []exchange.Known{{Kind: exchange.TermSealing, Certificate: ending(-1)}, {Kind: exchange.TermRoot, Certificate: long}}
+	c.Known = func() []exchange.Known {
+		return []exchange.Known{{Kind: exchange.TermSealing, Certificate: ending(-1)}, {Kind: exchange.TermRoot, Certificate: long}}
+	}
 	x := must(exchange.New(c))
 
 	if _, err := x.Terms(t.Context(), system(finance), time.Hour); exchange.CodeOf(err) != exchange.NotPermitted {

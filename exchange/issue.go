@@ -43,8 +43,9 @@ func (x *Exchange) seal(e Evidence) ([]byte, error) {
 	return sealer.Seal(e.Canonical(), e.Time)
 }
 
-// evidenceOf is what every receipt about a package says of it.
-func (x *Exchange) evidenceOf(pkg Package, event Event, now time.Time) Evidence {
+// EvidenceOf is what every receipt about a package says of it. Its ID, the hub and
+// the parties are still missing.
+func EvidenceOf(pkg Package, event Event, now time.Time) Evidence {
 	e := Evidence{Event: event, Time: now, Package: pkg.ID, DocumentID: pkg.DocumentID,
 		Submitter: pkg.System, SubmitTime: pkg.AcceptedAt, Basis: basisOf(pkg.Signature)}
 	if pkg.Digest.IsZero() {
@@ -84,7 +85,7 @@ func (x *Exchange) attest(ctx context.Context, m matter, d Delivery, event Event
 	if event == ContentConsignment {
 		at = d.ConsignedAt
 	}
-	e := x.evidenceOf(m.pkg, event, at)
+	e := EvidenceOf(m.pkg, event, at)
 	e.Sender, e.Recipients, e.RefersTo = partyOf(m.sender), []Party{partyOf(m.recipient)}, 1
 	e.Delivery, e.Reason, e.Detail = d.ID, d.Reason, d.Detail
 	e.Basis = Basis{Method: BasisHub}

@@ -41,6 +41,12 @@ type Ledger interface {
 	Package(ctx context.Context, id PackageID) (Package, error)
 	// HoldsContent reports whether a package has the bytes with this digest.
 	HoldsContent(ctx context.Context, d Digest) (bool, error)
+	// Erasure tells of the erasure of a package's bytes; a NotFoundError if they
+	// were not erased.
+	Erasure(ctx context.Context, id PackageID) (Erasure, error)
+	// Erasable lists packages accepted before a time whose bytes were not erased,
+	// from the oldest to the newest.
+	Erasable(ctx context.Context, before time.Time, cursor string, limit int) (list []Package, next string, err error)
 	// Packages lists from the newest to the oldest.
 	Packages(ctx context.Context, q PackageQuery) (list []Package, cursor string, err error)
 	Delivery(ctx context.Context, id DeliveryID) (Delivery, error)
@@ -48,6 +54,11 @@ type Ledger interface {
 	DeliveriesOf(ctx context.Context, id PackageID) ([]Delivery, error)
 	// Deliveries lists from the newest to the oldest.
 	Deliveries(ctx context.Context, q DeliveryQuery) (list []Delivery, cursor string, err error)
+	// Oldest lists the delivery that was accepted first of each recipient that
+	// has any in the state: at most limit of them, those with the oldest. Where
+	// very many are in the state, recipients may be missing that stand behind
+	// them.
+	Oldest(ctx context.Context, s State, limit int) ([]Delivery, error)
 	// Inbox lists the agency's consigned deliveries: urgent ones first, and
 	// the oldest first among equals.
 	Inbox(ctx context.Context, agency, cursor string, limit int) (list []Delivery, next string, err error)
@@ -105,6 +116,9 @@ type Ledger interface {
 	LogEntries(ctx context.Context, from, to int64) ([][]byte, error)
 	// Counts tells how many deliveries are in each state.
 	Counts(ctx context.Context) (map[State]int64, error)
+	// Compact gives back what space of the ledger is no longer needed, while it is
+	// in use.
+	Compact(ctx context.Context) error
 	// Free is the number of bytes that the ledger can still grow by.
 	Free(ctx context.Context) (int64, error)
 	// Backup writes a consistent copy while the ledger is in use.
@@ -124,6 +138,10 @@ type Change struct {
 	// TimeStamps are tokens for receipts that the ledger has and whose TimeStamp
 	// is Pending, else it is a ConflictError; it becomes Kept. They are no leaves.
 	TimeStamps []StampedReceipt
+	// Erasures are of packages that the ledger has and whose bytes were not erased
+	// before, else it is a ConflictError. The ledger no longer holds their content
+	// then. They are no leaves: the action that they name is one.
+	Erasures []Erasure
 }
 
 // PackageQuery selects packages; empty fields select all.
@@ -150,8 +168,12 @@ type Vault interface {
 	// Open reads what was kept; a NotFoundError if it was not.
 	Open(ctx context.Context, d Digest) (Content, error)
 	// Sweep removes drafts left over from a crash, and bytes kept more than
-	// age ago that used reports nobody refers to.
+	// age ago that used reports nobody refers to; never those of a draft that
+	// is not discarded yet, nor was when the sweep began.
 	Sweep(ctx context.Context, age time.Duration, used func(Digest) (bool, error)) error
+	// Remove removes bytes that nobody refers to any longer, at once; what is not
+	// there is no error.
+	Remove(ctx context.Context, d Digest) error
 	// Backup copies what is kept and not yet there into a directory.
 	Backup(ctx context.Context, dir string) error
 	// Free is the number of bytes that can still be kept.
@@ -169,7 +191,8 @@ type Draft interface {
 	// Keep makes the bytes durable under their digest. Keeping what is there
 	// already is no error.
 	Keep() (Digest, error)
-	// Discard drops the draft; it has no effect after Keep.
+	// Discard ends the draft, and drops it unless it was kept. Until then no
+	// sweep removes what Keep kept: its package may be on its way into the ledger.
 	Discard()
 }
 

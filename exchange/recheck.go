@@ -245,7 +245,7 @@ func (x *Exchange) packageEstablished(ctx context.Context, r Recheck, c *Change)
 		return err
 	}
 	now := x.now()
-	e := x.evidenceOf(pkg, RevocationEstablished, now)
+	e := EvidenceOf(pkg, RevocationEstablished, now)
 	e.Sender = partyOf(sender)
 	for _, to := range pkg.Recipients {
 		e.Recipients = append(e.Recipients, Party{Scheme: SchemeAgency, Code: to.Code})

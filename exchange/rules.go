@@ -108,6 +108,9 @@ var (
 	busy = Rule{"busy", Busy,
 		"the hub is too busy to take this now; try again in %d seconds",
 		"trục liên thông đang quá tải; hãy thử lại sau %d giây"}
+	contentErased = Rule{"content-erased", NotFound,
+		"the content of package %s was erased on %s, as the hub's retention policy says; its receipts are kept: ask the sender or a recipient for the document",
+		"nội dung gói tin %s đã được xóa ngày %s theo quy định lưu trữ của trục liên thông; biên nhận vẫn được lưu: hãy hỏi cơ quan gửi hoặc cơ quan nhận để có văn bản"}
 	noSpace = Rule{"no-space", Busy,
 		"the hub has no space for further packages, and nothing was kept; its operators have to make some: try again in %d seconds",
 		"trục liên thông không còn đủ dung lượng lưu trữ nên chưa lưu gì; đơn vị vận hành cần giải phóng dung lượng: hãy thử lại sau %d giây"}

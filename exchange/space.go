@@ -3,6 +3,8 @@ package exchange
 import (
 	"context"
 	"io"
+	"sync/atomic"
+	"time"
 )
 
 // Space is how much can still be kept, in bytes.
@@ -60,7 +62,29 @@ func (x *Exchange) withSpace(ctx context.Context, body io.Reader) (io.Reader, er
 		}
 		return space.enough(part)
 	}
-	return &spaceReader{body, left, spaceStep}, left(1)
+	r := &spaceReader{body, left, spaceStep}
+	if x.spaceSeen.recent() {
+		return r, nil
+	}
+	if err := left(1); err != nil {
+		return nil, err
+	}
+	x.spaceSeen.note()
+	return r, nil
+}
+
+// spaceSeen is when there was enough space: asking twice for each package would
+// cost as much as verifying it.
+type spaceSeen struct{ at atomic.Int64 }
+
+// spaceFresh is how long an answer counts.
+const spaceFresh = 100 * time.Millisecond
+
+func (s *spaceSeen) note() { s.at.Store(time.Now().UnixNano()) }
+
+func (s *spaceSeen) recent() bool {
+	since := time.Now().UnixNano() - s.at.Load()
+	return since >= 0 && since < int64(spaceFresh)
 }
 
 func (r *spaceReader) Read(p []byte) (int, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tram/exchange"
 )
@@ -46,6 +47,7 @@ func TestNoSpace(t *testing.T) {
 	id := p.sent("1250", health)
 	for name, store := range map[string]*atomic.Int64{"ledger": &n.ledger, "vault": &n.vault} {
 		store.Store(1<<30 - 1)
+		time.Sleep(150 * time.Millisecond) // an answer counts for a while
 		_, err := p.x.Submit(t.Context(), system(finance), bytes.NewReader(signed(t, document("1251", health))))
 		refused(t, err, exchange.Busy, "no-space")
 		if err := p.x.Ready(t.Context()); exchange.CodeOf(err) != exchange.Busy {

@@ -42,7 +42,7 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	if err != nil {
 		return Submission{}, err
 	}
-	defer draft.Discard() // no effect once kept
+	defer draft.Discard() // once kept: the ledger has its package now, or never
 
 	decoder := x.c.Format.Decoder()
 	options := decoder.Options()
@@ -109,7 +109,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 	}
 	pkg.ID, pkg.AcceptedAt = PackageID(id), now
 
-	e := x.evidenceOf(*pkg, SubmissionAcceptance, now)
+	e := EvidenceOf(*pkg, SubmissionAcceptance, now)
 	e.Sender = partyOf(sender)
 	for _, r := range pkg.Recipients {
 		e.Recipients = append(e.Recipients, Party{Scheme: SchemeAgency, Code: r.Code})
@@ -198,7 +198,7 @@ func (x *Exchange) rejected(ctx context.Context, from Caller, pkg Package, err e
 		return err
 	}
 	now := x.now()
-	e := x.evidenceOf(pkg, SubmissionRejection, now)
+	e := EvidenceOf(pkg, SubmissionRejection, now)
 	e.Reason, e.Detail = refused.Code(), refused.Text("en")
 	e.Sender = Party{Scheme: SchemeSystem, Code: from.System.ID}
 	if pkg.Sender != "" {

@@ -14,6 +14,8 @@ type PackageView struct {
 	// Recheck is there if the package was accepted while nothing was known of its
 	// certificate's revocation; without the chain.
 	Recheck *Recheck `json:"recheck,omitempty"`
+	// Erased is there if the package's bytes were erased.
+	Erased *Erasure `json:"erased,omitempty"`
 }
 
 // Package shows a package to its sender and to people, with all deliveries; to
@@ -27,15 +29,28 @@ func (x *Exchange) Package(ctx context.Context, by Caller, id PackageID) (Packag
 	if err != nil {
 		return PackageView{}, err
 	}
+	erased, err := x.erasureOf(ctx, id)
+	if err != nil {
+		return PackageView{}, err
+	}
 	if by.Watches() || by.Speaks(p.Sender) {
 		r, err := x.recheckShown(ctx, p)
-		return PackageView{Package: p, Deliveries: deliveries, Recheck: r}, err
+		return PackageView{Package: p, Deliveries: deliveries, Recheck: r, Erased: erased}, err
 	}
 	own := slices.DeleteFunc(deliveries, func(d Delivery) bool { return !by.Speaks(d.Recipient) || d.ConsignedAt.IsZero() })
 	if len(own) == 0 {
 		return PackageView{}, NotFoundError("package", string(id))
 	}
-	return PackageView{Package: forRecipient(p), Deliveries: own}, nil
+	return PackageView{Package: forRecipient(p), Deliveries: own, Erased: erased}, nil
+}
+
+// erasureOf is nil for a package that has its bytes.
+func (x *Exchange) erasureOf(ctx context.Context, id PackageID) (*Erasure, error) {
+	e, err := x.c.Ledger.Erasure(ctx, id)
+	if CodeOf(err) == NotFound {
+		return nil, nil
+	}
+	return &e, err
 }
 
 func (x *Exchange) recheckShown(ctx context.Context, p Package) (*Recheck, error) {
@@ -187,7 +202,7 @@ func (x *Exchange) PackageContent(ctx context.Context, by Caller, id PackageID) 
 	if !by.Speaks(p.Sender) {
 		return Package{}, nil, NotFoundError("package", string(id))
 	}
-	content, err := x.c.Vault.Open(ctx, p.Digest)
+	content, err := x.content(ctx, p)
 	return p, content, err
 }
 
@@ -216,7 +231,7 @@ func (x *Exchange) DeliveryContent(ctx context.Context, by Caller, id DeliveryID
 		if err != nil {
 			return Package{}, nil, err
 		}
-		content, err := x.c.Vault.Open(ctx, p.Digest)
+		content, err := x.content(ctx, p)
 		return p, content, err
 	}
 }

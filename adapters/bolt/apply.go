@@ -2,8 +2,8 @@ package bolt
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -19,7 +19,7 @@ func (b *batch) check(c *change) (again bool, err error) {
 		}
 	}
 	for _, r := range c.receipts {
-		if get(b.tx, receipts, []byte(r.ID)) != nil {
+		if get(b.tx, receiptLeaves, idKey(r.ID)) != nil {
 			return false, exchange.ConflictError("receipt", string(r.ID))
 		}
 	}
@@ -29,34 +29,53 @@ func (b *batch) check(c *change) (again bool, err error) {
 		}
 	}
 	for _, s := range c.stamps {
-		if get(b.tx, unstamped, []byte(s.Receipt)) == nil {
+		if get(b.tx, unstamped, idKey(s.Receipt)) == nil {
 			return false, exchange.ConflictError("receipt", string(s.Receipt))
 		}
+	}
+	if err := b.checkErasures(c); err != nil {
+		return false, err
 	}
 	return false, b.checkClaims(c)
 }
 
 func (b *batch) checkPackage(c *change) (again bool, err error) {
-	if first := get(b.tx, documents, c.content); first != nil {
+	first, owner, err := firstOf(b.tx, b.shapes, *c.pkg)
+	switch {
+	case err != nil:
+		return false, err
+	case first != nil:
 		c.again = true
-		c.receipt, err = receipt(b.tx, exchange.ReceiptID(first))
+		c.receipt, err = receiptAt(b.tx, b.shapes, leafOf(first))
 		return true, err
-	}
-	if c.pkg.Exclusive() && c.pkg.DocumentID != "" {
-		owner := get(b.tx, documents, join(c.pkg.Sender, c.pkg.DocumentID, "x"))
-		if owner != nil {
-			return false, exchange.DuplicateError(c.pkg.Sender, c.pkg.DocumentID, exchange.PackageID(owner))
-		}
-	}
-	if get(b.tx, packages, []byte(c.pkg.ID)) != nil {
+	case owner != "":
+		return false, exchange.DuplicateError(c.pkg.Sender, c.pkg.DocumentID, owner)
+	case get(b.tx, packages, idKey(c.pkg.ID)) != nil:
 		return false, exchange.ConflictError("package", string(c.pkg.ID))
 	}
 	return false, nil
 }
 
+// firstOf finds the leaf of the acceptance that p is a resubmission of, or the
+// other package that has its document's identifier.
+func firstOf(tx *bbolt.Tx, s *shapes, p exchange.Package) (first []byte, other exchange.PackageID, err error) {
+	if !owns(p) {
+		return get(tx, documents, contentKey(p)), "", nil
+	}
+	key, leaf := newStream(tx, documents, documentKey(p, ownPackage)).from(nil)
+	if key == nil {
+		return nil, "", nil
+	}
+	owner, err := pkg(tx, s, key)
+	if err == nil && owner.Kind == p.Kind && owner.Content == p.Content {
+		return leaf, "", nil
+	}
+	return nil, owner.ID, err
+}
+
 func (b *batch) checkVersion(v *versioned) error {
 	if value := get(b.tx, v.bucket, v.key); value != nil {
-		before, err := factsOf(v.bucket, value)
+		before, err := factsOf(v.bucket, v.key, value)
 		if err != nil {
 			return fmt.Errorf("reading %s %s: %w", v.what, v.id, err)
 		}
@@ -69,11 +88,10 @@ func (b *batch) checkVersion(v *versioned) error {
 }
 
 // factsOf reads a stored value.
-func factsOf(bucket string, value []byte) (facts, error) {
+func factsOf(bucket string, key, value []byte) (facts, error) {
 	switch bucket {
 	case deliveries:
-		var d exchange.Delivery
-		err := json.Unmarshal(value, &d)
+		d, err := decodeDelivery(key, value)
 		return facts{d.Version, d.State, deliveryIndex(d)}, err
 	case agencies:
 		var a exchange.Agency
@@ -146,20 +164,29 @@ func (b *batch) apply(c *change) {
 		b.count(v)
 	}
 	b.reindex(c.versions)
-	for i, l := range c.leaves[:len(c.receipts)] {
-		b.receipt(&c.receipts[i], l)
+	for i := range c.receipts {
+		b.receipt(&c.receipts[i], c.leaves[i])
 	}
-	for i, l := range c.leaves[len(c.receipts):] {
-		b.action(c.actions[i], l)
+	for _, l := range c.leaves[len(c.receipts):] {
+		b.put(entry{actions, leafKey(b.leaf(l)), nil})
+	}
+	for _, s := range c.uses {
+		if !s.kept.Load() {
+			b.put(s.entry())
+		}
 	}
 	for _, s := range c.stamps {
 		b.timeStamp(s)
 	}
+	b.erase(c.erasures)
 	for _, e := range c.plain {
 		b.put(e)
 	}
 	if c.pkg != nil {
 		c.receipt = c.receipts[0]
+		for _, e := range packageIndex(*c.pkg, c.receipt.Leaf) {
+			b.put(e)
+		}
 	}
 }
 
@@ -174,56 +201,41 @@ func (b *batch) count(v versioned) {
 }
 
 func (b *batch) receipt(r *exchange.Receipt, l leaf) {
-	r.Leaf = b.appendLeaf(l)
-	b.putJSON(receipts, []byte(r.ID), r)
-	b.put(entry{receiptRaw, []byte(r.ID), r.Raw})
+	r.Leaf = b.leaf(l)
 	for _, e := range receiptIndex(*r) {
 		b.put(e)
+	}
+	if r.Package != "" {
+		key, place := idKey(r.Package), leafKey(r.Leaf)
+		b.put(entry{packageReceipts, key, append(slices.Clip(b.bucket(packageReceipts).Get(key)), place...)})
 	}
 	if r.TimeStamp == exchange.TimeStampPending {
 		b.counts[unstamped]++
 	}
 }
 
-// timeStamp keeps the token of a receipt that waits for it. The receipt's document
+// timeStamp keeps the token of a receipt that waits for it. The receipt's record
 // stays as it is.
 func (b *batch) timeStamp(s exchange.StampedReceipt) {
-	key := []byte(s.Receipt)
-	var r exchange.Receipt
-	if err := loadFound(b.tx, receipts, key, "receipt", string(s.Receipt), &r); err != nil {
-		b.err = errors.Join(b.err, err)
-		return
-	}
-	r.TimeStamp = exchange.TimeStampKept
-	b.putJSON(receipts, key, r)
+	key := idKey(s.Receipt)
 	b.delete(entry{bucket: unstamped, key: key})
 	b.put(entry{timeStamps, key, s.Token})
 	b.counts[unstamped]--
 }
 
-func (b *batch) action(a exchange.Action, l leaf) {
-	a.Leaf = b.appendLeaf(l)
-	b.putJSON(actions, number(a.Leaf), a)
-}
-
-func (b *batch) putJSON(bucket string, key []byte, v any) {
-	value, err := json.Marshal(v)
-	if err != nil && b.err == nil {
-		b.err = fmt.Errorf("writing %q of %s: %w", key, bucket, err)
-	}
-	b.put(entry{bucket, key, value})
+// leaf adds a leaf to the log and returns its place.
+func (b *batch) leaf(l leaf) int64 {
+	n := b.tree.size
+	b.put(entry{log, leafKey(n), l.record})
+	b.tree.append(l.hash)
+	return n
 }
 
 // receipt reads a receipt with its document.
-func receipt(tx *bbolt.Tx, id exchange.ReceiptID) (exchange.Receipt, error) {
-	var r exchange.Receipt
-	found, err := load(tx, receipts, []byte(id), &r)
-	if err != nil {
-		return exchange.Receipt{}, err
-	}
-	if !found {
+func receipt(tx *bbolt.Tx, s *shapes, id exchange.ReceiptID) (exchange.Receipt, error) {
+	leaf := get(tx, receiptLeaves, idKey(id))
+	if leaf == nil {
 		return exchange.Receipt{}, exchange.NotFoundError("receipt", string(id))
 	}
-	r.Raw = append([]byte{}, get(tx, receiptRaw, []byte(id))...)
-	return r, nil
+	return receiptAt(tx, s, leafOf(leaf))
 }

@@ -1,13 +1,12 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/exchange"
 )
@@ -15,17 +14,33 @@ import (
 // batch is one transaction of the writer.
 type batch struct {
 	tx     *bbolt.Tx
-	size   int64 // leaves
+	shapes *shapes
+	tree   *tree
+	into   map[string]*bbolt.Bucket
 	counts map[exchange.State]int64
 	wrote  bool
-	err    error // of the first change that failed
+	noting bool    // for a journal:
+	done   []noted // what was put and deleted
+	err    error   // of the first change that failed
 }
 
-func newBatch(tx *bbolt.Tx) *batch {
-	for _, name := range growing() {
-		tx.Bucket([]byte(name)).FillPercent = 0.9
+func newBatch(tx *bbolt.Tx, s *shapes) (*batch, error) {
+	b := &batch{tx: tx, shapes: s, into: map[string]*bbolt.Bucket{}, counts: map[exchange.State]int64{}}
+	for name, full := range filling() {
+		b.bucket(name).FillPercent = full
 	}
-	return &batch{tx: tx, size: logSize(tx), counts: map[exchange.State]int64{}}
+	var err error
+	b.tree, err = edgeOf(tx, logSize(tx), func(key, chunk []byte) { b.put(entry{hashes, key, chunk}) })
+	return b, err
+}
+
+func (b *batch) bucket(name string) *bbolt.Bucket {
+	found := b.into[name]
+	if found == nil {
+		found = b.tx.Bucket([]byte(name))
+		b.into[name] = found
+	}
+	return found
 }
 
 // run checks a change and, if nothing speaks against it, makes it. The error is
@@ -50,6 +65,7 @@ func (b *batch) finish() error {
 	if !b.wrote {
 		return errNothing
 	}
+	b.tree.end()
 	for state, n := range b.counts {
 		total, err := count(b.tx, state)
 		if err != nil {
@@ -72,8 +88,11 @@ func (b *batch) put(e entry) {
 	if b.err != nil {
 		return
 	}
-	if err := b.tx.Bucket([]byte(e.bucket)).Put(e.key, e.value); err != nil {
+	if err := b.bucket(e.bucket).Put(e.key, e.value); err != nil {
 		b.err = fmt.Errorf("putting into %s: %w", e.bucket, err)
+	}
+	if b.noting {
+		b.done = append(b.done, noted{wasPut, entry{e.bucket, bytes.Clone(e.key), bytes.Clone(e.value)}})
 	}
 }
 
@@ -81,8 +100,11 @@ func (b *batch) delete(e entry) {
 	if b.err != nil {
 		return
 	}
-	if err := b.tx.Bucket([]byte(e.bucket)).Delete(e.key); err != nil {
+	if err := b.bucket(e.bucket).Delete(e.key); err != nil {
 		b.err = fmt.Errorf("deleting from %s: %w", e.bucket, err)
+	}
+	if b.noting {
+		b.done = append(b.done, noted{wasDeleted, entry{bucket: e.bucket, key: bytes.Clone(e.key)}})
 	}
 }
 
@@ -99,24 +121,6 @@ func (b *batch) reindex(list []versioned) {
 			b.put(e)
 		}
 	}
-}
-
-// appendLeaf adds a leaf to the log and returns its place.
-func (b *batch) appendLeaf(l leaf) int64 {
-	n := b.size
-	nodes, err := tlog.StoredHashesForRecordHash(n, l.hash, tlog.HashReaderFunc(
-		func(indexes []int64) ([]tlog.Hash, error) { return readHashes(b.tx, indexes) }))
-	if err != nil {
-		b.err = errors.Join(b.err, fmt.Errorf("hashing leaf %d: %w", n, err))
-		return n
-	}
-	b.put(entry{leaves, number(n), l.bytes})
-	first := tlog.StoredHashIndex(0, n)
-	for i, h := range nodes {
-		b.put(entry{hashes, number(first + int64(i)), h[:]})
-	}
-	b.size++
-	return n
 }
 
 // get is a value that lives as long as the transaction.

@@ -63,6 +63,8 @@ func TestCreateAndOpenRefuse(t *testing.T) {
 		alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte(meta)).Put([]byte("format"), []byte(format)) })
 		return path
 	}
+	lacking := withFormat("lacking", "2")
+	alter(t, lacking, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(due)) })
 	other := filepath.Join(dir, "other")
 	alter(t, other, func(*bbolt.Tx) error { return nil })
 	_, used := newLedger(t, Options{})
@@ -84,8 +86,10 @@ func TestCreateAndOpenRefuse(t *testing.T) {
 		"opening an empty file":        {opening(file("empty", "")), "not a ledger"},
 		"opening a text":               {opening(file("long", strings.Repeat("text ", 10_000))), "not a ledger"},
 		"opening another bbolt file":   {opening(other), "not a ledger"},
-		"opening a newer format":       {opening(withFormat("newer", "2")), "format 2"},
+		"opening a newer format":       {opening(withFormat("newer", "3")), "format 3"},
+		"opening an older format":      {opening(withFormat("older", "1")), `"hub init"`},
 		"opening a format of no sense": {opening(withFormat("odd", "x")), "not a number"},
+		"opening one without a bucket": {opening(lacking), "restore a backup"},
 		"opening a ledger in use":      {opening(used), "already in use by a running hub"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.word) {
@@ -155,73 +159,5 @@ func TestAfterCloseEverythingFailsClearly(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Errorf("closing twice: %v", err)
-	}
-}
-
-// TestAnEarlierLedgerIsBroughtUpToDate opens a ledger as programs made it before
-// there were time-stamps.
-func TestAnEarlierLedgerIsBroughtUpToDate(t *testing.T) {
-	l, path := newLedger(t, Options{})
-	s := exchangetest.NewSamples()
-	p := s.Submission("H12.01", "d1", "H12.02")
-	if err := errors.Join(accept(t.Context(), l, s, p), l.Close()); err != nil {
-		t.Fatal(err)
-	}
-	alter(t, path, func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			if err := tx.DeleteBucket([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	l, err := Open(path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	r := s.Evidence(exchange.SubmissionRejection, "", "")
-	r.TimeStamp = exchange.TimeStampPending
-	if err := errors.Join(l.Check(t.Context()), l.Update(t.Context(), exchange.Change{Receipts: []exchange.Receipt{r}}), l.Check(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	if list, _, err := l.Unstamped(t.Context(), "", 0); err != nil || len(list) != 1 {
-		t.Errorf("%d wait for time-stamps, %v", len(list), err)
-	}
-}
-
-// TestLedgersOfBeforeAreOpened: a ledger that was made before there were
-// buckets for something gets them, and nothing else is changed.
-func TestLedgersOfBeforeAreOpened(t *testing.T) {
-	l, path := newLedger(t, Options{})
-	s := exchangetest.NewSamples()
-	before := s.Submission("H12.01", "before", "H12.02")
-	if err := errors.Join(accept(t.Context(), l, s, before), l.Close()); err != nil {
-		t.Fatal(err)
-	}
-	alter(t, path, func(tx *bbolt.Tx) error {
-		var errs []error
-		for _, name := range added() {
-			errs = append(errs, tx.DeleteBucket([]byte(name)))
-		}
-		return errors.Join(errs...)
-	})
-	for n := range 2 { // it lacks them, then has them
-		l, err := Open(path, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := s.Submission("H12.01", fmt.Sprint("after ", n), "H12.02")
-		c := s.Acceptance(p)
-		c.Rechecks = []exchange.Recheck{s.Doubt(p)}
-		_, _, err = l.Accept(t.Context(), p, c)
-		kept, kerr := l.Package(t.Context(), before.ID)
-		if err := errors.Join(err, kerr, l.Check(t.Context()), l.Close()); err != nil || kept.ID != before.ID {
-			t.Fatal(err)
-		}
-	}
-	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(due)) })
-	if _, err := Open(path, Options{}); err == nil {
-		t.Error("a ledger that lacks what it must have was opened")
 	}
 }

@@ -7,22 +7,24 @@ import (
 	"errors"
 	"fmt"
 
+	"go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/exchange"
 )
 
 // change is an exchange.Change made ready by the caller, so that the one writer
-// has little left to do: keys checked, values written, leaves hashed. It shares
-// no memory with the caller, who may go away before the writer is done.
+// has little left to do: keys checked, values written, leaves hashed. The writer
+// touches no memory of the caller's, who may go away before it is done: of a
+// receipt's document, which only the answer has, it needs the leaf.
 type change struct {
 	pkg      *exchange.Package // of Accept; its plain fields only
-	content  []byte            // its key in documents
 	versions []versioned
 	plain    []entry // what has no version and nothing to agree with
+	uses     []*shape
 	receipts []exchange.Receipt
-	actions  []exchange.Action
 	stamps   []exchange.StampedReceipt
+	erasures []entry
 	leaves   []leaf // of receipts, then of actions
 	known    map[string]bool
 
@@ -49,8 +51,8 @@ type facts struct {
 }
 
 type leaf struct {
-	bytes []byte
-	hash  tlog.Hash
+	record []byte // what the log's bucket holds
+	hash   tlog.Hash
 }
 
 // Accept implements exchange.Ledger.
@@ -58,9 +60,9 @@ func (l *Ledger) Accept(ctx context.Context, p exchange.Package, c exchange.Chan
 	if len(c.Receipts) == 0 {
 		return exchange.Receipt{}, false, fmt.Errorf("accepting package %s: a change without the acceptance's receipt", p.ID)
 	}
-	ready, err := prepare(c)
+	ready, err := l.prepare(c, &p)
 	if err == nil {
-		err = ready.accept(p)
+		err = ready.accept(l.shapes, p)
 	}
 	if err != nil {
 		return exchange.Receipt{}, false, fmt.Errorf("accepting package %s: %w", p.ID, err)
@@ -74,7 +76,7 @@ func (l *Ledger) Accept(ctx context.Context, p exchange.Package, c exchange.Chan
 
 // Update implements exchange.Ledger.
 func (l *Ledger) Update(ctx context.Context, c exchange.Change) error {
-	ready, err := prepare(c)
+	ready, err := l.prepare(c, nil)
 	if err != nil {
 		return fmt.Errorf("updating the ledger: %w", err)
 	}
@@ -84,40 +86,56 @@ func (l *Ledger) Update(ctx context.Context, c exchange.Change) error {
 	return nil
 }
 
-func (c *change) accept(p exchange.Package) error {
+func (c *change) accept(s *shapes, p exchange.Package) error {
 	if err := checkPackage(p); err != nil {
 		return err
 	}
-	value, err := json.Marshal(p)
+	value, uses, err := encodeWith(s, make([]byte, 0, 512), p, packageFields)
 	if err != nil {
 		return err
 	}
-	c.pkg, c.content = &p, contentKey(p)
-	c.plain = append(c.plain, entry{packages, []byte(p.ID), value})
-	c.plain = append(c.plain, packageIndex(p, c.receipts[0].ID)...)
+	c.pkg = &p
+	c.uses = append(c.uses, uses...)
+	c.plain = append(c.plain, entry{packages, idKey(p.ID), value})
 	return nil
 }
 
-func prepare(c exchange.Change) (change, error) {
-	ready := change{known: map[string]bool{}, actions: append([]exchange.Action(nil), c.Actions...)}
+// prepare makes a change ready; p is the package that it accepts, if any.
+func (l *Ledger) prepare(c exchange.Change, p *exchange.Package) (change, error) {
+	ready := change{known: map[string]bool{}}
+	if p == nil {
+		p = l.packageOf(c.Receipts)
+	}
 	err := errors.Join(
 		each(c.Deliveries, ready.delivery),
 		each(c.Rechecks, ready.recheck),
-		each(c.Receipts, ready.keepReceipt),
+		each(c.Receipts, func(r exchange.Receipt) error { return ready.keepReceipt(l.shapes, r, p) }),
 		each(c.Agencies, ready.agency),
 		each(c.Systems, ready.system),
 		each(c.Users, ready.user),
-		each(c.Actions, checkAction),
+		each(c.Actions, ready.action),
 		each(c.TimeStamps, ready.timeStamp),
+		each(c.Erasures, ready.erasure),
 	)
 	if err != nil {
 		return change{}, err
 	}
-	for _, e := range c.Entries() {
-		b := e.Bytes()
-		ready.leaves = append(ready.leaves, leaf{b, tlog.RecordHash(b)})
-	}
 	return ready, nil
+}
+
+// packageOf is the package that receipts are about, whose record makes them small;
+// nil if there is none, or it cannot be told: then they are kept without it.
+func (l *Ledger) packageOf(list []exchange.Receipt) (of *exchange.Package) {
+	if len(list) == 0 || list[0].Package == "" {
+		return nil
+	}
+	_, _ = l.file.view(func(tx *bbolt.Tx) error { // a package that is seen and not yet synced is so before its receipts are
+		if p, err := pkg(tx, l.shapes, idKey(list[0].Package)); err == nil {
+			of = &p
+		}
+		return nil
+	})
+	return of
 }
 
 func each[T any](list []T, do func(T) error) error {
@@ -137,7 +155,13 @@ func (c *change) delivery(d exchange.Delivery) error {
 	d.Version++
 	v.entry = entry{deliveries, deliveryKey(d.Package, d.Index), nil}
 	v.now = facts{d.Version, d.State, deliveryIndex(d)}
-	return c.keep(v, d)
+	if err := c.once(v.entry, v.what, v.id); err != nil {
+		return err
+	}
+	var err error
+	v.value, err = encode(make([]byte, 0, 128), d, deliveryFields)
+	c.versions = append(c.versions, v)
+	return err
 }
 
 func (c *change) recheck(r exchange.Recheck) error {
@@ -212,22 +236,42 @@ func (c *change) timeStamp(s exchange.StampedReceipt) error {
 	if err := errors.Join(checkName("receipt.id", string(s.Receipt)), checkToken(s.Token)); err != nil {
 		return err
 	}
-	if err := c.once(entry{bucket: timeStamps, key: []byte(s.Receipt)}, "receipt", string(s.Receipt)); err != nil {
+	if err := c.once(entry{bucket: timeStamps, key: idKey(s.Receipt)}, "receipt", string(s.Receipt)); err != nil {
 		return err
 	}
 	c.stamps = append(c.stamps, exchange.StampedReceipt{Receipt: s.Receipt, Token: bytes.Clone(s.Token)})
 	return nil
 }
 
-func (c *change) keepReceipt(r exchange.Receipt) error {
+func (c *change) keepReceipt(s *shapes, r exchange.Receipt, p *exchange.Package) error {
 	if err := checkReceipt(r); err != nil {
 		return err
 	}
-	if err := c.once(entry{bucket: receipts, key: []byte(r.ID)}, "receipt", string(r.ID)); err != nil {
+	if err := c.once(entry{bucket: receiptLeaves, key: idKey(r.ID)}, "receipt", string(r.ID)); err != nil {
 		return err
 	}
-	r.Raw = bytes.Clone(r.Raw)
+	if p != nil && p.ID != r.Package {
+		p = nil
+	}
+	record, uses, err := encodeReceipt(s, r, p)
+	if err != nil {
+		return fmt.Errorf("writing receipt %s: %w", r.ID, err)
+	}
 	r.Agencies = append([]string(nil), r.Agencies...)
 	c.receipts = append(c.receipts, r)
+	c.leaves = append(c.leaves, leaf{record, r.LogEntry().Hash()})
+	c.uses = append(c.uses, uses...)
+	return nil
+}
+
+func (c *change) action(a exchange.Action) error {
+	if err := checkAction(a); err != nil {
+		return err
+	}
+	record, err := encode([]byte{leafAction}, a, actionFields)
+	if err != nil {
+		return fmt.Errorf("writing action %s: %w", a.ID, err)
+	}
+	c.leaves = append(c.leaves, leaf{record, a.LogEntry().Hash()})
 	return nil
 }

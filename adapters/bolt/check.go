@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"tram/exchange"
 )
@@ -22,9 +22,10 @@ const mostProblems = 20
 // the leaves with the receipts and actions they record. Writes wait while the
 // file's structure is read.
 func (l *Ledger) Check(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := l.longRead(ctx); err != nil {
 		return err
 	}
+	defer l.longReadEnds()
 	// Held only until the structure is read: what follows needs a transaction
 	// alone, and a transaction does not change.
 	l.writer.transaction.Lock()
@@ -54,6 +55,8 @@ type checker struct {
 	expected map[string]int // entries by bucket
 	counts   map[exchange.State]int64
 	problems []error
+	shapes   *shapes
+	listed   int // receipts that belong to a package
 }
 
 func newChecker(ctx context.Context, tx *bbolt.Tx) *checker {
@@ -73,7 +76,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.packages, c.deliveries, c.rechecks, c.receipts, c.actions, c.registry, c.log, c.totals} {
+	for _, step := range []func(){c.readShapes, c.packages, c.deliveries, c.rechecks, c.erasures, c.log, c.packageReceipts, c.registry, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}
@@ -81,14 +84,14 @@ func (c *checker) contents() {
 	}
 }
 
-// every reads all entries of a bucket as T.
-func every[T any](c *checker, bucket string, do func(key []byte, v T)) {
+// every reads all entries of a bucket.
+func every[T any](c *checker, bucket string, read func(key, value []byte) (T, error), do func(key []byte, v T)) {
 	err := c.tx.Bucket([]byte(bucket)).ForEach(func(key, value []byte) error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		var v T
-		if err := json.Unmarshal(value, &v); err != nil {
+		v, err := read(key, value)
+		if err != nil {
 			c.problem("%s %q: %w", bucket, key, err)
 			return nil
 		}
@@ -98,6 +101,10 @@ func every[T any](c *checker, bucket string, do func(key []byte, v T)) {
 	if err != nil {
 		c.problem("reading %s: %w", bucket, err)
 	}
+}
+
+func fromJSON[T any](_, value []byte) (v T, err error) {
+	return v, json.Unmarshal(value, &v)
 }
 
 // agree holds an entry's key and index against what the ledger has.
@@ -120,22 +127,38 @@ func (c *checker) agree(bucket string, key, want []byte, index []entry) {
 	}
 }
 
+// readShapes reads them from the file: memory has what it once held.
+func (c *checker) readShapes() {
+	var err error
+	if c.shapes, err = loadShapes(c.tx); err != nil {
+		c.problem("%s: %w", shapesKept, err)
+	}
+	c.expected[shapesKept] = len(c.shapes.numbers)
+}
+
 func (c *checker) packages() {
-	every(c, packages, func(key []byte, p exchange.Package) {
-		first := exchange.ReceiptID(get(c.tx, documents, contentKey(p)))
-		c.agree(packages, key, []byte(p.ID), packageIndex(p, first))
-		var r exchange.Receipt
-		if found, err := load(c.tx, receipts, []byte(first), &r); err != nil || !found || r.Package != p.ID {
+	every(c, packages, func(key, value []byte) (exchange.Package, error) { return decodePackage(c.shapes, key, value) }, func(key []byte, p exchange.Package) {
+		at := contentKey(p)
+		if owns(p) {
+			at = appendID(documentKey(p, ownPackage), p.ID)
+		}
+		first := leafOf(get(c.tx, documents, at))
+		index := packageIndex(p, first)
+		if get(c.tx, erasures, key) != nil {
+			index = without(index, []entry{contentEntry(p)})
+		}
+		c.agree(packages, key, idKey(p.ID), index)
+		if r, _, err := decodeReceiptRecord(first, get(c.tx, log, leafKey(first))); err != nil || r.Package != p.ID {
 			c.problem("package %s has no receipt of its acceptance", p.ID)
 		}
 	})
 }
 
 func (c *checker) deliveries() {
-	every(c, deliveries, func(key []byte, d exchange.Delivery) {
+	every(c, deliveries, decodeDelivery, func(key []byte, d exchange.Delivery) {
 		c.agree(deliveries, key, deliveryKey(d.Package, d.Index), deliveryIndex(d))
 		c.counts[d.State]++
-		if get(c.tx, packages, []byte(d.Package)) == nil {
+		if get(c.tx, packages, idKey(d.Package)) == nil {
 			c.problem("delivery %s has no package", d.ID)
 		}
 	})
@@ -147,85 +170,93 @@ func (c *checker) deliveries() {
 }
 
 func (c *checker) rechecks() {
-	every(c, rechecks, func(key []byte, r exchange.Recheck) {
+	every(c, rechecks, fromJSON, func(key []byte, r exchange.Recheck) {
 		c.agree(rechecks, key, []byte(r.ID), recheckIndex(r))
-		if get(c.tx, packages, []byte(r.Package)) == nil {
+		if get(c.tx, packages, idKey(r.Package)) == nil {
 			c.problem("recheck %s has no package", r.ID)
 		}
 	})
 }
 
-func (c *checker) receipts() {
-	every(c, receipts, func(key []byte, r exchange.Receipt) {
-		c.agree(receipts, key, []byte(r.ID), receiptIndex(r))
-		c.expected[receiptRaw]++
-		c.timeStamp(r)
-		r.Raw = get(c.tx, receiptRaw, key)
-		c.leaf("receipt "+string(r.ID), r.Leaf, r.LogEntry())
-	})
+// log makes each leaf again of what it records, and the tree of the leaves. A
+// stored hash is only compared, and so never helps to prove itself.
+func (c *checker) log() {
+	t := &tree{store: c.chunk}
+	every(c, log, func(key, value []byte) (exchange.LogEntry, error) {
+		if !bytes.Equal(key, leafKey(t.size)) {
+			return exchange.LogEntry{}, fmt.Errorf("leaf %d of the log is missing", t.size)
+		}
+		return c.leaf(t.size, value)
+	}, func(_ []byte, e exchange.LogEntry) { t.append(e.Hash()) })
+	t.end()
+	c.expected[log] = int(min(t.size, math.MaxInt))
 	if n, err := count(c.tx, unstamped); err != nil || n != int64(c.expected[unstamped]) {
 		c.problem("%d receipts wait for a time-stamp, counted were %d (%v)", c.expected[unstamped], n, err)
 	}
 }
 
-// timeStamp holds a receipt's state against its token.
-func (c *checker) timeStamp(r exchange.Receipt) {
-	token := get(c.tx, timeStamps, []byte(r.ID))
-	kept := r.TimeStamp == exchange.TimeStampKept
-	if kept {
+// leaf is what the log's bucket holds for a leaf, held against its indexes.
+func (c *checker) leaf(n int64, value []byte) (exchange.LogEntry, error) {
+	if len(value) > 0 && value[0] == leafAction {
+		c.agree(log, leafKey(n), leafKey(n), []entry{{actions, leafKey(n), nil}})
+	} else {
+		r, _, err := decodeReceiptRecord(n, value)
+		if err != nil {
+			return exchange.LogEntry{}, err
+		}
+		c.receipt(r)
+	}
+	return entryOf(c.tx, c.shapes, n, value)
+}
+
+func (c *checker) receipt(r exchange.Receipt) {
+	if r.Package != "" {
+		c.listed++
+	}
+	token := get(c.tx, timeStamps, idKey(r.ID))
+	switch {
+	case len(token) > 0 && r.TimeStamp == exchange.TimeStampPending:
+		r.TimeStamp = exchange.TimeStampKept
 		c.expected[timeStamps]++
+	case len(token) > 0:
+		c.problem("receipt %s has a time-stamp that it did not wait for", r.ID)
 	}
-	if kept != (len(token) > 0) {
-		c.problem("receipt %s has the time-stamp state %q and a token of %d bytes", r.ID, r.TimeStamp, len(token))
+	c.agree(log, leafKey(r.Leaf), leafKey(r.Leaf), receiptIndex(r))
+}
+
+// packageReceipts holds the lists against the receipts. Each names its receipts
+// once, in their order, and all lists together name as many as there are.
+func (c *checker) packageReceipts() {
+	every(c, packageReceipts, func(key, value []byte) (none struct{}, err error) {
+		last := int64(-1)
+		for place := range slices.Chunk(value, leafSize) {
+			leaf := leafOf(place)
+			r, _, err := decodeReceiptRecord(leaf, get(c.tx, log, leafKey(leaf)))
+			if err != nil || leaf <= last || !bytes.Equal(key, idKey(r.Package)) {
+				return none, fmt.Errorf("leaf %d stands in the list of another package (%w)", leaf, err)
+			}
+			c.listed--
+			last = leaf
+		}
+		c.expected[packageReceipts]++
+		return none, nil
+	}, func([]byte, struct{}) {})
+	if c.listed != 0 {
+		c.problem("the lists of packages' receipts lack %d", c.listed)
 	}
 }
 
-func (c *checker) actions() {
-	every(c, actions, func(key []byte, a exchange.Action) {
-		c.agree(actions, key, number(a.Leaf), nil)
-		c.leaf("action "+a.ID, a.Leaf, a.LogEntry())
-	})
-}
-
-func (c *checker) leaf(name string, n int64, e exchange.LogEntry) {
-	c.expected[leaves]++
-	if leaf := get(c.tx, leaves, number(n)); !bytes.Equal(leaf, e.Bytes()) {
-		c.problem("%s is recorded in the log as %q, and is %q", name, leaf, e.Bytes())
+func (c *checker) chunk(key, chunk []byte) {
+	c.expected[hashes]++
+	if !bytes.Equal(get(c.tx, hashes, key), chunk) {
+		c.problem("hashes %x of the log are not those of its leaves", key)
 	}
 }
 
 func (c *checker) registry() {
-	every(c, agencies, func(key []byte, a exchange.Agency) { c.agree(agencies, key, []byte(a.Code), agencyIndex(a)) })
-	every(c, systems, func(key []byte, s exchange.System) { c.agree(systems, key, []byte(s.ID), systemIndex(s)) })
-	every(c, users, func(key []byte, u exchange.User) { c.agree(users, key, []byte(u.ID), nil) })
-}
-
-// log computes the tree again from the leaves. A stored hash is only compared,
-// and so never helps to prove itself: each new one is made of those compared
-// before it.
-func (c *checker) log() {
-	var next, node int64
-	cursor := c.tx.Bucket([]byte(leaves)).Cursor()
-	for key, leaf := cursor.First(); key != nil && c.ctx.Err() == nil; key, leaf = cursor.Next() {
-		if !bytes.Equal(key, number(next)) {
-			c.problem("leaf %d of the log is missing", next)
-			return
-		}
-		nodes, err := tlog.StoredHashes(next, leaf, tlog.HashReaderFunc(
-			func(indexes []int64) ([]tlog.Hash, error) { return readHashes(c.tx, indexes) }))
-		if err != nil {
-			c.problem("hashing leaf %d: %w", next, err)
-			return
-		}
-		for _, h := range nodes {
-			if !bytes.Equal(get(c.tx, hashes, number(node)), h[:]) {
-				c.problem("hash %d of the log is not that of its leaves, of which leaf %d is the last", node, next)
-			}
-			node++
-		}
-		next++
-	}
-	c.expected[hashes] = int(min(node, math.MaxInt))
+	every(c, agencies, fromJSON, func(key []byte, a exchange.Agency) { c.agree(agencies, key, []byte(a.Code), agencyIndex(a)) })
+	every(c, systems, fromJSON, func(key []byte, s exchange.System) { c.agree(systems, key, []byte(s.ID), systemIndex(s)) })
+	every(c, users, fromJSON, func(key []byte, u exchange.User) { c.agree(users, key, []byte(u.ID), nil) })
 }
 
 // totals finds what no entry accounts for.

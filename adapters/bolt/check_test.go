@@ -50,7 +50,11 @@ func TestCheckNoticesDamage(t *testing.T) {
 	if _, _, err := l.Accept(t.Context(), doubtful, c); err != nil {
 		t.Fatal(err)
 	}
-	err = l.Update(t.Context(), exchange.Change{Actions: []exchange.Action{s.Action("put", "x")},
+	oldest, _, err := l.Erasable(t.Context(), doubtful.AcceptedAt, "", 1)
+	if err != nil || len(oldest) != 1 {
+		t.Fatal(oldest, err)
+	}
+	err = l.Update(t.Context(), exchange.Change{Actions: []exchange.Action{s.Action("put", "x")}, Erasures: []exchange.Erasure{{Package: oldest[0].ID}},
 		Agencies: []exchange.Agency{{Code: "H12.01", Aliases: []exchange.Alias{{Code: "old"}}, Certificates: []exchange.Certificate{{SHA256: exchange.Digest{1}}},
 			SubjectRules: []exchange.SubjectRule{{Subject: []exchange.Attribute{{Type: "O", Value: "x"}}}}}},
 		Systems: []exchange.System{{ID: "s", Certificates: []exchange.Digest{{2}}}}, Users: []exchange.User{{ID: "u"}}})

@@ -13,15 +13,26 @@ import (
 
 // Delivery implements exchange.Ledger.
 func (l *Ledger) Delivery(ctx context.Context, id exchange.DeliveryID) (exchange.Delivery, error) {
-	key, _ := parseDelivery(id)
-	return find[exchange.Delivery](ctx, l, deliveries, key, "delivery", string(id))
+	key, ok := parseDelivery(id)
+	if !ok {
+		return exchange.Delivery{}, fmt.Errorf("reading delivery: %w", exchange.NotFoundError("delivery", string(id)))
+	}
+	var d exchange.Delivery
+	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
+		d, err = delivery(tx, key)
+		return err
+	})
+	if err != nil {
+		return exchange.Delivery{}, fmt.Errorf("reading delivery: %w", err)
+	}
+	return d, nil
 }
 
 // DeliveriesOf implements exchange.Ledger.
 func (l *Ledger) DeliveriesOf(ctx context.Context, id exchange.PackageID) ([]exchange.Delivery, error) {
 	var list []exchange.Delivery
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
-		prefix := under(string(id))
+		prefix := idKey(id)
 		s := newStream(tx, deliveries, prefix)
 		for rest, _ := s.from(nil); rest != nil; rest, _ = s.from(rest) {
 			d, err := delivery(tx, append(bytes.Clone(prefix), rest...))
@@ -39,7 +50,11 @@ func (l *Ledger) DeliveriesOf(ctx context.Context, id exchange.PackageID) ([]exc
 }
 
 func delivery(tx *bbolt.Tx, key []byte) (d exchange.Delivery, err error) {
-	return d, loadFound(tx, deliveries, key, "delivery", string(deliveryID(key)), &d)
+	value := get(tx, deliveries, key)
+	if value == nil {
+		return d, exchange.NotFoundError("delivery", string(deliveryID(key)))
+	}
+	return decodeDelivery(key, value)
 }
 
 // Deliveries implements exchange.Ledger. A page may be short, and even empty,
@@ -72,7 +87,7 @@ func badCursor(cursor string) error {
 func deliveryStreams(tx *bbolt.Tx, q exchange.DeliveryQuery) streams {
 	var s streams
 	if q.State != "" {
-		s = append(s, newStream(tx, deliveryStates, under(string(q.State))))
+		s = append(s, newStream(tx, deliveryStates, stateKey(q.State)))
 	}
 	if q.Recipient != "" {
 		s = append(s, newStream(tx, deliveryRecipients, under(q.Recipient)))
@@ -122,7 +137,7 @@ func (l *Ledger) Inbox(ctx context.Context, agency, cursor string, limit int) (l
 				next = cursorOf(start)
 				return nil
 			}
-			d, err := delivery(tx, rest[2:])
+			d, err := delivery(tx, rest[1:])
 			if err != nil {
 				return err
 			}
@@ -137,7 +152,7 @@ func (l *Ledger) Inbox(ctx context.Context, agency, cursor string, limit int) (l
 }
 
 // An inbox's cursor is "0" or "1", as in the key, and the delivery.
-func cursorOf(rest []byte) string { return string(rest[:1]) + string(deliveryID(rest[2:])) }
+func cursorOf(rest []byte) string { return string(rest[:1]) + string(deliveryID(rest[1:])) }
 
 func inboxStart(cursor string) ([]byte, error) {
 	if cursor == "" {
@@ -147,7 +162,7 @@ func inboxStart(cursor string) ([]byte, error) {
 	if !ok || (cursor[0] != '0' && cursor[0] != '1') {
 		return nil, badCursor(cursor)
 	}
-	return append([]byte{cursor[0], 0}, key...), nil
+	return append([]byte{cursor[0]}, key...), nil
 }
 
 // Due implements exchange.Ledger. It seeks past what it does not take of a

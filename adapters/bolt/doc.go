@@ -20,50 +20,59 @@
 //
 // # Buckets
 //
-// Parts of a key are joined by a zero byte, which no part may hold. "delivery"
-// is the package's identifier, a zero byte, and the recipient's place in four
-// bytes; "leaf" and "node" are eight bytes, "time" is twelve: seconds and
-// nanoseconds; all big-endian. Package and receipt identifiers are UUIDs of
-// version 7, so their order is that of time.
+// Parts of a key are joined by a zero byte, which no part may hold. "package" and
+// "receipt" are identifiers in 16 bytes (ids.go), and need no zero byte after
+// them; "delivery" is the package and the recipient's place in four bytes; "leaf"
+// is five bytes, "time" is twelve: seconds and nanoseconds; all big-endian. Package
+// and receipt identifiers are UUIDs of version 7, so their order is that of time.
 //
 //	bucket                  key                                          value
 //	meta                    "format"                                     number of the format, decimal
-//	packages                package                                      exchange.Package, JSON
+//	                        "erased-to"                                  the greatest package up to which all are erased
+//	packages                package                                      exchange.Package, record
 //	senders                 sender, package                              -
-//	documents               sender, document, "c", kind, content digest  receipt of the acceptance
-//	                        sender, document, "p", package               -
-//	                        sender, document, "x"                        package that has the identifier to itself
-//	contents                digest of the bytes, package                 -
-//	deliveries              delivery                                     exchange.Delivery, JSON
-//	delivery-states         state, delivery                              -
+//	documents               sender, document, "x" package                leaf of the acceptance: the package has the identifier to itself
+//	                        sender, document, "c" half a digest          leaf of the acceptance: others, by kind and content
+//	                        sender, document, "p" package                -       others, by age
+//	contents                half the digest of the bytes, package        -
+//	deliveries              delivery                                     exchange.Delivery, record
+//	delivery-states         state in one byte, delivery                  -
 //	delivery-senders        sender, delivery                             -
 //	delivery-recipients     recipient, delivery                          -
-//	inbox                   recipient, "0" if urgent else "1", delivery  -       consigned ones only
-//	due                     recipient, time, delivery                    -       open ones only
+//	inbox                   recipient, "0" if urgent else "1" delivery   -       consigned ones only
+//	due                     recipient, time delivery                     -       open ones only
 //	counts                  state                                        number of deliveries, decimal
 //	                        "unstamped"                                  number of receipts in unstamped, decimal
-//	receipts                receipt                                      exchange.Receipt, JSON
-//	receipt-raw             receipt                                      the sealed document
-//	package-receipts        package, leaf                                receipt
+//	log                     leaf                                         receipt with its document, packed, or action; records
+//	receipt-leaves          receipt                                      leaf
+//	package-receipts        package                                      leaves, one after another
 //	unstamped               receipt                                      -       those that wait for a time-stamp only
 //	time-stamps             receipt                                      time-stamp token, DER
+//	actions                 leaf                                         -
+//	hashes                  level / 4 in one byte, place / 16            hashes of the tree, 16 or as many as there are
+//	shapes                  number, four bytes                           length of the label, label, exemplar; or a part of many records
 //	agencies                code                                         exchange.Agency, JSON
 //	agency-codes            code or alias                                code
 //	agency-certificates     digest                                       code
-//	agency-subjects         attribute's type, its value, code             code
+//	agency-subjects         attribute's type, its value, code            code
 //	systems                 system                                       exchange.System, JSON
 //	system-certificates     digest                                       system
 //	users                   user                                         exchange.User, JSON
 //	rechecks                recheck                                      exchange.Recheck, JSON
+//	erasures                package                                      exchange.Erasure, JSON
 //	rechecks-due            time, recheck                                recheck, open ones only
-//	actions                 leaf                                         exchange.Action, JSON
-//	leaves                  leaf                                         exchange.LogEntry, its bytes
-//	hashes                  node (tlog.StoredHashIndex)                  hash of the tree, 32 bytes
 //
-// A "c" entry recognises a resubmission, an "x" entry keeps a new or replacing
-// document's identifier for one package, "p" entries find a document's packages;
-// they share a prefix so that one page serves all three. Digests in keys are
-// their 32 bytes; what follows one needs no zero byte before it. Open makes
-// agency-subjects, rechecks and rechecks-due in ledgers that were made before
-// there were any.
+// Records are described in codec.go and listed in records.go, packed documents in
+// squeeze.go. What the registry holds is little and stays JSON.
+//
+// Nothing that can be made again is kept. A leaf's bytes are made from the receipt
+// or action that it records, and the tree's inner hashes from chunks of 16 (tree.go).
+// A receipt's document is kept as what it does not have in common with its record,
+// its package's record and an exemplar of its shape. What a receipt rests on is
+// never changed and never removed: packages, shapes, and the order of words.
+//
+// An agency's pages, of senders, delivery-senders, delivery-recipients, inbox, due
+// and documents, are its own: each delivery changes some six pages that a group of
+// deliveries between other agencies does not. The page of contents is one among
+// all, for digests have no order. All other buckets grow at their end.
 package bolt

@@ -79,11 +79,7 @@ func (l *Ledger) view(ctx context.Context, fn func(tx *bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var seen int
-	err := l.db.View(func(tx *bbolt.Tx) error {
-		seen = tx.ID()
-		return fn(tx)
-	})
+	seen, err := l.file.view(fn)
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return fmt.Errorf("reading: %w", errClosed)
 	}

@@ -18,13 +18,10 @@ func (l *Ledger) Free(ctx context.Context) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	path := l.db.Path()
-	if path == "" {
-		return 0, errClosed
-	}
-	free, err := freeBytes(filepath.Dir(path))
+	dir := filepath.Dir(l.file.path)
+	free, err := freeBytes(dir)
 	if err != nil {
-		return 0, fmt.Errorf("asking for the free space of %s: %w", filepath.Dir(path), err)
+		return 0, fmt.Errorf("asking for the free space of %s: %w", dir, err)
 	}
 	if l.limit <= 0 {
 		return free, nil

@@ -21,24 +21,49 @@ func (e entry) is(o entry) bool {
 // Below, what the indexes hold about each kind of entry. Writing and checking
 // both follow these functions.
 
-func packageIndex(p exchange.Package, acceptance exchange.ReceiptID) []entry {
+// packageIndex names the acceptance's receipt by its leaf.
+func packageIndex(p exchange.Package, acceptance int64) []entry {
 	index := []entry{
-		{senders, join(p.Sender, string(p.ID)), nil},
-		{documents, contentKey(p), []byte(acceptance)},
-		{contents, append(p.Digest[:], p.ID...), nil},
+		{senders, appendID(under(p.Sender), p.ID), nil},
+		contentEntry(p),
 	}
-	if p.DocumentID == "" {
-		return index
+	if owns(p) { // there is no other: what it has says whether it is submitted again
+		return append(index, entry{documents, appendID(documentKey(p, ownPackage), p.ID), leafKey(acceptance)})
 	}
-	index = append(index, entry{documents, join(p.Sender, p.DocumentID, "p", string(p.ID)), nil})
-	if p.Exclusive() {
-		index = append(index, entry{documents, join(p.Sender, p.DocumentID, "x"), []byte(p.ID)})
+	index = append(index, entry{documents, contentKey(p), leafKey(acceptance)})
+	if p.DocumentID != "" {
+		index = append(index, entry{documents, appendID(documentKey(p, alsoPackage), p.ID), nil})
 	}
 	return index
 }
 
+// contentEntry says that a package has the bytes of its digest.
+func contentEntry(p exchange.Package) entry {
+	return entry{contents, appendID(bytes.Clone(p.Digest[:halfDigest]), p.ID), nil}
+}
+
+// owns reports whether a package has its document's identifier to itself.
+func owns(p exchange.Package) bool { return p.Exclusive() && p.DocumentID != "" }
+
+// What stands in documents about one of a sender.
+const (
+	sameContent = 'c' // then the content's digest: recognises a resubmission
+	ownPackage  = 'x' // then the package that has the identifier to itself
+	alsoPackage = 'p' // then another package about it
+)
+
+// halfDigest is how much of a digest is told apart by in keys. No two of the same
+// sender's contents can be made that agree in 128 bits, short of 2^64 attempts; and
+// whoever makes them gets his own first receipt again.
+const halfDigest = 16
+
+func documentKey(p exchange.Package, as byte) []byte {
+	return append(under(p.Sender, p.DocumentID), as)
+}
+
 func contentKey(p exchange.Package) []byte {
-	return append(under(p.Sender, p.DocumentID, "c", string(p.Kind)), p.Content[:]...)
+	d := exchange.DigestOf(append([]byte(p.Kind+"\x00"), p.Content[:]...))
+	return append(documentKey(p, sameContent), d[:halfDigest]...)
 }
 
 // deliveryIndex is nil for the zero delivery: a new one has no index to replace.
@@ -48,7 +73,7 @@ func deliveryIndex(d exchange.Delivery) []entry {
 	}
 	key := deliveryKey(d.Package, d.Index)
 	index := []entry{
-		{deliveryStates, append(under(string(d.State)), key...), nil},
+		{deliveryStates, append(stateKey(d.State), key...), nil},
 		{deliverySenders, append(under(d.Sender), key...), nil},
 		{deliveryRecipients, append(under(d.Recipient), key...), nil},
 	}
@@ -63,9 +88,9 @@ func deliveryIndex(d exchange.Delivery) []entry {
 
 func inboxPrefix(d exchange.Delivery) []byte {
 	if d.Urgent() {
-		return under(d.Recipient, "0")
+		return append(under(d.Recipient), '0')
 	}
-	return under(d.Recipient, "1")
+	return append(under(d.Recipient), '1')
 }
 
 // dueKey is what stands before the delivery: all of one recipient are together,
@@ -73,12 +98,9 @@ func inboxPrefix(d exchange.Delivery) []byte {
 func dueKey(recipient string, at time.Time) []byte { return append(under(recipient), timeKey(at)...) }
 
 func receiptIndex(r exchange.Receipt) []entry {
-	var index []entry
-	if r.Package != "" {
-		index = append(index, entry{packageReceipts, append(under(string(r.Package)), number(r.Leaf)...), []byte(r.ID)})
-	}
+	index := []entry{{receiptLeaves, idKey(r.ID), leafKey(r.Leaf)}}
 	if r.TimeStamp == exchange.TimeStampPending {
-		index = append(index, entry{unstamped, []byte(r.ID), nil})
+		index = append(index, entry{unstamped, idKey(r.ID), nil})
 	}
 	return index
 }

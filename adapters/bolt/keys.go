@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,8 +25,7 @@ const (
 	inbox              = "inbox"
 	due                = "due"
 	counts             = "counts"
-	receipts           = "receipts"
-	receiptRaw         = "receipt-raw"
+	receiptLeaves      = "receipt-leaves"
 	packageReceipts    = "package-receipts"
 	unstamped          = "unstamped"
 	timeStamps         = "time-stamps"
@@ -38,26 +38,27 @@ const (
 	users              = "users"
 	rechecks           = "rechecks"
 	rechecksDue        = "rechecks-due"
+	erasures           = "erasures"
 	actions            = "actions"
-	leaves             = "leaves"
+	log                = "log"
 	hashes             = "hashes"
+	shapesKept         = "shapes"
 )
 
 // buckets are all of them, as Create makes and Check reads them.
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
-		deliveryRecipients, inbox, due, counts, receipts, receiptRaw, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, actions, leaves, hashes, unstamped, timeStamps}
+		deliveryRecipients, inbox, due, counts, receiptLeaves, packageReceipts, agencies, agencyCodes,
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, log, hashes, unstamped, timeStamps, shapesKept}
 }
 
-// added are the buckets that ledgers of format 1 did not have at first: Open makes
-// those that are missing. They begin empty, as they were before anyone knew them.
-func added() []string { return []string{agencySubjects, rechecks, rechecksDue, unstamped, timeStamps} }
-
-// growing are the buckets whose keys come nearly in order: their pages can be
-// filled up, since little is put between what is there.
-func growing() []string {
-	return []string{packages, deliveries, receipts, receiptRaw, packageReceipts, timeStamps, actions, leaves, hashes}
+// filling is how full to make the pages of buckets whose keys come in order, or
+// nearly so; bbolt's half is for those that do not. What grows later, or has
+// something put beside it, needs room for that: a full page would become two that
+// are half empty.
+func filling() map[string]float64 {
+	return map[string]float64{log: 1, actions: 1, hashes: 1, packages: 0.95, timeStamps: 0.9,
+		receiptLeaves: 0.75, deliveries: 0.7, packageReceipts: 0.6, senders: 0.7}
 }
 
 // longestPart keeps the longest key, of four parts, well below bbolt's limit of
@@ -97,7 +98,23 @@ func join(parts ...string) []byte { return []byte(strings.Join(parts, "\x00")) }
 // under is the prefix of all keys that begin with these parts.
 func under(parts ...string) []byte { return append(join(parts...), 0) }
 
-func number(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+// leafSize is that of a leaf's number in keys and values: a log of 2^40 leaves.
+const leafSize = 5
+
+func leafKey(n int64) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(n))[8-leafSize:]
+}
+
+func leafOf(key []byte) int64 {
+	n := int64(0)
+	for _, b := range key {
+		n = n<<8 | int64(b)
+	}
+	return n
+}
+
+// stateKey is a state in one byte: its place among words.
+func stateKey(s exchange.State) []byte { return []byte{byte(slices.Index(words, string(s)) + 1)} }
 
 // timeKey orders times of any year; the sign bit is turned so that years before
 // 1970 come first.
@@ -109,7 +126,7 @@ func timeKey(t time.Time) []byte {
 const timeSize = 12
 
 func deliveryKey(p exchange.PackageID, index int) []byte {
-	return binary.BigEndian.AppendUint32(under(string(p)), uint32(index))
+	return binary.BigEndian.AppendUint32(idKey(p), uint32(index))
 }
 
 // parseDelivery is the key of a delivery's identifier, false if there can be no
@@ -132,11 +149,17 @@ func parseDelivery(id exchange.DeliveryID) ([]byte, bool) {
 	return deliveryKey(exchange.PackageID(id[:dot]), index), true
 }
 
-// deliveryID is the identifier of the delivery with this key.
-func deliveryID(key []byte) exchange.DeliveryID {
-	n := len(key) - 4
-	return exchange.NewDeliveryID(exchange.PackageID(key[:n-1]), int(binary.BigEndian.Uint32(key[n:])))
+// cutDelivery reads a delivery's key; an empty identifier if it is none.
+func cutDelivery(key []byte) (exchange.PackageID, int) {
+	p, rest := cutID[exchange.PackageID](key)
+	if len(rest) != 4 {
+		return "", 0
+	}
+	return p, int(binary.BigEndian.Uint32(rest))
 }
+
+// deliveryID is the identifier of the delivery with this key.
+func deliveryID(key []byte) exchange.DeliveryID { return exchange.NewDeliveryID(cutDelivery(key)) }
 
 // after is the first key behind all keys with the prefix, nil if there is none.
 func after(prefix []byte) []byte {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -17,7 +18,7 @@ import (
 )
 
 // format is the number of the file's format that this package reads and writes.
-const format = 1
+const format = 2
 
 // lockTimeout is how long Open waits for another process to let go.
 const lockTimeout = time.Second
@@ -29,15 +30,20 @@ type Options struct {
 	Limit int64
 	// Space is how much of the address space to reserve for the file. A file
 	// that outgrows it stays right, but then a write waits for open reads. 0 is
-	// 16 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it.
+	// 64 GiB, or 1 GiB on 32-bit machines; no memory or disk is used by it. Where
+	// the process may not have so much, it does without.
 	Space int
+	// Committed hears of each transaction that was written: of how many
+	// operations, and how long it took until it was on the disk. It must not
+	// wait. nil: nobody is told.
+	Committed func(operations int, took time.Duration)
 }
 
 func (o Options) space() int {
 	if o.Space > 0 {
 		return o.Space
 	}
-	return int(min(uint64(16<<30), uint64(math.MaxInt)/2))
+	return int(min(uint64(64<<30), uint64(math.MaxInt)/2))
 }
 
 // Create makes an empty ledger. The file must not exist, so that nothing is
@@ -93,8 +99,11 @@ func syncDir(path string) error {
 
 // Ledger is an exchange.Ledger in one file.
 type Ledger struct {
-	db      *bbolt.DB
+	file    *file
+	options Options
+	reading chan struct{} // one who reads the whole file
 	durable *durable
+	shapes  *shapes
 	writer  *writer
 	limit   int64 // bytes of the file; 0: none
 }
@@ -105,27 +114,36 @@ var ErrInUse = berrors.ErrTimeout
 // Open opens a ledger that Create made. It never creates one, so that a mistyped
 // path cannot start a second, empty record.
 func Open(path string, o Options) (*Ledger, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         lockTimeout,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: o.space(),
-		MaxSize:         int(o.Limit),
-		NoStatistics:    true,
-		OpenFile:        openExisting,
-	})
+	db, err := open(path, o, o.space())
+	if errors.Is(err, syscall.ENOMEM) { // the address space is limited (RLIMIT_AS)
+		db, err = open(path, o, 0)
+	}
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	if err := addBuckets(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
-	}
-	at, size, err := readState(db)
+	at, size, s, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{db: db, durable: newDurable(at, size), limit: o.Limit}
-	l.writer = startWriter(db, l.durable)
+	l := &Ledger{file: newFile(db), options: o, reading: make(chan struct{}, 1), durable: newDurable(at, size), shapes: s, limit: o.Limit}
+	removeLeftovers(l.file)
+	l.writer = startWriter(l.file, l.durable, s, o.Committed)
 	return l, nil
+}
+
+func open(path string, o Options, space int) (*bbolt.DB, error) {
+	return bbolt.Open(path, 0o600, o.bbolt(space, openExisting))
+}
+
+func (o Options) bbolt(space int, open func(string, int, os.FileMode) (*os.File, error)) *bbolt.Options {
+	return &bbolt.Options{
+		Timeout:         lockTimeout,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: space,
+		MaxSize:         int(o.Limit),
+		NoStatistics:    true,
+		OpenFile:        open,
+	}
 }
 
 var errEmpty = errors.New("the file is empty")
@@ -159,35 +177,12 @@ func openError(path string, err error) error {
 	return fmt.Errorf("opening ledger %s: %w", path, err)
 }
 
-// addBuckets makes what a ledger lacks that an earlier program made. Nothing is
-// written to a file that is no ledger, or lacks nothing.
-func addBuckets(db *bbolt.DB) error {
-	missing := false
-	err := db.View(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			missing = missing || tx.Bucket([]byte(name)) == nil
-		}
-		return checkFormat(tx)
-	})
-	if err != nil || !missing {
-		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range added() {
-			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // readState checks the format, and finds what is on the disk.
-func readState(db *bbolt.DB) (transaction int, size int64, err error) {
+func readState(db *bbolt.DB) (transaction int, size int64, s *shapes, err error) {
 	// A process that was killed may have left a commit that is written but not
 	// synced. It is whole, so it is kept: from here on it is on the disk.
 	if err := db.Sync(); err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	err = db.View(func(tx *bbolt.Tx) error {
 		transaction = tx.ID()
@@ -200,9 +195,10 @@ func readState(db *bbolt.DB) (transaction int, size int64, err error) {
 			}
 		}
 		size = logSize(tx)
-		return nil
+		s, err = loadShapes(tx)
+		return err
 	})
-	return transaction, size, err
+	return transaction, size, s, err
 }
 
 func checkFormat(tx *bbolt.Tx) error {
@@ -215,8 +211,12 @@ func checkFormat(tx *bbolt.Tx) error {
 	if err != nil || n < 1 {
 		return fmt.Errorf("its format %q is not a number; restore a backup", text)
 	}
+	if n < format {
+		return fmt.Errorf("it has format %d, of a program that was never released, and this program knows format %d; "+
+			"export what is needed with the program that wrote it, and begin a new ledger with \"hub init\"", n, format)
+	}
 	if n > format {
-		return fmt.Errorf("it has format %d and this program knows formats up to %d; "+
+		return fmt.Errorf("it has format %d and this program knows format %d; "+
 			"use the version of the hub that wrote it, or a newer one", n, format)
 	}
 	return nil
@@ -226,7 +226,7 @@ func checkFormat(tx *bbolt.Tx) error {
 // fail, and so does everything later.
 func (l *Ledger) Close() error {
 	l.writer.close()
-	if err := l.db.Close(); err != nil {
+	if err := l.file.close(); err != nil {
 		return fmt.Errorf("closing the ledger: %w", err)
 	}
 	return nil
@@ -236,6 +236,10 @@ func (l *Ledger) Close() error {
 // local and fast, a file: the copy is one long read, during which the ledger
 // grows instead of reusing space. Send it elsewhere afterwards.
 func (l *Ledger) Backup(ctx context.Context, w io.Writer) error {
+	if err := l.longRead(ctx); err != nil {
+		return err
+	}
+	defer l.longReadEnds()
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
 		_, err := tx.WriteTo(&stoppable{ctx, w})
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -45,11 +46,14 @@ func loadFound(tx *bbolt.Tx, bucket string, key []byte, what, id string, v any) 
 // FirstReceipt implements exchange.Ledger.
 func (l *Ledger) FirstReceipt(ctx context.Context, p exchange.Package) (r exchange.Receipt, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		first := get(tx, documents, contentKey(p))
+		first, _, err := firstOf(tx, l.shapes, p)
+		if err != nil {
+			return err
+		}
 		if first == nil {
 			return exchange.NotFoundError("package", string(p.ID))
 		}
-		r, err = receipt(tx, exchange.ReceiptID(first))
+		r, err = receiptAt(tx, l.shapes, leafOf(first))
 		return err
 	})
 	if err != nil {
@@ -60,14 +64,30 @@ func (l *Ledger) FirstReceipt(ctx context.Context, p exchange.Package) (r exchan
 
 // Package implements exchange.Ledger.
 func (l *Ledger) Package(ctx context.Context, id exchange.PackageID) (exchange.Package, error) {
-	return find[exchange.Package](ctx, l, packages, []byte(id), "package", string(id))
+	var p exchange.Package
+	err := l.view(ctx, func(tx *bbolt.Tx) (err error) {
+		p, err = pkg(tx, l.shapes, idKey(id))
+		return err
+	})
+	if err != nil {
+		return exchange.Package{}, fmt.Errorf("reading package: %w", err)
+	}
+	return p, nil
+}
+
+func pkg(tx *bbolt.Tx, s *shapes, key []byte) (exchange.Package, error) {
+	value := get(tx, packages, key)
+	if value == nil {
+		return exchange.Package{}, exchange.NotFoundError("package", idOf[string](key))
+	}
+	return decodePackage(s, key, value)
 }
 
 // HoldsContent implements exchange.Ledger.
 func (l *Ledger) HoldsContent(ctx context.Context, d exchange.Digest) (held bool, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		key, _ := tx.Bucket([]byte(contents)).Cursor().Seek(d[:])
-		held = bytes.HasPrefix(key, d[:])
+		key, _ := tx.Bucket([]byte(contents)).Cursor().Seek(d[:halfDigest])
+		held = bytes.HasPrefix(key, d[:halfDigest])
 		return nil
 	})
 	return held, err
@@ -79,19 +99,19 @@ func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []
 		return nil, "", exchange.InvalidError("two agencies may use the same document identifier; give the sender too",
 			"mã định danh văn bản chỉ có nghĩa đối với từng cơ quan gửi; hãy ghi thêm cơ quan gửi (sender)")
 	}
-	limit, bound := limitOf(q.Limit), []byte(q.Cursor)
-	if q.Cursor == "" {
-		bound = nil
+	limit, bound := limitOf(q.Limit), []byte(nil)
+	if q.Cursor != "" {
+		bound = idKey(exchange.PackageID(q.Cursor))
 	}
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		s := packageStream(tx, q)
-		for key := s.before(bound); key != nil; key = s.before(key) {
+		before := packagesBefore(tx, q)
+		for key := before(bound); key != nil; key = before(key) {
 			if len(list) == limit {
 				cursor = string(list[limit-1].ID)
 				return nil
 			}
-			var p exchange.Package
-			if err := loadFound(tx, packages, key, "package", string(key), &p); err != nil {
+			p, err := pkg(tx, l.shapes, key)
+			if err != nil {
 				return err
 			}
 			list = append(list, p)
@@ -104,14 +124,23 @@ func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []
 	return list, cursor, nil
 }
 
-func packageStream(tx *bbolt.Tx, q exchange.PackageQuery) stream {
+// packagesBefore finds the newest package older than one.
+func packagesBefore(tx *bbolt.Tx, q exchange.PackageQuery) func(key []byte) []byte {
 	switch {
 	case q.DocumentID != "":
-		return newStream(tx, documents, under(q.Sender, q.DocumentID, "p"))
+		p := exchange.Package{Sender: q.Sender, DocumentID: q.DocumentID}
+		own, also := newStream(tx, documents, documentKey(p, ownPackage)), newStream(tx, documents, documentKey(p, alsoPackage))
+		return func(key []byte) []byte {
+			a, b := own.before(key), also.before(key)
+			if bytes.Compare(a, b) > 0 {
+				return a
+			}
+			return b
+		}
 	case q.Sender != "":
-		return newStream(tx, senders, under(q.Sender))
+		return newStream(tx, senders, under(q.Sender)).before
 	}
-	return newStream(tx, packages, nil)
+	return newStream(tx, packages, nil).before
 }
 
 // Receipt implements exchange.Ledger.
@@ -120,7 +149,7 @@ func (l *Ledger) Receipt(ctx context.Context, id exchange.ReceiptID) (r exchange
 		if id == "" {
 			return exchange.NotFoundError("receipt", "")
 		}
-		r, err = receipt(tx, id)
+		r, err = receipt(tx, l.shapes, id)
 		return err
 	})
 	if err != nil {
@@ -133,9 +162,8 @@ func (l *Ledger) Receipt(ctx context.Context, id exchange.ReceiptID) (r exchange
 func (l *Ledger) Receipts(ctx context.Context, id exchange.PackageID) ([]exchange.Receipt, error) {
 	var list []exchange.Receipt
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
-		s := newStream(tx, packageReceipts, under(string(id)))
-		for leaf, value := s.from(nil); leaf != nil; leaf, value = s.from(bytes.Clone(leaf)) {
-			r, err := receipt(tx, exchange.ReceiptID(value))
+		for leaf := range slices.Chunk(get(tx, packageReceipts, idKey(id)), leafSize) {
+			r, err := receiptAt(tx, l.shapes, leafOf(leaf))
 			if err != nil {
 				return err
 			}
@@ -156,14 +184,14 @@ func (l *Ledger) Unstamped(ctx context.Context, cursor string, limit int) (list 
 		s := newStream(tx, unstamped, nil)
 		var from []byte
 		if cursor != "" {
-			from = []byte(cursor)
+			from = idKey(exchange.ReceiptID(cursor))
 		}
 		for key, _ := s.from(from); key != nil; key, _ = s.from(bytes.Clone(key)) {
 			if len(list) == limit {
 				next = string(list[limit-1].ID)
 				return nil
 			}
-			r, err := receipt(tx, exchange.ReceiptID(key))
+			r, err := receipt(tx, l.shapes, idOf[exchange.ReceiptID](key))
 			if err != nil {
 				return err
 			}
@@ -194,7 +222,7 @@ func (l *Ledger) UnstampedCount(ctx context.Context) (n int64, err error) {
 func (l *Ledger) TimeStamp(ctx context.Context, id exchange.ReceiptID) (token []byte, err error) {
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		if id != "" {
-			token = bytes.Clone(get(tx, timeStamps, []byte(id)))
+			token = bytes.Clone(get(tx, timeStamps, idKey(id)))
 		}
 		if token == nil {
 			return exchange.NotFoundError("receipt", string(id))

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -16,12 +18,15 @@ const largestGroup = 512
 
 // writer is the one goroutine that changes the file.
 type writer struct {
-	db      *bbolt.DB
+	file    *file
 	durable *durable
+	shapes  *shapes
+	journal *journal // of what is written while the file is compacted; nil otherwise
 	// transaction is held while the file changes. Check holds it too: bbolt's
 	// own check must not run beside a writer.
 	transaction sync.Mutex
 	ended       chan struct{}
+	committed   func(operations int, took time.Duration) // or nil
 
 	mu      sync.Mutex
 	arrived *sync.Cond // waiting or closed changed
@@ -32,6 +37,8 @@ type writer struct {
 // operation is one write: what it is, and how it ended.
 type operation struct {
 	change
+	// aside is done instead of the change, between two transactions.
+	aside func() error
 	// claimed is set by whoever decides: the writer that takes the operation,
 	// or the caller that no longer waits for it.
 	claimed atomic.Bool
@@ -39,19 +46,29 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(db *bbolt.DB, d *durable) *writer {
-	w := &writer{db: db, durable: d, ended: make(chan struct{})}
+func startWriter(f *file, d *durable, s *shapes, committed func(int, time.Duration)) *writer {
+	w := &writer{file: f, durable: d, shapes: s, ended: make(chan struct{}), committed: committed}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
 }
 
-// do hands an operation to the writer and waits for it.
+// do hands a change to the writer and waits for it.
 func (w *writer) do(ctx context.Context, c change) (*operation, error) {
+	return w.wait(ctx, &operation{change: c, done: make(chan struct{})})
+}
+
+// aside has something done while nothing is written, and waits for it.
+func (w *writer) aside(do func() error) error {
+	_, err := w.wait(context.Background(), &operation{aside: do, done: make(chan struct{})}) // whoever asked cannot leave it half done
+	return err
+}
+
+// wait hands an operation to the writer and waits for it.
+func (w *writer) wait(ctx context.Context, op *operation) (*operation, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	op := &operation{change: c, done: make(chan struct{})}
 	if !w.put(op) {
 		return nil, fmt.Errorf("writing: %w", errClosed)
 	}
@@ -103,8 +120,14 @@ func (w *writer) take() []*operation {
 func (w *writer) run() {
 	defer close(w.ended)
 	for group := w.take(); group != nil; group = w.take() {
-		w.commit(group)
+		changes := slices.DeleteFunc(slices.Clone(group), func(op *operation) bool { return op.aside != nil })
+		if len(changes) > 0 {
+			w.commit(changes)
+		}
 		for _, op := range group {
+			if op.aside != nil {
+				op.err = op.aside()
+			}
 			close(op.done)
 		}
 	}
@@ -134,20 +157,33 @@ var errNothing = errors.New("nothing to write")
 func (w *writer) commit(group []*operation) {
 	var transaction int
 	var size int64
-	err := w.update(func(tx *bbolt.Tx) error {
-		transaction = tx.ID()
-		b := newBatch(tx)
+	begun := time.Now()
+	var done []noted
+	err := w.update(func(tx *bbolt.Tx, number int) error {
+		transaction = number
+		b, err := newBatch(tx, w.shapes)
+		if err != nil {
+			return err
+		}
+		b.noting = w.journal != nil
 		for _, op := range group {
 			op.err = b.run(&op.change)
 		}
-		size = b.size
-		return b.finish()
+		size = b.tree.size
+		err = b.finish()
+		done = b.done
+		return err
 	})
 	if errors.Is(err, errNothing) {
 		return
 	}
 	if err == nil {
+		w.journal.note(done)
 		w.durable.reach(transaction, size)
+		keepUses(group)
+		if w.committed != nil {
+			w.committed(len(group), time.Since(begun))
+		}
 		return
 	}
 	err = fmt.Errorf("writing the ledger: %w", spaceError(err))
@@ -156,9 +192,21 @@ func (w *writer) commit(group []*operation) {
 	}
 }
 
+// keepUses tells the shapes that were written that the file has them.
+func keepUses(group []*operation) {
+	for _, op := range group {
+		if op.err != nil || op.again {
+			continue
+		}
+		for _, s := range op.uses {
+			s.kept.Store(true)
+		}
+	}
+}
+
 // update is db.Update whose panics are errors, and which stops the ledger when a
 // failed commit can be seen all the same.
-func (w *writer) update(fn func(*bbolt.Tx) error) (err error) {
+func (w *writer) update(fn func(tx *bbolt.Tx, number int) error) (err error) {
 	w.transaction.Lock()
 	defer w.transaction.Unlock()
 	before, _, err := w.durable.reached()
@@ -171,7 +219,9 @@ func (w *writer) update(fn func(*bbolt.Tx) error) (err error) {
 			w.durable.fail(errBroken)
 		}
 	}()
-	err = w.db.Update(func(tx *bbolt.Tx) error { return guarded(tx, fn) })
+	err = w.file.update(func(tx *bbolt.Tx, number int) error {
+		return guarded(func() error { return fn(tx, number) })
+	})
 	if err == nil || errors.Is(err, errNothing) {
 		return err
 	}
@@ -183,20 +233,16 @@ func (w *writer) update(fn func(*bbolt.Tx) error) (err error) {
 
 // guarded turns a panic of our own code into an error: bbolt then rolls back
 // cleanly and the next group is not concerned.
-func guarded(tx *bbolt.Tx, fn func(*bbolt.Tx) error) (err error) {
+func guarded(fn func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return fn(tx)
+	return fn()
 }
 
 // visible is the last commit that readers see.
 func (w *writer) visible() (transaction int, err error) {
-	err = w.db.View(func(tx *bbolt.Tx) error {
-		transaction = tx.ID()
-		return nil
-	})
-	return transaction, err
+	return w.file.view(func(*bbolt.Tx) error { return nil })
 }

@@ -18,9 +18,9 @@ import (
 func put(t *testing.T, l *Ledger, s *exchangetest.Samples, document string) *operation {
 	t.Helper()
 	p := s.Submission("A", document, "B")
-	c, err := prepare(s.Acceptance(p))
+	c, err := l.prepare(s.Acceptance(p), &p)
 	if err == nil {
-		err = c.accept(p)
+		err = c.accept(l.shapes, p)
 	}
 	op := &operation{change: c, done: make(chan struct{})}
 	if err != nil || !l.writer.put(op) {
@@ -134,8 +134,8 @@ func TestAFailedTransactionFailsItsGroupOnly(t *testing.T) {
 			taken, release := stall(t, l, s)
 			good := put(t, l, s, "good")
 			p := s.Submission("A", "bad", "B")
-			c, err := prepare(s.Acceptance(p))
-			if err := errors.Join(err, c.accept(p)); err != nil {
+			c, err := l.prepare(s.Acceptance(p), &p)
+			if err := errors.Join(err, c.accept(l.shapes, p)); err != nil {
 				t.Fatal(err)
 			}
 			bad := &operation{change: c, done: make(chan struct{})}
@@ -226,7 +226,7 @@ func TestAfterAnUncertainSyncAllIsRefused(t *testing.T) {
 	l, path := newLedger(t, Options{})
 	s := exchangetest.NewSamples()
 	lost := errors.New("input/output error")
-	err := l.writer.update(func(*bbolt.Tx) error { return lost })
+	err := l.writer.update(func(*bbolt.Tx, int) error { return lost })
 	if !errors.Is(err, lost) {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestAfterAnUncertainSyncAllIsRefused(t *testing.T) {
 	}
 	before, size, _ := l.durable.reached()
 	l.durable.reach(before-1, size) // as if the last commit's sync had failed …
-	if err := l.writer.update(func(*bbolt.Tx) error { return lost }); !errors.Is(err, lost) {
+	if err := l.writer.update(func(*bbolt.Tx, int) error { return lost }); !errors.Is(err, lost) {
 		t.Fatal(err)
 	}
 	if err := accept(t.Context(), l, s, s.Submission("A", "d2", "B")); !errors.Is(err, errBroken) {

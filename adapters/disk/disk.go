@@ -11,7 +11,8 @@
 //     compares the length.
 //   - A draft of up to 64 KiB stays in memory until Keep: what is refused never
 //     touches the disk.
-//   - Sweep does not remove what is being kept at the same moment.
+//   - Sweep does not remove what is being kept at the same moment, nor what a draft
+//     has kept that is not discarded yet, whatever the clock says.
 //   - One process uses the directory; the lock of the ledger sees to that.
 //
 // Files have mode 0600 and directories 0700. It cannot notice a file that was
@@ -54,6 +55,9 @@ type Vault struct {
 	// removing is held by Sweep while it removes a file, and shared by Keep from
 	// looking for a file until it is named and looks new.
 	removing sync.RWMutex
+
+	pins     pins
+	sweeping sync.Mutex // one sweep at a time
 
 	// process makes drafts' names differ from those of earlier processes.
 	process string

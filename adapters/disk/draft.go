@@ -34,6 +34,7 @@ type draft struct {
 	named  bool     // the file has left incoming
 	err    error    // of the first write that failed
 	kept   exchange.Digest
+	pinned exchange.Digest // until it is discarded
 }
 
 var errEnded = errors.New("the draft was kept or discarded before")
@@ -126,6 +127,8 @@ func (d *draft) Keep() (exchange.Digest, error) {
 		return exchange.Digest{}, d.err
 	}
 	digest := d.Digest()
+	d.pinned = digest
+	d.vault.pins.pin(digest)
 	if d.err = d.keep(digest); d.err != nil {
 		d.err = fmt.Errorf("keeping content %s: %w", digest, spaceError(d.err))
 		return exchange.Digest{}, d.err
@@ -201,6 +204,10 @@ func (v *Vault) renew(digest exchange.Digest, size int64) (bool, error) {
 
 // Discard implements exchange.Draft.
 func (d *draft) Discard() {
+	if !d.pinned.IsZero() {
+		d.vault.pins.unpin(d.pinned)
+		d.pinned = exchange.Digest{}
+	}
 	if d.buffer == nil {
 		return
 	}

@@ -15,6 +15,10 @@ import (
 // Sweep implements exchange.Vault. Removals are not synced: what a crash brings
 // back goes with the next sweep.
 func (v *Vault) Sweep(ctx context.Context, age time.Duration, used func(exchange.Digest) (bool, error)) error {
+	v.sweeping.Lock()
+	defer v.sweeping.Unlock()
+	v.pins.begin()
+	defer v.pins.end()
 	err := v.sweepDrafts()
 	if err == nil {
 		err = v.sweepKept(ctx, v.now().Add(-age), used)
@@ -55,11 +59,27 @@ func (v *Vault) sweepKept(ctx context.Context, before time.Time, used func(excha
 	})
 }
 
+// Remove implements exchange.Vault. As with Sweep, a crash may bring it back.
+func (v *Vault) Remove(ctx context.Context, d exchange.Digest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	v.removing.Lock()
+	defer v.removing.Unlock()
+	if err := os.Remove(v.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing content %s: %w", d, err)
+	}
+	return nil
+}
+
 // remove looks at the age again: the same bytes may have been kept anew while
 // used was asked.
 func (v *Vault) remove(d exchange.Digest, before time.Time) error {
 	v.removing.Lock()
 	defer v.removing.Unlock()
+	if v.pins.spares(d) {
+		return nil
+	}
 	if old, err := olderThan(v.path(d), before); !old || err != nil {
 		return err
 	}

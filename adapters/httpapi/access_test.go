@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -370,6 +371,8 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t, httpapi.Limits{})
 	body := w.signed()
 	w.submitted(body)
+	w.xml("he-thong-01", "/v1/packages", body)
+	w.xml("he-thong-01", "/v1/packages", []byte("<not-a-package>"))
 	w.consigned("he-thong-07", "")
 	w.get("he-thong-01", "/v1/packages/x")
 	w.get("", "/wp-login.php")
@@ -377,15 +380,20 @@ func TestMetrics(t *testing.T) {
 	for _, line := range []string{
 		`tram_http_requests_total{method="POST",route="/v1/packages",status="201"} 1`,
 		`tram_http_requests_total{method="any",route="none",status="404"} 1`,
-		`tram_http_request_duration_seconds_count{method="POST",route="/v1/packages"} 1`,
+		`tram_http_request_duration_seconds_count{method="POST",route="/v1/packages"} 3`,
 		`tram_http_refusals_total{code="not-found"} 2`,
 		`tram_http_refusals_total{code="harmful"} 0`,
-		fmt.Sprintf(`tram_http_received_bytes_total %d`, len(body)),
+		fmt.Sprintf(`tram_http_received_bytes_total %d`, 2*len(body)+len("<not-a-package>")),
+		`tram_packages_accepted_total{resubmitted="false"} 1`,
+		`tram_packages_accepted_total{resubmitted="true"} 1`,
+		`tram_packages_refused_total{code="malformed",rule="`,
+		`tram_oldest_delivery_seconds{state="queued"} 0`,
+		`tram_recipient_oldest_delivery_seconds{recipient="H12.07",state="consigned"} `,
 		`tram_deliveries{state="consigned"} 1`,
 		`tram_deliveries{state="failed"} 0`,
-		`tram_log_leaves 2`,
+		`tram_log_leaves 3`,
 		`tram_doubtful_signatures 0`,
-		`tram_certificate_days_left{kind="agency"} `,
+		`tram_certificate_left_seconds{kind="agency"} `,
 		`tram_ready 1`,
 		`go_build_info{`,
 	} {
@@ -393,6 +401,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no line %s", line)
 		}
 	}
+	// Those who wait the longest are named, by the registry's code; nobody else is.
+	text = regexp.MustCompile(`(?m)^tram_recipient_oldest_delivery_seconds\{recipient="H12\.07",state="consigned"\} .*\n`).ReplaceAllString(text, "")
 	for _, never := range []string{"he-thong", "H12", "127.0.0.1", "wp-login"} {
 		if strings.Contains(text, never) {
 			t.Errorf("the metrics hold %q", never)

@@ -154,6 +154,6 @@ func (s *Server) readyz(c *gin.Context, _ exchange.Caller) error {
 		c.Data(http.StatusServiceUnavailable, mediaText, []byte("not ready\n"))
 		return nil
 	}
-	c.Data(http.StatusOK, mediaText, []byte("ready\n"))
+	c.Data(http.StatusOK, mediaText, []byte(s.readiness(c.Request.Context())))
 	return nil
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -14,13 +15,16 @@ import (
 	"tram/exchange"
 )
 
-// metrics are labelled by route, status, code and state: words of the program,
-// never of its callers.
+// metrics are labelled by route, status, code, rule and state: words of the
+// program, never of its callers. Agencies' codes, which are the registry's, label
+// only those few that wait the longest.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
 	received prometheus.Counter
+	accepted *prometheus.CounterVec
+	rejected *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer, x *exchange.Exchange, log *slog.Logger) (*metrics, error) {
@@ -34,11 +38,18 @@ func newMetrics(r prometheus.Registerer, x *exchange.Exchange, log *slog.Logger)
 			Help: "Requests refused, by code."}, []string{"code"}),
 		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "tram_http_received_bytes_total",
 			Help: "Bytes of bodies taken in."}),
+		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_packages_accepted_total",
+			Help: "Packages accepted; resubmitted: they had been accepted before, and got the first receipt again."}, []string{"resubmitted"}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_packages_refused_total",
+			Help: "Packages refused, by code and rule. Rules appear with their first refusal."}, []string{"code", "rule"}),
+	}
+	for _, again := range []string{"false", "true"} {
+		m.accepted.WithLabelValues(again)
 	}
 	for code := range answers {
 		m.refusals.WithLabelValues(string(code)) // there from the start, so that a first one shows as a rise
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refusals, m.received, &ledgerGauges{x, log},
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refusals, m.received, m.accepted, m.rejected, &ledgerGauges{x, log}, &queueGauges{x},
 		collectors.NewBuildInfoCollector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := r.Register(c); err != nil {
 			return nil, err
@@ -55,6 +66,19 @@ func (m *metrics) observe(r *record, method string, status int, took time.Durati
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 	m.received.Add(float64(r.received))
+	if route == submitRoute && method == http.MethodPost {
+		m.submitted(r, status)
+	}
+}
+
+// submitted counts how a submission ended; a caller that left before is neither.
+func (m *metrics) submitted(r *record, status int) {
+	switch {
+	case r.code != "":
+		m.rejected.WithLabelValues(string(r.code), r.rule).Inc()
+	case status == http.StatusCreated || status == http.StatusOK:
+		m.accepted.WithLabelValues(strconv.FormatBool(status == http.StatusOK)).Inc()
+	}
 }
 
 // ledgerGauges are counted when they are read, not kept in step.
@@ -69,8 +93,10 @@ var (
 	unstampedGauge  = prometheus.NewDesc("tram_timestamps_pending", "Receipts that wait for a time-stamp.", nil, nil)
 	oldestGauge     = prometheus.NewDesc("tram_timestamps_oldest_seconds", "How long the oldest of them waits.", nil, nil)
 	stampedCounter  = prometheus.NewDesc("tram_timestamps_total", "Time-stamps got from the authority since the hub began, by outcome.", []string{"outcome"}, nil)
-	daysGauge       = prometheus.NewDesc("tram_certificate_days_left", "Whole days until the first of a kind ends: of certificates, and of lists of revoked ones.", []string{"kind"}, nil)
+	termGauge       = prometheus.NewDesc("tram_certificate_left_seconds", "Time until the first of a kind ends, in whole days: of certificates, and of lists of revoked ones.", []string{"kind"}, nil)
 	doubtfulGauge   = prometheus.NewDesc("tram_doubtful_signatures", "Signatures accepted while nothing was known of their certificates' revocation, and still to be asked about.", nil, nil)
+	waitingGauge    = prometheus.NewDesc("tram_oldest_delivery_seconds", "How long ago the oldest delivery in an open state was accepted; 0 if there is none.", []string{"state"}, nil)
+	recipientGauge  = prometheus.NewDesc("tram_recipient_oldest_delivery_seconds", "The same of the recipients that wait the longest, at most ten in each state.", []string{"state", "recipient"}, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
 )
 
@@ -83,8 +109,10 @@ func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- unstampedGauge
 	to <- oldestGauge
 	to <- stampedCounter
-	to <- daysGauge
+	to <- termGauge
 	to <- doubtfulGauge
+	to <- waitingGauge
+	to <- recipientGauge
 	to <- readyGauge
 }
 
@@ -106,6 +134,7 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 	} else {
 		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, float64(leaves))
 	}
+	g.collectWaiting(ctx, to)
 	g.collectStamps(ctx, to)
 	g.terms(ctx, to)
 	ready := 1.0
@@ -113,6 +142,30 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 		ready = 0
 	}
 	to <- prometheus.MustNewConstMetric(readyGauge, prometheus.GaugeValue, ready)
+}
+
+// mostRecipients is how many recipients are named in each state.
+const mostRecipients = 10
+
+// collectWaiting tells how long open deliveries wait, and whose.
+func (g *ledgerGauges) collectWaiting(ctx context.Context, to chan<- prometheus.Metric) {
+	for _, state := range exchange.States {
+		if state.Final() {
+			continue
+		}
+		list, err := g.x.Oldest(ctx, state, mostRecipients)
+		if err != nil {
+			g.log.ErrorContext(ctx, "looking for the oldest deliveries for the metrics", "err", err)
+			return
+		}
+		oldest := 0.0
+		for _, d := range list {
+			age := max(0, time.Since(d.AcceptedAt).Seconds())
+			oldest = max(oldest, age)
+			to <- prometheus.MustNewConstMetric(recipientGauge, prometheus.GaugeValue, age, string(state), d.Recipient)
+		}
+		to <- prometheus.MustNewConstMetric(waitingGauge, prometheus.GaugeValue, oldest, string(state))
+	}
 }
 
 // collectStamps tells how time-stamping goes, where the hub does it or something
@@ -144,7 +197,7 @@ func (g *ledgerGauges) terms(ctx context.Context, to chan<- prometheus.Metric) {
 	}
 	for kind, days := range soonest {
 		if err == nil {
-			to <- prometheus.MustNewConstMetric(daysGauge, prometheus.GaugeValue, float64(days), string(kind))
+			to <- prometheus.MustNewConstMetric(termGauge, prometheus.GaugeValue, float64(days)*24*3600, string(kind))
 		}
 	}
 	doubtful, err := g.x.DoubtfulSignatures(ctx)

@@ -64,11 +64,14 @@ type route struct {
 	serve  handler
 }
 
+// submitRoute is where packages are submitted.
+const submitRoute = "/v1/packages"
+
 // routes is the whole interface: who may ask for what.
 func (s *Server) routes() []route {
 	const get, post, put = http.MethodGet, http.MethodPost, http.MethodPut
 	return []route{
-		{post, "/v1/packages", systems, packageBody, s.submit},
+		{post, submitRoute, systems, packageBody, s.submit},
 		{get, "/v1/packages", anyone, noBody, s.packages},
 		{get, "/v1/packages/:id", anyone, noBody, s.packageView},
 		{get, "/v1/packages/:id/content", systems, noBody, s.packageContent},

@@ -120,12 +120,14 @@ func (s *Server) server(addr string, h http.Handler) *http.Server {
 
 // TLSConfig asks clients for a certificate without verifying a chain: a system
 // is known by the digest of its certificate, and TLS proves that it has the key.
-func TLSConfig(certificate tls.Certificate) *tls.Config {
+// The server's own certificate is asked for at each connection, so that it may be
+// replaced while the server runs.
+func TLSConfig(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		Certificates: []tls.Certificate{certificate},
-		ClientAuth:   tls.RequestClientCert,
-		NextProtos:   []string{"h2", "http/1.1"},
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: certificate,
+		ClientAuth:     tls.RequestClientCert,
+		NextProtos:     []string{"h2", "http/1.1"},
 	}
 }
 

@@ -262,7 +262,10 @@ func certificate(i identity) exchange.Certificate {
 func (w *world) listen() {
 	host := w.leaf("localhost")
 	w.url = "http://" + w.serve(w.server.HTTPServer(""), nil)
-	w.tlsURL = "https://" + w.serve(w.server.HTTPServer(""), httpapi.TLSConfig(host.tls()))
+	w.tlsURL = "https://" + w.serve(w.server.HTTPServer(""), httpapi.TLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		pair := host.tls()
+		return &pair, nil
+	}))
 	w.opsURL = "http://" + w.serve(w.server.OperatorsServer(""), nil)
 	transport := &http.Transport{}
 	w.t.Cleanup(transport.CloseIdleConnections)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -176,8 +175,7 @@ func TestClientCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(api.Handler())
-	server.TLS = httpapi.TLSConfig(tls.Certificate{})
-	server.TLS.Certificates = nil                                                    // net/http gives it its test certificate
+	server.TLS = httpapi.TLSConfig(nil)                                              // net/http gives it its test certificate
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of the handshake that fails
 	server.StartTLS()
 	defer server.Close()

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
+	"tram/cmd/manual"
 	"tram/exchange"
 	"tram/signing"
 )
@@ -158,6 +159,7 @@ Exit codes:
 	f := root.PersistentFlags()
 	f.BoolVar(&p.json, "json", false, "print JSON, for programs")
 	p.settings.flags(f)
+	manual.Add(root)
 	root.AddCommand(p.keygen(), p.compose(), p.sign(), p.submit(), p.inbox(), p.fetch(), p.ack(),
 		p.status(), p.receipts(), p.directory(), p.hubKeys(), p.version())
 	return root

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -38,12 +39,7 @@ func TestAnnouncementsHold(t *testing.T) {
 // listener is an agency's own server, with a certificate that the hub trusts. It
 // returns its URL.
 func (s *site) listener(hear func(r *http.Request, body []byte)) string {
-	s.t.Helper()
-	key, err := newECKey()
-	must(s.t, err)
-	certificate, err := s.authority.server([]string{"127.0.0.1"}, key.Public(), time.Now())
-	must(s.t, err)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.listenerThat(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			s.t.Error(err)
@@ -51,6 +47,17 @@ func (s *site) listener(hear func(r *http.Request, body []byte)) string {
 		hear(r, body)
 		w.WriteHeader(http.StatusNoContent)
 	}))
+}
+
+// listenerThat is a listener that answers as it likes.
+func (s *site) listenerThat(answers http.Handler) string {
+	s.t.Helper()
+	key, err := newECKey()
+	must(s.t, err)
+	certificate, err := s.authority.server([]string{"127.0.0.1"}, key.Public(), s.born)
+	must(s.t, err)
+	server := httptest.NewUnstartedServer(answers)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // hubs that are killed break connections off
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}}}
 	server.StartTLS()
 	s.t.Cleanup(server.Close)

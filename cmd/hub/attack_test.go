@@ -146,6 +146,7 @@ func nothingKept(t *testing.T, s *site) {
 // rest is what a hub holds while it has nothing to do.
 type rest struct {
 	s                 *site
+	slack             int
 	goroutines, files int
 }
 
@@ -154,15 +155,15 @@ func restOf(s *site) rest {
 	s.admin.Close()
 	time.Sleep(100 * time.Millisecond)
 	_ = s.metric("go_goroutines") // opens what a first reading opens
-	return rest{s, s.metric("go_goroutines"), s.files()}
+	return rest{s, slack, s.metric("go_goroutines"), s.files()}
 }
 
 // again waits until the hub holds no more than it did. Connections that clients
 // keep for later are theirs.
 func (r rest) again(t *testing.T) {
 	t.Helper()
-	eventually(t, "goroutines are back", func() bool { return r.s.metric("go_goroutines") <= r.goroutines+slack })
-	eventually(t, "files are closed", func() bool { return r.s.files() <= r.files+slack })
+	eventually(t, "goroutines are back", func() bool { return r.s.metric("go_goroutines") <= r.goroutines+r.slack })
+	eventually(t, "files are closed", func() bool { return r.s.files() <= r.files+r.slack })
 }
 
 // slack is for connections of this test that are still open: each has two

@@ -24,6 +24,10 @@ import (
 // takes a tenth of a second or two.
 const benchKeys = 4
 
+// benchSilent are agencies in the registry that take no part: what "hub bench seed"
+// leaves open waits for them.
+const benchSilent = 4
+
 // benchNotes are kept beside the hub, so that it can be measured again: they hold
 // the agencies' secrets and keys, which are good for this hub only.
 type benchNotes struct {
@@ -41,21 +45,23 @@ func benchNotesPath(dir string) string { return filepath.Join(dir, "bench.json")
 
 // benchSite makes a hub with so many agencies in a new or empty directory, or
 // makes ready the one that is there.
-func benchSite(ctx context.Context, dir string, agencies int, now time.Time) (*bench.Site, error) {
+//
+// began is when the hub and its keys began: a while ago, so that its sealing key is
+// not taken for a new one.
+func benchSite(ctx context.Context, dir string, agencies int, began time.Time) (*bench.Site, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(benchNotesPath(dir)); errors.Is(err, os.ErrNotExist) {
-		if err := makeBenchSite(ctx, dir, agencies, now); err != nil {
+		if err := makeBenchSite(ctx, dir, agencies+benchSilent, began); err != nil {
 			return nil, err
 		}
 	}
 	return openBenchSite(ctx, dir)
 }
 
-// benchPlan is the hub's own part. It began a while ago, so that its sealing key
-// is not taken for a new one.
+// benchPlan is the hub's own part.
 func benchPlan(ctx context.Context, dir string) (blueprint, error) {
 	ports, err := freePorts(ctx, 2)
 	if err != nil {
@@ -66,8 +72,7 @@ func benchPlan(ctx context.Context, dir string) (blueprint, error) {
 		Admin: "admin", RetryFirst: "30s", Profile: true, Rate: 1_000_000}, nil
 }
 
-func makeBenchSite(ctx context.Context, dir string, agencies int, now time.Time) error {
-	began := now.Add(-2 * signing.NewKey)
+func makeBenchSite(ctx context.Context, dir string, agencies int, began time.Time) error {
 	authority, err := newAuthority("Bench Authority", "Example Province", began)
 	if err != nil {
 		return err
@@ -252,9 +257,11 @@ func openBenchSite(ctx context.Context, dir string) (*bench.Site, error) {
 	if site.Program, err = os.Executable(); err != nil {
 		return nil, err
 	}
-	if site.Agencies, err = notes.agencies(); err != nil {
+	all, err := notes.agencies()
+	if err != nil {
 		return nil, err
 	}
+	site.Agencies = all[:len(all)-benchSilent]
 	site.Admin.ID = plan.Admin
 	if site.Admin.Secret, err = readSecret(plan.path("admin.secret")); err != nil {
 		return nil, err

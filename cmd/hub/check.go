@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,14 +37,23 @@ type finding struct {
 }
 
 func checkCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	var live bool
+	var report, log string
+	c := &cobra.Command{
 		Use:     "check",
 		GroupID: "run",
 		Short:   "Look at configuration, keys, disk and record, and say what to do",
 		Long: `check looks at everything the hub needs: configuration, keys and certificates
-(days left), free disk, and, while the hub is stopped, the whole ledger: indexes,
+(days left, who may read them), the disk's space and speed, the clock, listeners
+and the running hub, and, while the hub is stopped, the whole ledger: indexes,
 the Merkle tree against its leaves, every receipt against its leaf, and that
 every package's bytes are in the vault.
+
+--report writes what a supporter asks for into an archive: versions, the
+configuration, what check found, metrics of the running hub, and the end of its
+log (--log). No key, secret or package is in it.
+
+--live only asks the running hub whether it is ready, for containers.
 
 Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 3 warnings only.`,
@@ -52,22 +63,68 @@ Exit codes: 0 all is well; 1 something is broken; 2 the configuration is wrong;
 			if err != nil {
 				return err
 			}
+			if live {
+				return checkLive(c.Context(), cfg)
+			}
 			p := progress.New(c.ErrOrStderr(), o.json, "checking", 0)
-			findings := check(c.Context(), cfg, time.Now(), p)
+			findings := check(c.Context(), cfg, now(), p)
 			p.End()
-			if err := o.show(c, findings, func(w io.Writer) {
-				for _, f := range findings {
-					fmt.Fprintf(w, "%s\t%s\t%s\n", f.State, f.What, f.Detail)
-					if f.Do != "" {
-						fmt.Fprintf(w, "\t\t→ %s\n", f.Do)
-					}
+			if report != "" {
+				if err := writeReport(c.Context(), report, log, cfg, findings, time.Now()); err != nil {
+					return fmt.Errorf("writing the report: %w", err)
 				}
-			}); err != nil {
+			}
+			if err := o.showFindings(c, findings); err != nil {
 				return err
 			}
 			return verdict(findings)
 		},
 	}
+	c.Flags().BoolVar(&live, "live", false, "only ask the running hub whether it is ready")
+	c.Flags().StringVar(&report, "report", "", "write an archive for support (.tar.gz), which must not exist")
+	c.Flags().StringVar(&log, "log", "", "file with the hub's log, whose end goes into the archive")
+	return c
+}
+
+// checkLive asks the running hub, at the operators' listener if it has one.
+func checkLive(ctx context.Context, cfg config) error {
+	setting := "operators"
+	if cfg.Operators == "" {
+		setting = "listen"
+	}
+	return askHealth(ctx, cfg, setting, "/readyz")
+}
+
+// colours of states on a terminal that has not asked for none (no-color.org).
+var colours = map[string]string{"ok": "\x1b[32m", "warning": "\x1b[33m", "failed": "\x1b[31m"}
+
+func (o *options) showFindings(c *cobra.Command, findings []finding) error {
+	if o.json {
+		return o.show(c, findings, nil)
+	}
+	var text strings.Builder
+	w := tabwriter.NewWriter(plain{&text}, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.State, f.What, f.Detail)
+		if f.Do != "" {
+			fmt.Fprintf(w, "\t\t→ %s\n", f.Do)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	out := c.OutOrStdout()
+	coloured := progress.Terminal(out) && os.Getenv("NO_COLOR") == ""
+	for line := range strings.Lines(text.String()) {
+		state, _, _ := strings.Cut(line, " ")
+		if colour := colours[state]; coloured && colour != "" {
+			line = colour + state + "\x1b[0m" + line[len(state):]
+		}
+		if _, err := io.WriteString(out, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func verdict(findings []finding) error {
@@ -96,6 +153,8 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []fi
 		}
 	}
 	findings = append(findings, checkAuthority(ctx, cfg, now)...)
+	findings = append(findings, checkQueue(ctx, cfg)...)
+	findings = append(findings, checkHost(ctx, cfg)...)
 	return append(findings, checkStores(ctx, cfg, now, p)...)
 }
 
@@ -108,16 +167,20 @@ func checkKeys(cfg config, now time.Time) []finding {
 		return []finding{{What: "keys", State: "failed", Detail: err.Error(), Do: "put the file named there in place, or correct its path in " + cfg.path}}
 	}
 	findings := []finding{{What: "keys", State: "ok", Detail: "all can be read and fit their certificates"}}
-	paths := []string{cfg.TLS.Key, cfg.Log.Key, cfg.Webhook.Key}
+	paths := []string{cfg.TLS.Key, cfg.Log.Key, cfg.Webhook.Key, cfg.Client.SecretFile, cfg.Timestamp.SecretFile}
 	for _, s := range cfg.Seal {
 		paths = append(paths, s.Key, s.PasswordFile)
 	}
 	for _, path := range paths {
 		info, err := os.Stat(path)
-		if err == nil && info.Mode().Perm()&0o077 != 0 {
-			findings = append(findings, finding{What: "keys", State: "warning",
-				Detail: fmt.Sprintf("%s may be read by others (mode %o)", path, info.Mode().Perm()), Do: "chmod 600 " + path})
+		if err != nil || info.Mode().Perm()&0o077 == 0 {
+			continue // what is missing was told above
 		}
+		f := finding{What: "keys", State: "warning", Detail: fmt.Sprintf("%s may be read by others (mode %o)", path, info.Mode().Perm()), Do: "chmod 600 " + path}
+		if info.Mode().Perm()&0o007 != 0 {
+			f.State, f.Do = "failed", f.Do+"; everybody on this machine could: if others use it, replace the key"
+		}
+		findings = append(findings, f)
 	}
 	return append(findings, checkSealing(keys.seals, now)...)
 }
@@ -165,6 +228,7 @@ func checkStores(ctx context.Context, cfg config, now time.Time, p *progress.Bar
 	if err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "restore a backup, and keep this file for inspection"})
 	}
+	findings = append(findings, checkNewest(ctx, ledger, now)...)
 	findings = append(findings, checkUnstamped(ctx, cfg, ledger, now)...)
 	terms, err := checkAgencies(ctx, ledger, now)
 	findings = append(findings, terms...)
@@ -203,6 +267,9 @@ func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, sh
 		}
 		for _, p := range packages {
 			content, err := vault.Open(ctx, p.Digest)
+			if _, erased := ledger.Erasure(ctx, p.ID); exchange.CodeOf(err) == exchange.NotFound && erased == nil {
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("the bytes of package %s: %w", p.ID, err)
 			}

@@ -122,6 +122,10 @@ type config struct {
 		Roots string `yaml:"roots"`
 	} `yaml:"webhook"`
 
+	// Queue is the message broker that hands out work; absent: the hub's process
+	// does that itself. Changing it loses nothing.
+	Queue queueConfig `yaml:"queue"`
+
 	// Delivery says how long and how often.
 	Delivery struct {
 		// Deadline is how long a recipient has to answer; absent: 168h.
@@ -131,6 +135,14 @@ type config struct {
 		// RetryMost is the longest wait between attempts; absent: 1h.
 		RetryMost duration `yaml:"retry_most"`
 	} `yaml:"delivery"`
+
+	// Retention says how long is kept what need not be kept for ever.
+	Retention struct {
+		// Content is how long packages' bytes are kept after they were accepted,
+		// in days as in "1825d"; absent: for ever. Those of deliveries that have
+		// not ended stay until they have. Receipts and the log always stay.
+		Content days `yaml:"content"`
+	} `yaml:"retention"`
 
 	// Limits bound what one caller may ask for.
 	Limits struct {
@@ -261,6 +273,7 @@ func (c *config) validate() error {
 		}
 	}
 	c.Seal.validate(wrong)
+	c.Queue.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -319,7 +332,8 @@ func (c *config) resolve() {
 	dir := filepath.Dir(c.path)
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
 		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
-		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots}
+		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
+		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {
 		s := &c.Seal[i]
 		paths = append(paths, &s.Certificate, &s.PasswordFile)
@@ -353,6 +367,19 @@ func (d *duration) UnmarshalYAML(node ast.Node) error {
 	}
 	*d = duration(v)
 	return nil
+}
+
+// days is written as in "1825d".
+type days int
+
+func (d *days) UnmarshalYAML(node ast.Node) error {
+	m := daysShape.FindStringSubmatch(node.GetToken().Value)
+	if m == nil || m[1] == "0" {
+		return &yaml.SyntaxError{Token: node.GetToken(), Message: fmt.Sprintf("%q is no number of days such as 1825d", node.GetToken().Value)}
+	}
+	n, err := strconv.Atoi(m[1]) // five digits at most
+	*d = days(n)
+	return err
 }
 
 // instant is written as in "2026-12-25T00:00:00+07:00" (RFC 3339).

@@ -72,7 +72,7 @@ func (s *stage) startHub(ctx context.Context) (stop func() error, err error) {
 	}
 	serving, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- serve(serving, cfg, logs, func(a net.Addr) { ready <- a }) }()
+	go func() { ended <- serve(serving, cfg, newLog(logs), nil, func(a net.Addr) { ready <- a }) }()
 	stop = func() error {
 		cancel()
 		return errors.Join(<-ended, logs.Close())

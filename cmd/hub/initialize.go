@@ -62,7 +62,7 @@ second, empty record.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			b.Dir = args[0]
-			if err := b.create(c.Context(), time.Now()); err != nil {
+			if err := b.create(c.Context(), now()); err != nil {
 				return err
 			}
 			made := map[string]string{"directory": b.Dir, "config": b.path("hub.yaml"), "administrator": b.Admin, "secretFile": b.path("admin.secret")}
@@ -305,15 +305,28 @@ webhook:                       # announcements to agencies that asked for them
 #   secret_file: timestamp.secret
 #   tls_roots: trust/tsa-tls.pem   # authorities of its TLS certificate, beside the system's
 
+# queue: amqps://hub:…@mq1.example/tram   # RabbitMQ hands out work, not the hub's own process; or, with all that can be said:
+# queue:
+#   urls: ["amqps://hub@mq1.example/tram", "amqps://hub@mq2.example/tram"]   # nodes of one cluster
+#   password_file: queue.secret
+#   roots: trust/mq.pem        # authorities of the nodes' certificates; absent: the system's
+#   certificate: keys/mq.crt   # with key, where the nodes know the hub by its certificate
+#   key: keys/mq.key
+#   name: tram                 # what the names of exchanges and queues begin with
+
 delivery:
   deadline: 168h               # an unanswered delivery fails after this, with a receipt
   retry_first: {{.RetryFirst}}             # wait before the second attempt to announce
   retry_most: 1h               # the longest wait between attempts
 
+# retention:
+#   content: 1825d             # how long packages' bytes are kept; without, for ever. Receipts always are
+
 limits:
   package: 1GiB
   requests_per_second: {{or .Rate 200}}     # for each system
   bodies: 256                  # packages taken in at once
+  # reserve: 1GiB              # what must be free on the disk for packages to be taken in
   # patience: 1m               # how long one MiB of a package may take to come
 
 client:                        # what "hub" commands on this machine connect with

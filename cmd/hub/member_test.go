@@ -41,7 +41,7 @@ func (s *site) join(code string, changes ...func(*exchange.Agency)) *member {
 
 func (s *site) joinWith(code string, key crypto.Signer, changes ...func(*exchange.Agency)) *member {
 	s.t.Helper()
-	certificate, err := s.authority.signing("Agency "+code, "Example Province", key.Public(), time.Now())
+	certificate, err := s.authority.signing("Agency "+code, "Example Province", key.Public(), s.born)
 	must(s.t, err)
 	m := &member{code: code, key: key, certificate: certificate, system: "system-" + strings.ToLower(code)}
 	m.sealer, err = signing.NewSealer(key, []*x509.Certificate{certificate})

@@ -135,6 +135,9 @@ func describePackage(w io.Writer, view exchange.PackageView) {
 	p := view.Package
 	fmt.Fprintf(w, "package\t%s\nkind\t%s\nfrom\t%s\tby system %s\ndocument\t%s\nsubject\t%s\nsize\t%d bytes\nsha-256\t%s\n",
 		p.ID, p.Kind, p.Sender, p.System, p.DocumentID, p.Subject, p.Size, p.Digest)
+	if e := view.Erased; e != nil {
+		fmt.Fprintf(w, "erased\t%s\tby action %s\n", moment(e.At), e.Action)
+	}
 	if p.Signature != nil {
 		fmt.Fprintf(w, "signed by\t%s%s\n", p.Signature.Subject, byRule(p.Signature))
 		describeFinding(w, "revocation", p.Signature.Revocation)

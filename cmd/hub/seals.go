@@ -131,7 +131,7 @@ func (k *sealKeys) reread(path string) ([]exchange.Seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.open(cfg.Seal, time.Now())
+	return k.open(cfg.Seal, now())
 }
 
 // checkSealing says how long each sealing certificate lasts, and whether the next

@@ -6,16 +6,18 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"os/signal"
 	"runtime/debug"
-	"strings"
+	"sync"
+	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/net/netutil"
@@ -26,7 +28,6 @@ import (
 	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/keystore"
-	"tram/adapters/memory"
 	"tram/adapters/tsa"
 	"tram/adapters/webhook"
 	"tram/exchange"
@@ -52,7 +53,13 @@ func serveCommand(o *options) *cobra.Command {
 		Short:   "Run the hub",
 		Long: `serve runs the hub until it is told to stop (SIGTERM or Ctrl-C): it then takes
 nothing new in, ends what is in progress, and closes the ledger. Killing it at
-any moment loses nothing that was acknowledged.`,
+any moment loses nothing that was acknowledged.
+
+SIGHUP makes it read the TLS certificate and the sealing keys anew; what cannot
+be used is told in the log, and the former ones stay. Under systemd (Type=notify)
+it says when it is ready and what it is at, and gives signs of life (WatchdogSec)
+while the ledger answers. The log goes to standard error: lines of JSON, or text
+on a terminal.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(o.config)
@@ -62,8 +69,12 @@ any moment loses nothing that was acknowledged.`,
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(gcPercent)
 			}
-			return serve(c.Context(), cfg, c.ErrOrStderr(), func(agencies net.Addr) {
-				notifySystemd("READY=1")
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
+			notify("STATUS=opening the ledger")
+			return serve(c.Context(), cfg, newLog(c.ErrOrStderr()), hangups, func(agencies net.Addr) {
+				notify("READY=1", "STATUS=serving")
 				fmt.Fprintf(c.OutOrStdout(), "listening on %s\n", agencies)
 			})
 		},
@@ -71,19 +82,24 @@ any moment loses nothing that was acknowledged.`,
 }
 
 // serve wires the hub, constructors in the order of a package's way, and runs
-// it until ctx ends. ready is called once agencies can connect.
-func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies net.Addr)) (err error) {
-	log := slog.New(slog.NewJSONHandler(logs, nil))
+// it until ctx ends. Each of reloads makes it read keys anew. ready is called
+// once agencies can connect.
+func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.Signal, ready func(agencies net.Addr)) (err error) {
 	keys, err := loadKeys(cfg)
 	if err != nil {
 		return err
 	}
-	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
+	registry := prometheus.NewRegistry()
+	measure, err := newMeasured(registry)
+	if err != nil {
+		return err
+	}
+	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{Committed: measure.committed})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	vault, err := disk.Open(cfg.Vault, disk.Options{})
+	vault, err := disk.Open(cfg.Vault, disk.Options{Now: now})
 	if err != nil {
 		return err
 	}
@@ -101,15 +117,21 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if err != nil {
 		return err
 	}
+	queue, closeQueue, err := openQueue(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeQueue()
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
-		Ledger: ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier,
+		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: queue, Courier: measuredCourier{courier, measure},
 		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
-		TimeStamper: timeStamper(keys.stamper),
+		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		AtOnce:      consignedAtOnce,
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: known(cfg), Reserve: int64(cfg.Limits.Reserve), Log: log,
+		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
+		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Now: now, Reserve: int64(cfg.Limits.Reserve), Log: log,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -120,7 +142,7 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Log: log, Profile: cfg.OperatorsProfile,
+		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
@@ -128,14 +150,33 @@ func serve(ctx context.Context, cfg config, logs io.Writer, ready func(agencies 
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(ctx, cfg, keys)
+	again := &reloaded{path: cfg.path, x: x, log: log, tls: keys.tls}
+	if err := registry.Register(&hostGauges{cfg, vault, again, log}); err != nil {
+		return err
+	}
+	listeners, err := listen(ctx, cfg, keys.tls)
 	if err != nil {
 		return err
 	}
+	defer beside(ctx, func(ctx context.Context) { again.run(ctx, reloads) }, func(ctx context.Context) { keepAlive(ctx, ledger, log) })()
 	log.InfoContext(ctx, "hub serving", "agencies", listeners.agencies.Addr().String(), "hub", cfg.Hub.Code, "version", version())
 	defer log.InfoContext(ctx, "hub stopped")
 	ready(listeners.agencies.Addr())
 	return runAll(ctx, x, api, listeners)
+}
+
+// beside runs functions until ctx ends or what it returns is called, which waits
+// for them.
+func beside(ctx context.Context, functions ...func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, f := range functions {
+		running.Go(func() { f(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // runAll runs workers and listeners until ctx ends, and drains them: no new
@@ -156,7 +197,7 @@ func runAll(ctx context.Context, x *exchange.Exchange, api *httpapi.Server, l li
 	}
 	group.Go(func() error {
 		<-failed.Done()
-		notifySystemd("STOPPING=1")
+		notify("STOPPING=1", "STATUS=stopping: requests in progress may end")
 		api.Drain() // waiting polls are answered, health says that the hub is leaving
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
@@ -193,7 +234,7 @@ type listeners struct {
 	operators net.Listener // nil if there is none
 }
 
-func listen(ctx context.Context, cfg config, keys keyring) (listeners, error) {
+func listen(ctx context.Context, cfg config, pair *tlsPair) (listeners, error) {
 	var l listeners
 	var err error
 	if l.agencies, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
@@ -201,7 +242,7 @@ func listen(ctx context.Context, cfg config, keys keyring) (listeners, error) {
 	}
 	l.agencies = netutil.LimitListener(l.agencies, cfg.Limits.Connections)
 	if !cfg.TLS.Plain {
-		l.agencies = tls.NewListener(l.agencies, httpapi.TLSConfig(keys.tls))
+		l.agencies = tls.NewListener(l.agencies, httpapi.TLSConfig(pair.get))
 	}
 	if cfg.Operators == "" {
 		return l, nil
@@ -214,7 +255,7 @@ func listen(ctx context.Context, cfg config, keys keyring) (listeners, error) {
 
 // keyring is every key and certificate of the hub.
 type keyring struct {
-	tls       tls.Certificate
+	tls       *tlsPair // nil: plain HTTP
 	trust     *signing.Trust
 	seals     []exchange.Seal
 	open      *sealKeys
@@ -228,14 +269,15 @@ func loadKeys(cfg config) (keyring, error) {
 	k := keyring{open: &sealKeys{}}
 	var err error
 	if !cfg.TLS.Plain {
-		if k.tls, err = tls.LoadX509KeyPair(cfg.TLS.Certificate, cfg.TLS.Key); err != nil {
-			return k, usageError{fmt.Errorf("tls: %w", err)}
+		k.tls = &tlsPair{}
+		if err = k.tls.load(cfg); err != nil {
+			return k, usageError{err}
 		}
 	}
 	if k.trust, err = loadTrust(cfg); err != nil {
 		return k, usageError{err}
 	}
-	if k.seals, err = k.open.open(cfg.Seal, time.Now()); err != nil {
+	if k.seals, err = k.open.open(cfg.Seal, now()); err != nil {
 		return k, usageError{err}
 	}
 	logKey, err := readSecret(cfg.Log.Key)
@@ -273,26 +315,10 @@ func webhookConfig(cfg config) (webhook.Config, error) {
 	if !ok {
 		return webhook.Config{}, fmt.Errorf("webhook.key: %s holds a %T, not an Ed25519 key", cfg.Webhook.Key, key)
 	}
-	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed}
+	c := webhook.Config{Hub: cfg.Hub.Code, Key: ed, Now: now}
 	for _, cidr := range cfg.Webhook.Allow {
 		c.Allow = append(c.Allow, netip.MustParsePrefix(cidr)) // validated with the configuration
 	}
 	c.Roots, err = readOptional(cfg.Webhook.Roots)
 	return c, err
-}
-
-func notifySystemd(state string) {
-	name := os.Getenv("NOTIFY_SOCKET")
-	if name == "" {
-		return
-	}
-	if strings.HasPrefix(name, "@") {
-		name = "\x00" + name[1:]
-	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
-	if err != nil {
-		return // the hub runs all the same
-	}
-	_, _ = conn.Write([]byte(state)) // likewise
-	_ = conn.Close()
 }

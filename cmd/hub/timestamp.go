@@ -110,6 +110,9 @@ func describeStamps(w io.Writer, page exchange.StampPage) {
 	}
 }
 
+// clockApart is how far this clock may be from the authority's.
+const clockApart = 10 * time.Second
+
 // checkAuthority asks the authority for a time-stamp that nobody needs.
 func checkAuthority(ctx context.Context, cfg config, now time.Time) []finding {
 	client, _, _ := newStamper(cfg.Timestamp)
@@ -124,7 +127,12 @@ func checkAuthority(ctx context.Context, cfg config, now time.Time) []finding {
 		return []finding{{What: "time-stamp authority", State: "warning", Detail: err.Error(),
 			Do: "see timestamp in " + cfg.path + "; receipts wait for their time-stamps meanwhile, nothing is lost"}}
 	}
-	return []finding{checkDates("time-stamp authority", said.Authority, now)}
+	found := []finding{checkDates("time-stamp authority", said.Authority, now)}
+	if apart := time.Until(said.Time).Abs(); apart > clockApart {
+		found = append(found, finding{What: "clock", State: "warning", Detail: fmt.Sprintf("it is %s apart from the time-stamp authority's", apart.Round(time.Millisecond)),
+			Do: "set this machine's clock by a time service"})
+	}
+	return found
 }
 
 // checkUnstamped tells what waits for time-stamps in the ledger of a hub that is

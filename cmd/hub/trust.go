@@ -67,20 +67,22 @@ func openRevocation(cfg config, log *slog.Logger) (*revocation.Service, error) {
 	return s, nil
 }
 
-// known are the hub's own certificates, but those of its seals, and those of the authorities it trusts.
-// What cannot be read is left out: loadKeys has told of it.
-func known(cfg config) []exchange.Known {
+// known are the certificate that the listener shows, and those of the
+// authorities that the hub trusts. What cannot be read is left out: loadKeys has
+// told of it.
+func known(cfg config, pair *tlsPair) []exchange.Known {
 	var all []exchange.Known
-	for _, file := range []struct {
-		kind exchange.TermKind
-		path string
-	}{{exchange.TermTLS, cfg.TLS.Certificate}, {exchange.TermRoot, cfg.Trust.Roots}, {exchange.TermIntermediate, cfg.Trust.Intermediates}} {
-		var list []*x509.Certificate
-		if file.path != "" && !(cfg.TLS.Plain && file.kind == exchange.TermTLS) {
-			list, _ = keystore.ReadCertificates(file.path) // told before
+	if pair != nil {
+		for _, der := range pair.now.Load().Certificate {
+			if c, err := x509.ParseCertificate(der); err == nil { // it was read before
+				all = append(all, exchange.Known{Kind: exchange.TermTLS, Certificate: c})
+			}
 		}
+	}
+	for kind, path := range map[exchange.TermKind]string{exchange.TermRoot: cfg.Trust.Roots, exchange.TermIntermediate: cfg.Trust.Intermediates} {
+		list, _ := readOptional(path) // told before
 		for _, c := range list {
-			all = append(all, exchange.Known{Kind: file.kind, Certificate: c})
+			all = append(all, exchange.Known{Kind: kind, Certificate: c})
 		}
 	}
 	return all

@@ -20,7 +20,8 @@ import (
 //
 //   - the log's tree, computed from its leaves by a second implementation, has
 //     the stored hashes; every leaf records a receipt or an action that is there
-//   - every package's bytes are in the vault under their digest
+//   - every package's bytes are in the vault under their digest, or were erased by
+//     an action of the log
 //   - every package has exactly one receipt of its acceptance, which is what a
 //     resubmission gets, and one delivery for each recipient
 //   - every consigned delivery has exactly one receipt of that, and every final
@@ -98,6 +99,17 @@ func (c *check) packages() error {
 
 func (c *check) content(p exchange.Package) {
 	content, err := c.vault.Open(c.ctx, p.Digest)
+	if _, erased := c.ledger.Erasure(c.ctx, p.ID); erased == nil {
+		if err == nil {
+			err = content.Close()
+		} else if exchange.CodeOf(err) == exchange.NotFound {
+			err = nil // it may be there still: removing comes after, and can be cut off
+		}
+		if held, e := c.ledger.HoldsContent(c.ctx, p.Digest); held || e != nil || err != nil {
+			c.problem("package %s was erased, and its bytes are held: %t (%w)", p.ID, held, errors.Join(e, err))
+		}
+		return
+	}
 	if err != nil {
 		c.problem("the bytes of package %s: %w", p.ID, err)
 		return

@@ -70,6 +70,10 @@ func (l *faultyLedger) Deliveries(ctx context.Context, q exchange.DeliveryQuery)
 	return call2(l.f, "Ledger.Deliveries", func() ([]exchange.Delivery, string, error) { return l.l.Deliveries(ctx, q) })
 }
 
+func (l *faultyLedger) Oldest(ctx context.Context, s exchange.State, limit int) ([]exchange.Delivery, error) {
+	return call1(l.f, "Ledger.Oldest", func() ([]exchange.Delivery, error) { return l.l.Oldest(ctx, s, limit) })
+}
+
 func (l *faultyLedger) Inbox(ctx context.Context, agency, cursor string, limit int) ([]exchange.Delivery, string, error) {
 	return call2(l.f, "Ledger.Inbox", func() ([]exchange.Delivery, string, error) { return l.l.Inbox(ctx, agency, cursor, limit) })
 }
@@ -167,6 +171,18 @@ func (l *faultyLedger) LogEntries(ctx context.Context, from, to int64) ([][]byte
 
 func (l *faultyLedger) Counts(ctx context.Context) (map[exchange.State]int64, error) {
 	return call1(l.f, "Ledger.Counts", func() (map[exchange.State]int64, error) { return l.l.Counts(ctx) })
+}
+
+func (l *faultyLedger) Compact(ctx context.Context) error {
+	return call(l.f, "Ledger.Compact", func() error { return l.l.Compact(ctx) })
+}
+
+func (l *faultyLedger) Erasure(ctx context.Context, id exchange.PackageID) (exchange.Erasure, error) {
+	return call1(l.f, "Ledger.Erasure", func() (exchange.Erasure, error) { return l.l.Erasure(ctx, id) })
+}
+
+func (l *faultyLedger) Erasable(ctx context.Context, before time.Time, cursor string, limit int) ([]exchange.Package, string, error) {
+	return call2(l.f, "Ledger.Erasable", func() ([]exchange.Package, string, error) { return l.l.Erasable(ctx, before, cursor, limit) })
 }
 
 func (l *faultyLedger) Free(ctx context.Context) (int64, error) {

@@ -49,6 +49,10 @@ func (v *faultyVault) Sweep(ctx context.Context, age time.Duration, used func(ex
 	return call(v.f, "Vault.Sweep", func() error { return v.v.Sweep(ctx, age, used) })
 }
 
+func (v *faultyVault) Remove(ctx context.Context, d exchange.Digest) error {
+	return call(v.f, "Vault.Remove", func() error { return v.v.Remove(ctx, d) })
+}
+
 func (v *faultyVault) Backup(ctx context.Context, dir string) error {
 	return call(v.f, "Vault.Backup", func() error { return v.v.Backup(ctx, dir) })
 }

@@ -23,10 +23,15 @@ func testModel(t *testing.T, create CreateLedger) {
 			firsts: map[string]exchange.Receipt{}, owners: map[string]exchange.PackageID{},
 			deliveries: map[exchange.DeliveryID]exchange.Delivery{}, agencies: map[string]exchange.Agency{}}
 		r.Repeat(map[string]func(*rapid.T){
-			"accept":  m.accept,
-			"move":    m.move,
-			"agency":  m.putAgency,
-			"stamp":   m.stamp,
+			"accept": m.accept,
+			"move":   m.move,
+			"agency": m.putAgency,
+			"stamp":  m.stamp,
+			"compact": func(r *rapid.T) {
+				if err := m.ledger.Compact(m.test.Context()); err != nil {
+					r.Fatal(err)
+				}
+			},
 			"restart": func(*rapid.T) { m.ledger = m.open() },
 			"compare": m.compare,
 		})

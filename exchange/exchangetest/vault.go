@@ -28,9 +28,12 @@ func TestVault(t *testing.T, create CreateVault) {
 		"many are kept at once":                         (*vaultTest).race,
 		"content can be read from any place":            (*vaultTest).seek,
 		"a sweep removes what is old and unused":        (*vaultTest).sweep,
+		"removed bytes are gone and can be kept again":  (*vaultTest).remove,
 		"a sweep leaves drafts that are being written":  (*vaultTest).sweepDrafts,
 		"a sweep ends with the error of used":           (*vaultTest).sweepError,
 		"keeping again saves from a sweep":              (*vaultTest).sweepRace,
+		"a draft not discarded saves from any sweep":    (*vaultTest).sweepPinned,
+		"a draft that ends saves from the sweep begun":  (*vaultTest).sweepUnpinned,
 		"a backup can be repeated":                      (*vaultTest).backup,
 		"a context that has ended ends the call":        (*vaultTest).cancelled,
 		"free space is known, and less than an exabyte": (*vaultTest).free,
@@ -270,6 +273,21 @@ func (t *vaultTest) sweep() {
 	t.holds(unused)
 }
 
+func (t *vaultTest) remove() {
+	b, other := content(1, 1000), content(2, 1000)
+	digest := t.mustKeep(b)
+	t.mustKeep(other)
+	for range 2 { // what is not there is no error
+		if err := t.Remove(t.Context(), digest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.lacks(b)
+	t.holds(other)
+	t.mustKeep(b)
+	t.holds(b)
+}
+
 func (t *vaultTest) sweepDrafts() {
 	b := content(3, 1<<20)
 	d := t.draft(b)
@@ -306,6 +324,40 @@ func (t *vaultTest) sweepRace() {
 	})
 	if err != nil || !asked {
 		t.Errorf("sweep: asked %v, %v", asked, err)
+	}
+	t.holds(b)
+}
+
+// sweepPinned: to a clock that jumped, what was kept just now is old.
+func (t *vaultTest) sweepPinned() {
+	b := content(1, 1000)
+	d := t.draft(b)
+	_, err := d.Keep()
+	must(t, d, err)
+	unused := func(exchange.Digest) (bool, error) { return false, nil }
+	if err := t.Sweep(t.Context(), -time.Hour, unused); err != nil {
+		t.Fatal(err)
+	}
+	t.holds(b)
+	d.Discard()
+	if err := t.Sweep(t.Context(), -time.Hour, unused); err != nil {
+		t.Fatal(err)
+	}
+	t.lacks(b)
+}
+
+// sweepUnpinned lets a package enter the ledger just after a sweep asked for it.
+func (t *vaultTest) sweepUnpinned() {
+	b := content(1, 1000)
+	d := t.draft(b)
+	_, err := d.Keep()
+	must(t, d, err)
+	err = t.Sweep(t.Context(), -time.Hour, func(exchange.Digest) (bool, error) {
+		d.Discard()
+		return false, nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.holds(b)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"tram/cmd/manual"
 )
 
 // Exit codes.
@@ -105,6 +107,7 @@ and never if NO_COLOR is set.`,
 	}
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON, for programs")
 	root.AddCommand(p.verify(), p.explain(), p.check(), p.follow(), p.version())
+	manual.Add(root)
 	return root
 }
 

@@ -39,6 +39,9 @@ var (
 // received, registered, assigned, in work, done.
 var courses = [][]string{{"01", "03", "06"}, {"01", "03", "05", "06"}, {"01", "03", "04", "05", "06"}}
 
+// Fan draws how many agencies a document goes to.
+func Fan(dice *rand.Rand) int { return draw(dice, fans) }
+
 func draw(dice *rand.Rand, from []struct{ share, least, most int }) int {
 	n := dice.IntN(1000)
 	for _, f := range from {
@@ -145,7 +148,7 @@ func (d *day) documents(dice *rand.Rand) (list []draft, offsets []time.Duration)
 		}
 		number := int(d.b.numbers.Add(1))
 		one := draft{from: all[from], number: number, subject: Subject(number), size: int64(draw(dice, sizes))}
-		fan := min(draw(dice, fans), len(all)-1)
+		fan := min(Fan(dice), len(all)-1)
 		for _, i := range dice.Perm(len(all)) {
 			if i != from && len(one.to) < fan {
 				one.to = append(one.to, all[i])

@@ -33,7 +33,7 @@ type Report struct {
 	GeneratorMicros float64 `json:"generatorMicros"`
 	// OtherCores is what other programs kept busy meanwhile. It should be near 0.
 	OtherCores float64 `json:"otherCores"`
-	Floor           Floor   `json:"floor"`
+	Floor      Floor   `json:"floor"`
 
 	StartMillis float64 `json:"startMillis"` // of the hub, until it listened
 	Seeded      int64   `json:"seeded,omitempty"`

@@ -187,6 +187,7 @@ func (b *bench) measure(ctx context.Context, load load, r *Report) error {
 	b.times = newTimes() // without those of warming up
 	b.accepted.Store(0)
 	b.settled.Store(0)
+	b.receipts.Store(0)
 	b.verified.Store(0)
 	before, err := b.observe(ctx)
 	if err != nil {
