@@ -41,6 +41,8 @@ type Config struct {
 	Sealer  *signing.Sealer
 	// TimeStamper time-stamps receipts in the background; nil: they have none.
 	TimeStamper TimeStamper
+	// Archive makes backups; nil: this hub makes none.
+	Archive Archive
 	// Revocation tells of revoked certificates; nil: nobody asks, and receipts
 	// say nothing of it.
 	Revocation Revocation
@@ -65,14 +67,14 @@ type Config struct {
 	Retry RetryPolicy
 	// Deadline is how long a recipient has to answer; 7 days by default.
 	Deadline time.Duration
+	// Retention is how long packages' bytes are kept after they were accepted;
+	// 0: for ever. What happened to them stays on record.
+	Retention time.Duration
 	// AtOnce is how many recipients a package has at most for the transaction that
 	// accepts it to consign its deliveries too, to agencies that only look into
 	// their inboxes: nothing has to be attempted there. For more, the sender would
 	// wait while their receipts are sealed. 0: workers consign all.
 	AtOnce int
-	// Retention is how long packages' bytes are kept after they were accepted;
-	// 0: for ever. What happened to them stays on record.
-	Retention time.Duration
 	// Reserve is how many bytes must be free, for the vault and for the ledger,
 	// for packages to be taken in: what is under way is brought to its end with
 	// them. 1 GiB by default.

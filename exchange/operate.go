@@ -2,10 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -116,66 +112,4 @@ func (x *Exchange) action(by Caller, verb, object, reason string, entry any) (Ac
 		a.Entry = digestOfJSON(entry)
 	}
 	return a, nil
-}
-
-// Backup copies the ledger and the packages into a directory of the hub's
-// machine while the hub works. The ledger goes first: whatever it names is in
-// the vault by then.
-func (x *Exchange) Backup(ctx context.Context, by Caller, dir string) error {
-	if !by.Administers() {
-		return notPermitted.With(by, deeds["backup"])
-	}
-	if !filepath.IsAbs(dir) || len(dir) > maxPath {
-		return InvalidError("the directory is %q; give an absolute path of at most 4096 bytes, such as /srv/backup",
-			"thư mục sao lưu là %q; hãy ghi đường dẫn tuyệt đối dài tối đa 4096 byte, ví dụ /srv/backup", shortened(dir))
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	action, err := x.action(by, "backup", dir, "", nil)
-	if err != nil {
-		return err
-	}
-	if err := x.c.Ledger.Update(ctx, Change{Actions: []Action{action}}); err != nil {
-		return err
-	}
-	if err := writeSynced(filepath.Join(dir, "ledger.db"), func(w io.Writer) error { return x.c.Ledger.Backup(ctx, w) }); err != nil {
-		return err
-	}
-	return x.c.Vault.Backup(ctx, filepath.Join(dir, "vault"))
-}
-
-// maxPath is what Linux takes. The path goes into a leaf, whose length must fit
-// the two bytes that an entry bundle has for it.
-const maxPath = 4096
-
-// writeSynced writes a file that is whole and durable, or not there.
-func writeSynced(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".partial-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path)) // or the name is lost in a crash
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -4,16 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"tram/adapters/bolt"
-	"tram/adapters/disk"
 	"tram/exchange"
 )
 
@@ -274,54 +269,6 @@ func TestLists(t *testing.T) {
 	}
 	if err := p.x.Ready(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestBackup(t *testing.T) {
-	t.Parallel()
-	p := newProvince(t)
-	body := signed(t, document("1250", health))
-	id := p.submit(finance, body).Package
-	dir := filepath.Join(t.TempDir(), "backup")
-	refusedBackup := func(by exchange.Caller, dir string, code exchange.Code, rule string) {
-		t.Helper()
-		size := must(p.ledger.LogSize(t.Context()))
-		refused(t, p.x.Backup(t.Context(), by, dir), code, rule)
-		if must(p.ledger.LogSize(t.Context())) != size {
-			t.Error("a backup that was refused is on record")
-		}
-	}
-	refusedBackup(operator, dir, exchange.NotPermitted, "not-permitted")
-	refusedBackup(administrator, "backup", exchange.Malformed, "invalid-entry")
-	refusedBackup(administrator, "/"+strings.Repeat("x", 5000), exchange.Malformed, "invalid-entry")
-	for range 2 { // the second time into the same place
-		if err := p.x.Backup(t.Context(), administrator, dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if e := p.lastLeaf(); e.Event != "backup" || e.Object != dir || e.Actor != "user:an" {
-		t.Errorf("the backup is the leaf %+v", e)
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 2 {
-		t.Errorf("the directory has %v, %v", files, err)
-	}
-	ledger, err := bolt.Open(filepath.Join(dir, "ledger.db"), bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ledger.Close()
-	vault, err := disk.Open(filepath.Join(dir, "vault"), disk.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer vault.Close()
-	audit(t, ledger, vault)
-	pkg := must(ledger.Package(t.Context(), id))
-	content := must(vault.Open(t.Context(), pkg.Digest))
-	defer content.Close()
-	if !bytes.Equal(must(io.ReadAll(content)), body) {
-		t.Error("other bytes")
 	}
 }
 

@@ -121,8 +121,9 @@ type Ledger interface {
 	Compact(ctx context.Context) error
 	// Free is the number of bytes that the ledger can still grow by.
 	Free(ctx context.Context) (int64, error)
-	// Backup writes a consistent copy while the ledger is in use.
-	Backup(ctx context.Context, w io.Writer) error
+	// Backup writes a consistent copy while the ledger is in use, and returns the
+	// number of leaves of the log in it.
+	Backup(ctx context.Context, w io.Writer) (leaves int64, err error)
 }
 
 // Change is what one event writes: all of it, in one transaction. Each receipt
@@ -174,10 +175,19 @@ type Vault interface {
 	// Remove removes bytes that nobody refers to any longer, at once; what is not
 	// there is no error.
 	Remove(ctx context.Context, d Digest) error
-	// Backup copies what is kept and not yet there into a directory.
-	Backup(ctx context.Context, dir string) error
+	// Backup copies what is kept and not yet there into a directory, and tells
+	// how much of it is there.
+	Backup(ctx context.Context, dir string) (Copied, error)
 	// Free is the number of bytes that can still be kept.
 	Free(ctx context.Context) (int64, error)
+}
+
+// Copied is how much of a vault a backup has, and how much of that is new.
+type Copied struct {
+	Contents int64 `json:"contents"`
+	Bytes    int64 `json:"bytes"`
+	New      int64 `json:"new"`
+	NewBytes int64 `json:"newBytes"`
 }
 
 // A Draft is a package on its way into the vault.
@@ -234,6 +244,14 @@ type TimeStamper interface {
 	// authority's roots. It asks once; whoever calls it asks again later. Several
 	// calls may be under way at once.
 	Stamp(ctx context.Context, data []byte) (token []byte, err error)
+}
+
+// An Archive makes backups of the ledger and the vault, while they are in use.
+type Archive interface {
+	// Write makes one and returns when all of it is durable. What was not
+	// finished cannot be taken for a backup. checkpoint signs the log as it was
+	// when it had so many leaves; keys are those who verify it with.
+	Write(ctx context.Context, o BackupOrder, keys Keys, checkpoint func(leaves int64) ([]byte, error)) (Backup, error)
 }
 
 // A Format knows one kind of package.

@@ -190,8 +190,9 @@ func (p *province) close() {
 
 func (p *province) config() exchange.Config {
 	hub := holders()["hub"]
-	skey, _ := logKeys()
+	skey, vkey := logKeys()
 	c := exchange.Config{
+		Keys:   exchange.Keys{Hub: exchange.Hub{Code: "tram.camau.example"}, Origin: origin, LogKey: vkey},
 		Hub:    exchange.Hub{Code: "tram.camau.example", Name: "Trạm tỉnh Cà Mau", Policy: "urn:example:policy:1"},
 		Origin: origin, Ledger: p.ledger, Vault: p.vault, Queue: p.queue, Courier: p.courier, Format: edxml.New(edxml.Options{}),
 		Trust:  must(signing.NewTrust(authority().chain, nil)),

@@ -20,13 +20,17 @@ type narrow struct {
 
 type narrowLedger struct{ *narrow }
 
-func (n narrowLedger) Free(context.Context) (int64, error)           { return n.ledger.Load(), nil }
-func (n narrowLedger) Backup(ctx context.Context, w io.Writer) error { return n.Ledger.Backup(ctx, w) }
+func (n narrowLedger) Free(context.Context) (int64, error) { return n.ledger.Load(), nil }
+func (n narrowLedger) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	return n.Ledger.Backup(ctx, w)
+}
 
 type narrowVault struct{ *narrow }
 
-func (n narrowVault) Free(context.Context) (int64, error)          { return n.vault.Load(), nil }
-func (n narrowVault) Backup(ctx context.Context, dir string) error { return n.Vault.Backup(ctx, dir) }
+func (n narrowVault) Free(context.Context) (int64, error) { return n.vault.Load(), nil }
+func (n narrowVault) Backup(ctx context.Context, dir string) (exchange.Copied, error) {
+	return n.Vault.Backup(ctx, dir)
+}
 
 func (p *province) narrow() *narrow {
 	n := &narrow{Ledger: p.ledger, Vault: p.vault}

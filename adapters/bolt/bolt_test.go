@@ -124,8 +124,9 @@ func TestABackupIsALedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(l.Backup(t.Context(), f), f.Close()); err != nil {
-		t.Fatal(err)
+	leaves, err := l.Backup(t.Context(), f)
+	if err := errors.Join(err, f.Close()); err != nil || leaves != 50 {
+		t.Fatalf("the backup says that it has %d leaves, want 50: %v", leaves, err)
 	}
 	if err := accept(t.Context(), l, s, s.Submission("A", "later", "B")); err != nil {
 		t.Fatal(err)

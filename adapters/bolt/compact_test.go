@@ -50,7 +50,7 @@ func TestCompactWhileInUse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Backup(t.Context(), &backup); err != nil {
+	if _, err := l.Backup(t.Context(), &backup); err != nil {
 		t.Error(err)
 	}
 	stop()

@@ -235,19 +235,20 @@ func (l *Ledger) Close() error {
 // Backup writes a consistent copy, which is a ledger that Open opens. w must be
 // local and fast, a file: the copy is one long read, during which the ledger
 // grows instead of reusing space. Send it elsewhere afterwards.
-func (l *Ledger) Backup(ctx context.Context, w io.Writer) error {
+func (l *Ledger) Backup(ctx context.Context, w io.Writer) (leaves int64, err error) {
 	if err := l.longRead(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	defer l.longReadEnds()
-	err := l.view(ctx, func(tx *bbolt.Tx) error {
+	err = l.view(ctx, func(tx *bbolt.Tx) error {
+		leaves = logSize(tx)
 		_, err := tx.WriteTo(&stoppable{ctx, w})
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("backing up the ledger: %w", err)
+		return 0, fmt.Errorf("backing up the ledger: %w", err)
 	}
-	return nil
+	return leaves, nil
 }
 
 // stoppable is a writer that fails when its context has ended.

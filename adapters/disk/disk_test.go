@@ -208,7 +208,7 @@ func TestABackupIsAVault(t *testing.T) {
 func backup(t *testing.T, v *Vault, dir string, copying bool) {
 	t.Helper()
 	if !copying {
-		if err := v.Backup(t.Context(), dir); err != nil {
+		if _, err := v.Backup(t.Context(), dir); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -240,7 +240,7 @@ func TestABackupDoesNotHideDamage(t *testing.T) {
 	if err := os.WriteFile(keptPath(to, digest), []byte("who"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Backup(t.Context(), to); err == nil || !strings.Contains(err.Error(), digest.String()[2:]) {
+	if _, err := v.Backup(t.Context(), to); err == nil || !strings.Contains(err.Error(), digest.String()[2:]) {
 		t.Errorf("backup over a damaged file: %v", err)
 	}
 }

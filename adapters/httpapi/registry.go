@@ -183,15 +183,27 @@ func (s *Server) secret(issue func(ctx context.Context, by exchange.Caller, id s
 }
 
 func (s *Server) backup(c *gin.Context, by exchange.Caller) error {
-	var where struct {
-		Directory string `json:"directory"`
-	}
-	if err := decode(c, &where); err != nil {
+	var o exchange.BackupOrder
+	if err := decode(c, &o); err != nil {
 		return err
 	}
-	if err := s.x.Backup(c.Request.Context(), by, where.Directory); err != nil {
+	b, err := s.x.Backup(c.Request.Context(), by, o)
+	if err != nil {
 		return err
 	}
-	c.Status(http.StatusNoContent)
-	return nil
+	return answer(c, http.StatusOK, b)
+}
+
+func (s *Server) recordDrill(c *gin.Context, by exchange.Caller) error {
+	var d exchange.Drill
+	if err := decode(c, &d); err != nil {
+		return err
+	}
+	a, err := s.x.RecordDrill(c.Request.Context(), by, d)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, struct {
+		Action string `json:"action"`
+	}{a.ID})
 }

@@ -106,6 +106,7 @@ func (s *Server) routes() []route {
 		{put, "/v1/users/:id", administrators, jsonBody, s.putUser},
 		{post, "/v1/users/:id/secret", administrators, noBody, s.secret(s.x.IssueUserSecret)},
 		{post, "/v1/backup", administrators, jsonBody, s.backup},
+		{post, "/v1/restore-drills", administrators, jsonBody, s.recordDrill},
 
 		{get, "/v1/keys", public, noBody, s.keys},
 		{post, "/v1/keys/reload", administrators, jsonBody, s.reloadKeys},

@@ -434,5 +434,9 @@ func (w *world) service(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "backup")
 	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/backup", `{"directory":"`+dir+`"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"relative"}`))
-	w.want(http.StatusNoContent, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"`+dir+`"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"`+dir+`","keysTo":"age1nobody"}`))
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"`+dir+`"}`))
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/restore-drills", `{"backup":"`+dir+`","failure":"no disk"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/restore-drills", `{"backup":"`+dir+`"}`))
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/restore-drills", `{"backup":"`+dir+`","failure":"no disk"}`))
 }

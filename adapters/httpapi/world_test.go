@@ -32,6 +32,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/mod/sumdb/note"
 
+	"tram/adapters/backup"
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
 	"tram/adapters/edxml"
@@ -187,6 +188,7 @@ func (w *world) build(limits httpapi.Limits) {
 		Trust: must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
 		Seals: seals, ReadSeals: func() ([]exchange.Seal, error) { return append(seals, later), nil },
 		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log, TimeStamper: &w.tsa,
+		Archive: backup.New(backup.Config{Ledger: w.ledger, Vault: vault, Home: "/", Files: func() ([]string, error) { return nil, nil }}),
 	}))
 	w.register()
 	w.server = must[*httpapi.Server](t)(httpapi.New(httpapi.Config{Exchange: w.x, Limits: limits, Log: log}))

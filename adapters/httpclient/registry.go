@@ -2,8 +2,6 @@ package httpclient
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"tram/exchange"
@@ -88,17 +86,13 @@ func (c *Client) secret(ctx context.Context, of, id string) (string, error) {
 	return issued.Secret, err
 }
 
-// Backup has the hub write a copy of its ledger and vault into a directory of
-// its own machine.
-func (c *Client) Backup(ctx context.Context, directory string) error {
-	b, err := json.Marshal(map[string]string{"directory": directory})
-	if err != nil {
-		return fmt.Errorf("writing the request: %w", err)
-	}
-	resp, err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "backup"}, body: bytesBody(b),
-		header: map[string]string{"Content-Type": "application/json"}})
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+// Backup has the hub make a backup in a directory of its own machine.
+func (c *Client) Backup(ctx context.Context, o exchange.BackupOrder) (exchange.Backup, error) {
+	return sendJSON[exchange.Backup](ctx, c, http.MethodPost, o, "v1", "backup")
+}
+
+// RecordDrill puts on record how restoring a backup aside went.
+func (c *Client) RecordDrill(ctx context.Context, d exchange.Drill) error {
+	_, err := sendJSON[struct{}](ctx, c, http.MethodPost, d, "v1", "restore-drills")
+	return err
 }

@@ -102,7 +102,11 @@ func TestClientAgreesWithTheHub(t *testing.T) {
 	if len(users) != 2 {
 		t.Errorf("found %+v", users)
 	}
-	must(admin.Backup(ctx, filepath.Join(t.TempDir(), "backup")))
+	made, err := admin.Backup(ctx, exchange.BackupOrder{Directory: filepath.Join(t.TempDir(), "backup")})
+	must(err)
+	if made.Leaves == 0 || made.Packages.Contents != 0 {
+		t.Errorf("the backup is %+v", made)
+	}
 
 	// A pipe cannot be wound back; its size is not known either.
 	from, to, operator := dial(t, hub, "s60", fromSecret), dial(t, hub, "s61", toSecret), dial(t, hub, "user:op", opSecret)

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"tram/adapters/bolt"
+	"tram/adapters/backup"
 	"tram/exchange"
 )
 
@@ -64,19 +64,22 @@ func killedAtStart(c *chapter) {
 func killedInBackup(c *chapter) {
 	dir := filepath.Join(c.t.TempDir(), "backup")
 	done := make(chan error, 1)
-	go func() { done <- c.s.admin.Backup(c.t.Context(), dir) }()
+	go func() {
+		_, err := c.s.admin.Backup(c.t.Context(), exchange.BackupOrder{Directory: dir})
+		done <- err
+	}()
 	pause(c.t.Context(), c.some(150*time.Millisecond))
 	c.kill()
 	told := <-done
 	c.s.start()
-	ledger, err := bolt.Open(filepath.Join(dir, "ledger.db"), bolt.Options{})
+	found, _, err := backup.Find(dir)
 	if err != nil {
-		if told == nil || !errors.Is(err, os.ErrNotExist) {
-			c.l.problem("the backup was acknowledged with %v, and its ledger: %v", told, err)
+		if told == nil {
+			c.l.problem("the backup was acknowledged, and is not there: %v", err)
 		}
 		return
 	}
-	if err := errors.Join(ledger.Check(c.t.Context()), ledger.Close()); err != nil {
+	if _, err := stores.Restore(c.t.Context(), backup.Order{Backup: found, Dir: filepath.Join(c.t.TempDir(), "restored")}); err != nil {
 		c.l.problem("the backup of a hub that was killed: %v", err)
 	}
 }

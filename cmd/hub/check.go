@@ -228,6 +228,7 @@ func checkStores(ctx context.Context, cfg config, now time.Time, p *progress.Bar
 	if err != nil {
 		return append(findings, finding{What: "ledger", State: "failed", Detail: err.Error(), Do: "restore a backup, and keep this file for inspection"})
 	}
+	findings = append(findings, checkRollback(ctx, cfg, ledger)...)
 	findings = append(findings, checkNewest(ctx, ledger, now)...)
 	findings = append(findings, checkUnstamped(ctx, cfg, ledger, now)...)
 	terms, err := checkAgencies(ctx, ledger, now)

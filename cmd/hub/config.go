@@ -109,6 +109,10 @@ type config struct {
 		Origin string `yaml:"origin"`
 		// Key is the file of its signing key.
 		Key string `yaml:"key"`
+		// Witnessed are files of checkpoints that others keep, such as an auditor's
+		// mirror: a ledger that does not go on from them is not served. The hub's
+		// own is beside the ledger. Absent: none.
+		Witnessed []string `yaml:"witnessed"`
 	} `yaml:"log"`
 
 	// Webhook announces deliveries to agencies that asked for it.
@@ -175,6 +179,9 @@ type config struct {
 
 	path   string
 	source []byte
+	// acceptRollback is why a ledger is served that is older than what was signed,
+	// of the command line; empty: it is not.
+	acceptRollback string
 }
 
 // issuerConfig is an authority, and where it tells of revocation.
@@ -330,6 +337,19 @@ func (c *config) line(key string) int {
 // resolve takes relative paths from the file's directory.
 func (c *config) resolve() {
 	dir := filepath.Dir(c.path)
+	paths := c.paths()
+	for i := range c.Log.Witnessed {
+		paths = append(paths, &c.Log.Witnessed[i])
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}
+
+// paths are the settings that name what the hub reads and writes.
+func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
 		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
@@ -350,11 +370,7 @@ func (c *config) resolve() {
 			}
 		}
 	}
-	for _, p := range paths {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(dir, *p)
-		}
-	}
+	return paths
 }
 
 // duration is written as in "30s" or "168h".

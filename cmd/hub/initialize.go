@@ -283,6 +283,7 @@ seal:                          # receipts are sealed with this key; "hub keys ro
 log:                           # the Merkle log of all receipts
   origin: {{printf "%q" .Origin}}
   key: keys/log.key
+  # witnessed: [/mnt/auditor/mirror/checkpoint]   # a ledger older than these checkpoints is not served
 
 webhook:                       # announcements to agencies that asked for them
   key: keys/webhook.key

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
-	"tram/cmd/progress"
 	"tram/exchange"
 )
 
@@ -222,34 +220,6 @@ func actionsCommand(o *options) *cobra.Command {
 	})
 	c.Flags().StringVar(&cursor, "cursor", "", "go on from here")
 	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
-	return watch(c)
-}
-
-func backupCommand(o *options) *cobra.Command {
-	c := asking(o, "backup DIR", "Copy ledger and packages into a directory of the hub's machine, while it works", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
-		dir, err := filepath.Abs(args[0])
-		if err != nil {
-			return err
-		}
-		p := progress.New(c.ErrOrStderr(), o.json, "the hub is copying its ledger and packages", 0)
-		err = hub.Backup(c.Context(), dir)
-		p.End()
-		if err != nil {
-			return err
-		}
-		return o.show(c, map[string]string{"directory": dir}, func(w io.Writer) {
-			fmt.Fprintf(w, "backed up to %s (keys and configuration are not in it)\n", dir)
-		})
-	})
-	c.Long = `backup copies ledger and packages into a directory of the hub's machine,
-while it works. A directory that holds an earlier backup is brought up to date.
-
-Keys and configuration are not in it: keep them apart, and keep them. On the disk of
-the vault packages are linked, not copied: take the backup to another machine.
-
-To go back to a backup, stop the hub and put the copy of ledger.db and vault in the
-place of its own, beside keys and hub.yaml. What came after the backup is lost then,
-and auditors will notice that the log is shorter: tell them.`
 	return watch(c)
 }
 

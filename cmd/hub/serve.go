@@ -47,13 +47,23 @@ const consignedAtOnce = 4
 const gcPercent = 400
 
 func serveCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	var acceptRollback string
+	c := &cobra.Command{
 		Use:     "serve",
 		GroupID: "run",
 		Short:   "Run the hub",
 		Long: `serve runs the hub until it is told to stop (SIGTERM or Ctrl-C): it then takes
 nothing new in, ends what is in progress, and closes the ledger. Killing it at
 any moment loses nothing that was acknowledged.
+
+It keeps the log's latest signed checkpoint in the file "checkpoint" beside the
+ledger, and refuses (exit code 2) to serve a ledger that is older than it, or than
+those of log.witnessed, or another record: after an old backup was put in place,
+say. If what came later is lost for good, --accept-rollback serves all the same.
+That is the first new leaf of the log, with both checkpoints, and your reason goes
+on record. Auditors who follow the log find a rollback, and this leaf; they begin
+a new mirror and keep the old one, which proves what was lost.
+
 
 SIGHUP makes it read the TLS certificate and the sealing keys anew; what cannot
 be used is told in the log, and the former ones stay. Under systemd (Type=notify)
@@ -69,6 +79,7 @@ on a terminal.`,
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(gcPercent)
 			}
+			cfg.acceptRollback = acceptRollback
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
@@ -79,6 +90,8 @@ on a terminal.`,
 			})
 		},
 	}
+	c.Flags().StringVar(&acceptRollback, "accept-rollback", "", "serve a ledger that is older than what was signed, for this `reason`")
+	return c
 }
 
 // serve wires the hub, constructors in the order of a package's way, and runs
@@ -94,7 +107,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err != nil {
 		return err
 	}
-	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{Committed: measure.committed})
+	ledger, err := openLedger(cfg, bolt.Options{Committed: measure.committed})
 	if err != nil {
 		return err
 	}
@@ -137,8 +150,14 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		defer revoked.Close()
 		c.Revocation, c.RevocationPolicy = revoked, exchange.RevocationPolicy(cfg.Trust.Revocation)
 	}
+	if c.Archive, err = archive(cfg, ledger, vault); err != nil {
+		return err
+	}
 	x, err := exchange.New(c)
 	if err != nil {
+		return err
+	}
+	if err := guard(ctx, x, ledger, cfg, keys.published.LogKey, log); err != nil {
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
@@ -162,6 +181,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	log.InfoContext(ctx, "hub serving", "agencies", listeners.agencies.Addr().String(), "hub", cfg.Hub.Code, "version", version())
 	defer log.InfoContext(ctx, "hub stopped")
 	ready(listeners.agencies.Addr())
+	defer beside(context.WithoutCancel(ctx), func(ctx context.Context) { keepCheckpoint(ctx, x, cfg.checkpointPath(), log) })()
 	return runAll(ctx, x, api, listeners)
 }
 

@@ -135,7 +135,12 @@ func freeAddress(t *testing.T) string {
 // start runs "hub serve" until it listens.
 func (s *site) start() *site {
 	s.t.Helper()
-	s.launch()
+	return s.startWith()
+}
+
+func (s *site) startWith(flags ...string) *site {
+	s.t.Helper()
+	s.launch(flags...)
 	select {
 	case <-s.ready:
 	case <-time.After(30 * time.Second):
@@ -148,9 +153,10 @@ func (s *site) start() *site {
 }
 
 // launch starts the process and does not wait for anything.
-func (s *site) launch() {
+func (s *site) launch(flags ...string) {
 	s.t.Helper()
 	args := append(slices.Clone(s.tracer), s.program, "serve", "--config", s.config())
+	args = append(args, flags...)
 	c := exec.Command(args[0], args[1:]...)
 	c.Env = append(os.Environ(), s.env...)
 	c.Stderr = s.log

@@ -208,21 +208,6 @@ func (c *check) timeStamp(r exchange.Receipt) {
 	}
 }
 
-// finalEvents are the receipts that each final state may rest on.
-func finalEvents(s exchange.State) []exchange.Event {
-	switch s {
-	case exchange.HandedOver:
-		return []exchange.Event{exchange.ContentHandover}
-	case exchange.Rejected:
-		return []exchange.Event{exchange.ConsignmentRejection}
-	case exchange.Failed:
-		return []exchange.Event{exchange.ContentConsignmentFailure, exchange.ContentHandoverFailure, exchange.AcceptanceRejectionExpiry}
-	case exchange.Withdrawn:
-		return []exchange.Event{exchange.ContentConsignmentFailure, exchange.ContentHandoverFailure}
-	}
-	return nil
-}
-
 func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
 	c.counts[d.State]++
 	var consigned, established int
@@ -242,7 +227,7 @@ func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
 		c.problem("delivery %s is %s, consigned at %v, with %d receipts of that", d.ID, d.State, d.ConsignedAt, consigned)
 	}
 	c.rechecked(d, established)
-	allowed := finalEvents(d.State)
+	allowed := d.State.FinalEvents()
 	if len(allowed) == 0 && len(final) > 0 {
 		c.problem("delivery %s is %s with final receipts %v", d.ID, d.State, final)
 	}

@@ -189,6 +189,6 @@ func (l *faultyLedger) Free(ctx context.Context) (int64, error) {
 	return call1(l.f, "Ledger.Free", func() (int64, error) { return l.l.Free(ctx) })
 }
 
-func (l *faultyLedger) Backup(ctx context.Context, w io.Writer) error {
-	return call(l.f, "Ledger.Backup", func() error { return l.l.Backup(ctx, w) })
+func (l *faultyLedger) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	return call1(l.f, "Ledger.Backup", func() (int64, error) { return l.l.Backup(ctx, w) })
 }

@@ -53,8 +53,8 @@ func (v *faultyVault) Remove(ctx context.Context, d exchange.Digest) error {
 	return call(v.f, "Vault.Remove", func() error { return v.v.Remove(ctx, d) })
 }
 
-func (v *faultyVault) Backup(ctx context.Context, dir string) error {
-	return call(v.f, "Vault.Backup", func() error { return v.v.Backup(ctx, dir) })
+func (v *faultyVault) Backup(ctx context.Context, dir string) (exchange.Copied, error) {
+	return call1(v.f, "Vault.Backup", func() (exchange.Copied, error) { return v.v.Backup(ctx, dir) })
 }
 
 func (v *faultyVault) Free(ctx context.Context) (int64, error) {

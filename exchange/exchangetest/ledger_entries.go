@@ -167,8 +167,9 @@ func (t *ledgerTest) cancelled() {
 	before := t.snapshot()
 	q := t.Submission("H12.01", "d2", "H12.02")
 	_, _, err := t.Accept(ctx, q, t.Acceptance(q))
+	_, backupErr := t.Backup(ctx, io.Discard)
 	for name, err := range map[string]error{"Accept": err, "Update": t.Update(ctx, exchange.Change{Users: []exchange.User{{ID: "u"}}}),
-		"Backup": t.Backup(ctx, io.Discard)} {
+		"Backup": backupErr} {
 		if err == nil {
 			t.Errorf("%s with a context that had ended succeeded", name)
 		}
@@ -184,15 +185,15 @@ func (t *ledgerTest) backup() {
 		t.mustAccept(t.Submission("H12.01", fmt.Sprint("d", n), "H12.02"))
 	}
 	var size int
-	err := t.Backup(t.Context(), writerFunc(func(b []byte) (int, error) {
+	leaves, err := t.Backup(t.Context(), writerFunc(func(b []byte) (int, error) {
 		size += len(b)
 		return len(b), nil
 	}))
-	if err != nil || size == 0 {
-		t.Errorf("backup of %d bytes: %v", size, err)
+	if logged, logErr := t.LogSize(t.Context()); err != nil || logErr != nil || size == 0 || leaves != logged {
+		t.Errorf("backup of %d bytes with %d leaves of %d: %v, %v", size, leaves, logged, err, logErr)
 	}
 	full := fmt.Errorf("no space left")
-	if err := t.Backup(t.Context(), writerFunc(func([]byte) (int, error) { return 0, full })); err == nil {
+	if _, err := t.Backup(t.Context(), writerFunc(func([]byte) (int, error) { return 0, full })); err == nil {
 		t.Errorf("a backup that could not be written succeeded")
 	}
 	t.mustAccept(t.Submission("H12.01", "after", "H12.02"))

@@ -364,11 +364,17 @@ func (t *vaultTest) sweepUnpinned() {
 
 func (t *vaultTest) backup() {
 	dir := t.TempDir()
+	var want exchange.Copied
 	for seed, n := range sizes {
 		t.mustKeep(content(seed, n))
-		if err := t.Backup(t.Context(), dir); err != nil {
-			t.Fatal(err)
+		want = exchange.Copied{Contents: want.Contents + 1, Bytes: want.Bytes + int64(n), New: 1, NewBytes: int64(n)}
+		if got, err := t.Backup(t.Context(), dir); err != nil || got != want {
+			t.Fatalf("copied %+v, want %+v: %v", got, want, err)
 		}
+	}
+	want.New, want.NewBytes = 0, 0
+	if got, err := t.Backup(t.Context(), dir); err != nil || got != want {
+		t.Errorf("again, nothing is new: copied %+v, want %+v: %v", got, want, err)
 	}
 }
 
@@ -381,8 +387,9 @@ func (t *vaultTest) cancelled() {
 	_, openErr := t.Vault.Open(ctx, digest)
 	sweepErr := t.Sweep(ctx, -time.Hour, func(exchange.Digest) (bool, error) { return false, nil })
 	_, freeErr := t.Free(ctx)
+	_, backupErr := t.Backup(ctx, t.TempDir())
 	for name, err := range map[string]error{"Create": createErr, "Open": openErr, "Sweep": sweepErr, "Free": freeErr,
-		"Backup": t.Backup(ctx, t.TempDir())} {
+		"Backup": backupErr} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v, want that the context has ended", name, err)
 		}

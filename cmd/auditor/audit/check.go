@@ -145,6 +145,7 @@ type checkResult struct {
 	Doubtful int       `json:"doubtful"`
 	Held     int       `json:"held"`
 	Findings []Finding `json:"findings"`
+	Do       []string  `json:"do,omitempty"` // about the findings, in both languages
 }
 
 // hold reads what others than the hub have.
@@ -268,5 +269,5 @@ func (a *authority) compareReceipt(raw []byte, i int64, e exchange.LogEntry) (ex
 func (c *checking) result(tree tlog.Tree) checkResult {
 	list := c.findings.all()
 	return checkResult{OK: len(list) == 0, Origin: c.by.keys.Origin, Leaves: tree.N, Root: tree.Hash.String(),
-		Receipts: c.inLog, ReceiptsChecked: c.checked, Actions: c.deeds.inLog, ActionsChecked: c.deeds.checked, Doubtful: c.doubts.open(), Held: len(c.held.receipts), Findings: list}
+		Receipts: c.inLog, ReceiptsChecked: c.checked, Actions: c.deeds.inLog, ActionsChecked: c.deeds.checked, Doubtful: c.doubts.open(), Held: len(c.held.receipts), Findings: list, Do: advise(list)}
 }

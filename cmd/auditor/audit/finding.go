@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"tram/exchange"
 )
@@ -64,6 +65,28 @@ func (f Finding) String() string {
 		s += " receipt " + string(f.Receipt)
 	}
 	return s + ": " + f.Detail
+}
+
+// advice is what to do about findings that an auditor alone cannot settle.
+var advice = map[string]exchange.Words{
+	rolledBack: {
+		En: "keep the mirror: it proves what the hub had signed. Ask the operators which backup they went back to, and why; an accepted rollback is the action accept-rollback of the log. Then begin a new mirror in another directory, and ask agencies to look for their receipts in it (auditor check --receipts)",
+		Vi: "hãy giữ nguyên bản sao nhật ký: đó là bằng chứng về những gì trục đã ký. Hãy hỏi đơn vị vận hành đã khôi phục bản sao lưu nào và vì sao; việc này phải có bản ghi accept-rollback trong nhật ký. Sau đó tạo bản sao nhật ký mới ở thư mục khác và đề nghị các cơ quan đối chiếu biên nhận (auditor check --receipts)",
+	},
+	forked: {
+		En: "keep the mirror and its checkpoints: two that exclude each other prove, by the hub's own signature, that it kept two records. Compare with other auditors, and ask the operators whether a copy of the hub runs elsewhere with the same key",
+		Vi: "hãy giữ nguyên bản sao nhật ký và các điểm kiểm tra: hai điểm kiểm tra trái ngược nhau, do chính trục ký, chứng minh trục có hai nhật ký. Hãy đối chiếu với các đơn vị kiểm toán khác và hỏi đơn vị vận hành có bản sao nào của trục đang chạy ở nơi khác với cùng khóa hay không",
+	},
+}
+
+// advise are the lines, in both languages, on what to do about the findings.
+func advise(list []Finding) (lines []string) {
+	for _, name := range []string{rolledBack, forked} {
+		if slices.ContainsFunc(list, func(f Finding) bool { return f.Name == name }) {
+			lines = append(lines, advice[name].En, advice[name].Vi)
+		}
+	}
+	return lines
 }
 
 func finding(name, format string, args ...any) Finding {

@@ -97,6 +97,9 @@ func (p *program) printLook(l look, once bool) error {
 	for _, f := range l.Findings {
 		fmt.Fprintf(p.stdout, "  %s %s\n", p.colour().bad("✗"), oneLine(f.String()))
 	}
+	for _, line := range l.Do {
+		fmt.Fprintf(p.stdout, "  → %s\n", line)
+	}
 	for _, note := range l.Notes {
 		fmt.Fprintf(p.stdout, "  note: %s\n", note)
 	}

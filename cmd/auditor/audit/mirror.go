@@ -40,6 +40,7 @@ type look struct {
 	Leaves   int64     `json:"leaves"`
 	Root     string    `json:"root"`
 	Findings []Finding `json:"findings"`
+	Do       []string  `json:"do,omitempty"` // about the findings, in both languages
 	// Notes are changes that are no fault, but that somebody should look at.
 	Notes []string `json:"notes,omitempty"`
 }
@@ -80,6 +81,7 @@ func (m *mirror) look(ctx context.Context) (look, error) {
 		return l, err
 	}
 	l.Findings = list.all()
+	l.Do = advise(l.Findings)
 	l.OK = len(l.Findings) == 0
 	return l, nil
 }

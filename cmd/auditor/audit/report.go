@@ -29,6 +29,9 @@ func (p *program) printCheck(r checkResult, h *held) error {
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "  %s %s\n", c.bad("✗"), oneLine(f.String()))
 	}
+	for _, line := range r.Do {
+		fmt.Fprintf(&b, "  → %s\n", line)
+	}
 	_, err := io.WriteString(p.stdout, b.String())
 	return err
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/mod/sumdb/note"
 
+	"tram/adapters/backup"
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
 	"tram/adapters/edxml"
@@ -124,7 +125,8 @@ func New(t testing.TB) *Hub {
 	h.Keys = exchange.Keys{Hub: exchange.Hub{Code: "hub.test", Name: "Trục thử", Policy: "urn:test:policy"},
 		Origin: "hub.test/log", LogKey: public, Sealing: []string{seal.PEM()}}
 	h.Exchange, err = exchange.New(exchange.Config{Hub: h.Keys.Hub, Origin: h.Keys.Origin, Keys: h.Keys, Ledger: ledger, Vault: vault,
-		Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}), Trust: trust, Seals: []exchange.Seal{{Sealer: h.Sealer}}, LogKey: h.Log})
+		Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}), Trust: trust, Seals: []exchange.Seal{{Sealer: h.Sealer}}, LogKey: h.Log,
+		Archive: backup.New(backup.Config{Ledger: ledger, Vault: vault, Home: "/", Files: func() ([]string, error) { return nil, nil }})})
 	fatal(err)
 	h.start(t)
 	h.Admin = exchange.Caller{User: &exchange.User{ID: "root", Role: exchange.Administrator}}
