@@ -304,9 +304,9 @@ func (d Delivery) in(states ...State) error {
 }
 
 // listed are the states as they are written in a request.
-func listed(states []State) string {
-	words := make([]string, len(states))
-	for i, s := range states {
+func listed[T ~string](list []T) string {
+	words := make([]string, len(list))
+	for i, s := range list {
 		words[i] = string(s)
 	}
 	return strings.Join(words, ", ")

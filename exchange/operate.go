@@ -97,6 +97,22 @@ func (x *Exchange) afterwards(ctx context.Context, d Delivery) {
 	}
 }
 
+// Compact gives back the space that the ledger no longer needs, while the hub
+// works. That it was asked for is a leaf of the log.
+func (x *Exchange) Compact(ctx context.Context, by Caller) (Compacted, error) {
+	if !by.Administers() {
+		return Compacted{}, notPermitted.With(by, deeds["compact"])
+	}
+	action, err := x.action(by, "compact", "ledger", "", nil)
+	if err != nil {
+		return Compacted{}, err
+	}
+	if err := x.c.Ledger.Update(ctx, Change{Actions: []Action{action}}); err != nil {
+		return Compacted{}, err
+	}
+	return x.c.Ledger.Compact(ctx)
+}
+
 // action is what a person does, as it goes on record: in words that JSON gives
 // back as they are, or its leaf could not be made of it again. entry is the
 // registry entry as it becomes, if one changes.

@@ -272,6 +272,55 @@ func TestLists(t *testing.T) {
 	}
 }
 
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	p := newProvince(t)
+	id := p.sent("1250", health, ward)
+	queued := p.submit(finance, signed(t, document("1251", health))).Package
+	for _, c := range []struct {
+		name       string
+		by         exchange.Caller
+		q          exchange.Search
+		packages   []exchange.PackageID
+		deliveries int
+	}{
+		{"all, for people", auditor, exchange.Search{}, []exchange.PackageID{queued, id}, 3},
+		{"what it sent", system(finance), exchange.Search{}, []exchange.PackageID{queued, id}, 3},
+		{"what it got, and not what is on the way", system(health), exchange.Search{}, []exchange.PackageID{id}, 1},
+		{"what another got", system(health), exchange.Search{Recipient: ward}, nil, 0},
+		{"all of it, if it asks for that", system(health), exchange.Search{All: true, Of: []string{finance}}, []exchange.PackageID{id}, 1},
+		{"what another's package is called", system(school), exchange.Search{Text: string(id)}, nil, 0},
+		{"by a former code", operator, exchange.Search{Sender: "000.00.07.H12", Recipient: ward}, []exchange.PackageID{id}, 1},
+		{"a closed agency's", operator, exchange.Search{Recipient: gone}, nil, 0},
+		{"by number", operator, exchange.Search{Text: "1250"}, []exchange.PackageID{id}, 2},
+		{"by state", operator, exchange.Search{State: exchange.Queued}, []exchange.PackageID{queued}, 1},
+	} {
+		page, err := p.x.Search(t.Context(), c.by, c.q)
+		var packages []exchange.PackageID
+		deliveries := 0
+		for _, f := range page.Found {
+			packages, deliveries = append(packages, f.Package.ID), deliveries+len(f.Deliveries)
+			if hides := c.by.System != nil && !c.by.Speaks(f.Package.Sender); hides != (f.Package.System == "") {
+				t.Errorf("%s: shown who submitted: %q", c.name, f.Package.System)
+			}
+		}
+		if err != nil || !slices.Equal(packages, c.packages) || deliveries != c.deliveries {
+			t.Errorf("%s: %v with %d deliveries, %v; want %v with %d", c.name, packages, deliveries, err, c.packages, c.deliveries)
+		}
+	}
+	for rule, q := range map[string]exchange.Search{
+		"unknown-kind":    {Kind: "letter"},
+		"invalid-entry":   {State: "lost"},
+		"empty-period":    {From: start, To: start},
+		"search-too-long": {Text: strings.Repeat("a ", 33)},
+	} {
+		_, err := p.x.Search(t.Context(), operator, q)
+		refused(t, err, exchange.Malformed, rule)
+	}
+	_, err := p.x.Search(t.Context(), exchange.Caller{}, exchange.Search{})
+	refused(t, err, exchange.NotPermitted, "not-permitted")
+}
+
 // A bystander changes a delivery between an operator's look at it and the change.
 type bystander struct {
 	exchange.Ledger

@@ -21,6 +21,9 @@ const (
 	KindStatus  Kind = "status"
 )
 
+// Kinds are all kinds.
+var Kinds = []Kind{KindNew, KindRecall, KindUpdate, KindReplace, KindStatus}
+
 // Package is one signed document as it came, and what the hub read in it. Only
 // what the signature covers is read.
 type Package struct {

@@ -54,6 +54,10 @@ type Ledger interface {
 	DeliveriesOf(ctx context.Context, id PackageID) ([]Delivery, error)
 	// Deliveries lists from the newest to the oldest.
 	Deliveries(ctx context.Context, q DeliveryQuery) (list []Delivery, cursor string, err error)
+	// Search finds packages as a Matcher matches them, from the last accepted to
+	// the first, each once. A page may be short, and even empty, with a cursor to
+	// go on from.
+	Search(ctx context.Context, q Search) (list []Found, cursor string, err error)
 	// Oldest lists the delivery that was accepted first of each recipient that
 	// has any in the state: at most limit of them, those with the oldest. Where
 	// very many are in the state, recipients may be missing that stand behind
@@ -118,7 +122,7 @@ type Ledger interface {
 	Counts(ctx context.Context) (map[State]int64, error)
 	// Compact gives back what space of the ledger is no longer needed, while it is
 	// in use.
-	Compact(ctx context.Context) error
+	Compact(ctx context.Context) (Compacted, error)
 	// Free is the number of bytes that the ledger can still grow by.
 	Free(ctx context.Context) (int64, error)
 	// Backup writes a consistent copy while the ledger is in use, and returns the
@@ -143,6 +147,13 @@ type Change struct {
 	// before, else it is a ConflictError. The ledger no longer holds their content
 	// then. They are no leaves: the action that they name is one.
 	Erasures []Erasure
+}
+
+// Compacted is what a ledger took before it was compacted, and what it takes
+// since, in bytes.
+type Compacted struct {
+	Before int64 `json:"before"`
+	After  int64 `json:"after"`
 }
 
 // PackageQuery selects packages; empty fields select all.

@@ -148,7 +148,9 @@ func TestWhatIsAtHandIsBounded(t *testing.T) {
 	if !read("1") {
 		t.Error("a package asked for long ago is still at hand")
 	}
-	if !read("large") || !read("large") {
-		t.Error("a large package is kept at hand")
+	for range 2 {
+		if !read("large") {
+			t.Error("a large package is kept at hand")
+		}
 	}
 }

@@ -105,6 +105,18 @@ var (
 	notTimeStamped = Rule{"not-timestamped", NotFound,
 		"receipt %s has no time-stamp: the hub had no time-stamp authority when it was issued; take the receipt itself",
 		"biên nhận %s không có dấu thời gian vì khi cấp biên nhận trục chưa dùng tổ chức cấp dấu thời gian; hãy lấy chính biên nhận"}
+	unknownKind = Rule{"unknown-kind", Malformed,
+		"there is no kind of package %q; give one of: %s",
+		"không có loại gói tin %q; hãy dùng một trong: %s"}
+	badTime = Rule{"invalid-time", Malformed,
+		"%q is no time; give a day such as 2026-11-20, or a moment such as 2026-11-20T08:00:00+07:00",
+		"%q không phải là thời điểm; hãy ghi ngày, ví dụ 2026-11-20, hoặc thời điểm, ví dụ 2026-11-20T08:00:00+07:00"}
+	emptyPeriod = Rule{"empty-period", Malformed,
+		"no time is from %s and before %s; give an earlier beginning or a later end",
+		"khoảng thời gian từ %s đến trước %s không có thời điểm nào; hãy chọn thời điểm đầu sớm hơn hoặc thời điểm cuối muộn hơn"}
+	searchTooLong = Rule{"search-too-long", Malformed,
+		"a search takes at most %d words and %d bytes; leave out what is common",
+		"mỗi lần tìm kiếm chỉ dùng tối đa %d từ và %d byte; hãy bỏ bớt những từ thông dụng"}
 	busy = Rule{"busy", Busy,
 		"the hub is too busy to take this now; try again in %d seconds",
 		"trục liên thông đang quá tải; hãy thử lại sau %d giây"}

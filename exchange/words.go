@@ -47,6 +47,7 @@ var deeds = map[string]Words{
 	"retry":               {"retry deliveries", "yêu cầu chuyển lại"},
 	"cancel":              {"cancel deliveries", "hủy lượt chuyển"},
 	"backup":              {"make backups", "sao lưu dữ liệu của trục"},
+	"compact":             {"compact the ledger", "thu gọn sổ cái của trục"},
 	"restore-drill":       {"record restore drills", "ghi nhận việc diễn tập khôi phục"},
 	"rotate-seal":         {"change the sealing keys", "thay khóa ký biên nhận"},
 	"put-agency":          {"change agencies", "sửa danh bạ cơ quan"},

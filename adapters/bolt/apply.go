@@ -183,6 +183,7 @@ func (b *batch) apply(c *change) {
 		b.put(e)
 	}
 	if c.pkg != nil {
+		b.number(c.pkg.ID)
 		c.receipt = c.receipts[0]
 		for _, e := range packageIndex(*c.pkg, c.receipt.Leaf) {
 			b.put(e)

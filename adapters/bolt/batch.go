@@ -19,9 +19,11 @@ type batch struct {
 	into   map[string]*bbolt.Bucket
 	counts map[exchange.State]int64
 	wrote  bool
-	noting bool    // for a journal:
-	done   []noted // what was put and deleted
-	err    error   // of the first change that failed
+	// accepted is set when a package was.
+	accepted bool
+	noting   bool    // for a journal:
+	done     []noted // what was put and deleted
+	err      error   // of the first change that failed
 }
 
 func newBatch(tx *bbolt.Tx, s *shapes) (*batch, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 func TestCheckNoticesDamage(t *testing.T) {
-	l, path := newLedger(t, Options{})
+	l, path := newLedgerOfBlocks(t, 2)
 	s := exchangetest.NewSamples()
 	for n := range 3 {
 		p := s.Submission("H12.01", fmt.Sprint(n), "H12.02", "H12.03")
@@ -58,6 +58,8 @@ func TestCheckNoticesDamage(t *testing.T) {
 		Agencies: []exchange.Agency{{Code: "H12.01", Aliases: []exchange.Alias{{Code: "old"}}, Certificates: []exchange.Certificate{{SHA256: exchange.Digest{1}}},
 			SubjectRules: []exchange.SubjectRule{{Subject: []exchange.Attribute{{Type: "O", Value: "x"}}}}}},
 		Systems: []exchange.System{{ID: "s", Certificates: []exchange.Digest{{2}}}}, Users: []exchange.User{{ID: "u"}}})
+	err = errors.Join(err, l.Update(t.Context(), exchange.Change{Erasures: []exchange.Erasure{{Package: doubtful.ID}}}))
+	waitForIndex(t, l)
 	if err := errors.Join(err, l.Check(t.Context()), l.Close()); err != nil {
 		t.Fatal(err)
 	}

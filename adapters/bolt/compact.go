@@ -29,15 +29,29 @@ const (
 // place. It needs as much disk as the ledger holds, and the ledger cannot reuse
 // freed pages while it lasts. If it is cut off, the ledger is as it was, and what
 // is left over is removed when it is opened.
-func (l *Ledger) Compact(ctx context.Context) error {
+func (l *Ledger) Compact(ctx context.Context) (c exchange.Compacted, err error) {
 	if err := l.longRead(ctx); err != nil {
-		return err
+		return c, err
 	}
 	defer l.longReadEnds()
-	if err := l.compact(ctx); err != nil {
-		return fmt.Errorf("compacting the ledger: %w", err)
+	if c.Before, err = l.size(); err == nil {
+		err = l.compact(ctx)
 	}
-	return nil
+	if err == nil {
+		c.After, err = l.size()
+	}
+	if err != nil {
+		return c, fmt.Errorf("compacting the ledger: %w", err)
+	}
+	return c, nil
+}
+
+func (l *Ledger) size() (int64, error) {
+	info, err := os.Stat(l.file.path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 func (l *Ledger) compact(ctx context.Context) (err error) {

@@ -28,8 +28,13 @@
 //
 //	bucket                  key                                          value
 //	meta                    "format"                                     number of the format, decimal
+//	                        "block"                                      packages in a block of the search index, decimal
 //	                        "erased-to"                                  the greatest package up to which all are erased
 //	packages                package                                      exchange.Package, record
+//	package-numbers         number of acceptance, five bytes             package
+//	numbers-of-packages     package                                      the same number
+//	search-postings         block in four bytes, hash of a term          which packages of the block have the term
+//	search-blocks           block, in five bytes                         first and last second of acceptance, by stretches
 //	senders                 sender, package                              -
 //	documents               sender, document, "x" package                leaf of the acceptance: the package has the identifier to itself
 //	                        sender, document, "c" half a digest          leaf of the acceptance: others, by kind and content
@@ -75,4 +80,17 @@
 // and documents, are its own: each delivery changes some six pages that a group of
 // deliveries between other agencies does not. The page of contents is one among
 // all, for digests have no order. All other buckets grow at their end.
+//
+// # Searching
+//
+// Packages are numbered as they are accepted. The search index has, for each full
+// block of 16,384 numbers and each term (a word, a number, an agency, an
+// identifier; exchange.SearchTerms), the set of those that have it, under a hash of
+// the term. A block is written once, behind the writer's back, when it is full, and
+// never changes; the newest one is in memory and is filled again when the ledger
+// is opened. So the acceptance of a package writes its number and nothing else of
+// the index. A search intersects sets from the newest block to the oldest and reads
+// the records of what is left: they decide, the index only spares reading. States
+// change and are not in it: a state with few deliveries is a set of packages too,
+// of one with many the deliveries are asked.
 package bolt

@@ -15,6 +15,10 @@ import (
 const (
 	meta               = "meta"
 	packages           = "packages"
+	packageNumbers     = "package-numbers"
+	numbersOfPackages  = "numbers-of-packages"
+	searchPostings     = "search-postings"
+	searchBlocks       = "search-blocks"
 	senders            = "senders"
 	documents          = "documents"
 	contents           = "contents"
@@ -49,7 +53,8 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receiptLeaves, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, log, hashes, unstamped, timeStamps, shapesKept}
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, log, hashes, unstamped, timeStamps, shapesKept,
+		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
 }
 
 // filling is how full to make the pages of buckets whose keys come in order, or
@@ -58,7 +63,8 @@ func buckets() []string {
 // are half empty.
 func filling() map[string]float64 {
 	return map[string]float64{log: 1, actions: 1, hashes: 1, packages: 0.95, timeStamps: 0.9,
-		receiptLeaves: 0.75, deliveries: 0.7, packageReceipts: 0.6, senders: 0.7}
+		receiptLeaves: 0.75, deliveries: 0.7, packageReceipts: 0.6, senders: 0.7,
+		packageNumbers: 1, numbersOfPackages: 0.9, searchPostings: 1, searchBlocks: 1}
 }
 
 // longestPart keeps the longest key, of four parts, well below bbolt's limit of

@@ -16,6 +16,7 @@ func createChecked(t *testing.T) func() exchange.Ledger {
 	if err := Create(path); err != nil {
 		t.Fatal(err)
 	}
+	blocksOf(t, path, 5) // so that there are many
 	var open *Ledger
 	end := func() {
 		if open == nil {

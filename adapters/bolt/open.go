@@ -84,6 +84,9 @@ func makeBuckets(path string) error {
 				return err
 			}
 		}
+		if err := putBlockSize(tx); err != nil {
+			return err
+		}
 		return tx.Bucket([]byte(meta)).Put([]byte("format"), strconv.AppendInt(nil, format, 10))
 	})
 	return errors.Join(err, db.Close())
@@ -105,6 +108,7 @@ type Ledger struct {
 	durable *durable
 	shapes  *shapes
 	writer  *writer
+	indexer *indexer
 	limit   int64 // bytes of the file; 0: none
 }
 
@@ -121,13 +125,15 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	at, size, s, err := readState(db)
+	at, err := readState(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
-	l := &Ledger{file: newFile(db), options: o, reading: make(chan struct{}, 1), durable: newDurable(at, size), shapes: s, limit: o.Limit}
+	l := &Ledger{file: newFile(db), options: o, reading: make(chan struct{}, 1), durable: newDurable(at.transaction, at.leaves), shapes: at.shapes, limit: o.Limit}
 	removeLeftovers(l.file)
-	l.writer = startWriter(l.file, l.durable, s, o.Committed)
+	l.indexer = newIndexer(l, at.blocks, at.block)
+	l.writer = startWriter(l.file, l.durable, l.shapes, l.indexer.wake, o.Committed)
+	l.indexer.start()
 	return l, nil
 }
 
@@ -177,15 +183,23 @@ func openError(path string, err error) error {
 	return fmt.Errorf("opening ledger %s: %w", path, err)
 }
 
+// state is what is on the disk when the ledger is opened.
+type state struct {
+	transaction    int
+	leaves, blocks int64
+	block          int // packages in a block
+	shapes         *shapes
+}
+
 // readState checks the format, and finds what is on the disk.
-func readState(db *bbolt.DB) (transaction int, size int64, s *shapes, err error) {
+func readState(db *bbolt.DB) (at state, err error) {
 	// A process that was killed may have left a commit that is written but not
 	// synced. It is whole, so it is kept: from here on it is on the disk.
 	if err := db.Sync(); err != nil {
-		return 0, 0, nil, err
+		return at, err
 	}
 	err = db.View(func(tx *bbolt.Tx) error {
-		transaction = tx.ID()
+		at.transaction = tx.ID()
 		if err := checkFormat(tx); err != nil {
 			return err
 		}
@@ -194,11 +208,15 @@ func readState(db *bbolt.DB) (transaction int, size int64, s *shapes, err error)
 				return fmt.Errorf("it has no %q; restore a backup", name)
 			}
 		}
-		size = logSize(tx)
-		s, err = loadShapes(tx)
+		at.leaves, at.blocks = logSize(tx), written(tx)
+		at.block, err = blockSize(tx)
+		if err != nil {
+			return err
+		}
+		at.shapes, err = loadShapes(tx)
 		return err
 	})
-	return transaction, size, s, err
+	return at, err
 }
 
 func checkFormat(tx *bbolt.Tx) error {
@@ -225,6 +243,7 @@ func checkFormat(tx *bbolt.Tx) error {
 // Close ends the ledger: writes under way are finished, those that still wait
 // fail, and so does everything later.
 func (l *Ledger) Close() error {
+	l.indexer.close()
 	l.writer.close()
 	if err := l.file.close(); err != nil {
 		return fmt.Errorf("closing the ledger: %w", err)

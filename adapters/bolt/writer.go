@@ -22,6 +22,8 @@ type writer struct {
 	durable *durable
 	shapes  *shapes
 	journal *journal // of what is written while the file is compacted; nil otherwise
+	// accepted is called when packages were accepted, durably. It must not wait.
+	accepted func()
 	// transaction is held while the file changes. Check holds it too: bbolt's
 	// own check must not run beside a writer.
 	transaction sync.Mutex
@@ -46,8 +48,8 @@ type operation struct {
 	err     error // read after done
 }
 
-func startWriter(f *file, d *durable, s *shapes, committed func(int, time.Duration)) *writer {
-	w := &writer{file: f, durable: d, shapes: s, ended: make(chan struct{}), committed: committed}
+func startWriter(f *file, d *durable, s *shapes, accepted func(), committed func(int, time.Duration)) *writer {
+	w := &writer{file: f, durable: d, shapes: s, ended: make(chan struct{}), accepted: accepted, committed: committed}
 	w.arrived = sync.NewCond(&w.mu)
 	go w.run()
 	return w
@@ -158,6 +160,7 @@ func (w *writer) commit(group []*operation) {
 	var transaction int
 	var size int64
 	begun := time.Now()
+	accepted := false
 	var done []noted
 	err := w.update(func(tx *bbolt.Tx, number int) error {
 		transaction = number
@@ -169,7 +172,7 @@ func (w *writer) commit(group []*operation) {
 		for _, op := range group {
 			op.err = b.run(&op.change)
 		}
-		size = b.tree.size
+		size, accepted = b.tree.size, b.accepted
 		err = b.finish()
 		done = b.done
 		return err
@@ -181,6 +184,9 @@ func (w *writer) commit(group []*operation) {
 		w.journal.note(done)
 		w.durable.reach(transaction, size)
 		keepUses(group)
+		if accepted {
+			w.accepted()
+		}
 		if w.committed != nil {
 			w.committed(len(group), time.Since(begun))
 		}

@@ -194,6 +194,14 @@ func (s *Server) backup(c *gin.Context, by exchange.Caller) error {
 	return answer(c, http.StatusOK, b)
 }
 
+func (s *Server) compact(c *gin.Context, by exchange.Caller) error {
+	done, err := s.x.Compact(c.Request.Context(), by)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, done)
+}
+
 func (s *Server) recordDrill(c *gin.Context, by exchange.Caller) error {
 	var d exchange.Drill
 	if err := decode(c, &d); err != nil {

@@ -77,6 +77,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/packages/:id/content", systems, noBody, s.packageContent},
 		{get, "/v1/packages/:id/receipts", anyone, noBody, s.receipts},
 
+		{get, "/v1/search", anyone, noBody, s.search},
 		{get, "/v1/inbox", systems, noBody, s.inbox},
 		{get, "/v1/deliveries", anyone, noBody, s.deliveries},
 		{get, "/v1/deliveries/:id", anyone, noBody, s.delivery},
@@ -106,6 +107,7 @@ func (s *Server) routes() []route {
 		{put, "/v1/users/:id", administrators, jsonBody, s.putUser},
 		{post, "/v1/users/:id/secret", administrators, noBody, s.secret(s.x.IssueUserSecret)},
 		{post, "/v1/backup", administrators, jsonBody, s.backup},
+		{post, "/v1/compaction", administrators, noBody, s.compact},
 		{post, "/v1/restore-drills", administrators, jsonBody, s.recordDrill},
 
 		{get, "/v1/keys", public, noBody, s.keys},

@@ -110,6 +110,29 @@ func (w *world) afterwards(t *testing.T, id string, handover answer) {
 	w.want(http.StatusForbidden, w.get("he-thong-07", "/v1/packages?sender=H12.01"))
 	w.want(http.StatusOK, w.get("user:chi", "/v1/deliveries?state=handed-over&recipient=H12.07&sender=H12.01"))
 	w.want(http.StatusForbidden, w.get("he-thong-07", "/v1/deliveries"))
+	w.searched(t, id, last.ID)
+}
+
+// searched finds the package by its identifiers and by what narrows a search.
+func (w *world) searched(t *testing.T, id string, receipt exchange.ReceiptID) {
+	for _, c := range []struct {
+		as, query string
+		found     bool
+	}{
+		{"user:chi", "q=" + id, true},
+		{"user:chi", "q=" + string(receipt) + "&state=handed-over&recipient=H12.07&sender=H12.01&kind=new&limit=1", true},
+		{"he-thong-01", "q=" + id, true},
+		{"he-thong-07", "q=" + id + ".1", true},
+		{"he-thong-20", "q=" + id, false},
+		{"user:chi", "to=2001-01-01", false},
+		{"user:chi", "from=2001-01-01T00:00:00%2B07:00&q=" + id, true},
+	} {
+		var page exchange.SearchPage
+		w.want(http.StatusOK, w.get(c.as, "/v1/search?"+c.query)).into(t, &page)
+		if found := len(page.Found) == 1 && string(page.Found[0].Package.ID) == id && len(page.Found[0].Deliveries) == 1; found != c.found {
+			t.Errorf("%s asks %s and finds %+v", c.as, c.query, page.Found)
+		}
+	}
 }
 
 // proved finds a receipt in the log, as an auditor does without the hub.
@@ -432,6 +455,12 @@ func (w *world) service(t *testing.T) {
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/keys/reload", `{"reason":"hết hạn"}`))
 
 	dir := filepath.Join(t.TempDir(), "backup")
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/compaction", ""))
+	var compacted exchange.Compacted
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/compaction", "")).into(w.t, &compacted)
+	if compacted.Before <= 0 || compacted.After <= 0 || compacted.After > compacted.Before {
+		w.t.Errorf("compacted: %+v", compacted)
+	}
 	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/backup", `{"directory":"`+dir+`"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"relative"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/backup", `{"directory":"`+dir+`","keysTo":"age1nobody"}`))

@@ -91,6 +91,11 @@ func (c *Client) Backup(ctx context.Context, o exchange.BackupOrder) (exchange.B
 	return sendJSON[exchange.Backup](ctx, c, http.MethodPost, o, "v1", "backup")
 }
 
+// Compact has the hub give back the space that its ledger no longer needs.
+func (c *Client) Compact(ctx context.Context) (exchange.Compacted, error) {
+	return sendJSON[exchange.Compacted](ctx, c, http.MethodPost, struct{}{}, "v1", "compaction")
+}
+
 // RecordDrill puts on record how restoring a backup aside went.
 func (c *Client) RecordDrill(ctx context.Context, d exchange.Drill) error {
 	_, err := sendJSON[struct{}](ctx, c, http.MethodPost, d, "v1", "restore-drills")

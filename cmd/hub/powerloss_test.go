@@ -54,7 +54,6 @@ func TestPowerLoss(t *testing.T) {
 
 // recording is some work of a hub.
 type recording struct {
-	dir    string            // the hub's
 	images string            // where to write what is left
 	base   map[string][]byte // its files before, by path below dir
 	trace  *trace

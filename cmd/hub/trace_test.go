@@ -183,7 +183,6 @@ func number64(shape *regexp.Regexp, args string) int64 {
 type powerImage struct {
 	how     string
 	files   map[string]*inode
-	base    map[string]*inode
 	pending int // operations that were not synced
 	torn    int // of them, those of which a part was kept
 }

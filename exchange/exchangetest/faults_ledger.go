@@ -70,6 +70,10 @@ func (l *faultyLedger) Deliveries(ctx context.Context, q exchange.DeliveryQuery)
 	return call2(l.f, "Ledger.Deliveries", func() ([]exchange.Delivery, string, error) { return l.l.Deliveries(ctx, q) })
 }
 
+func (l *faultyLedger) Search(ctx context.Context, q exchange.Search) ([]exchange.Found, string, error) {
+	return call2(l.f, "Ledger.Search", func() ([]exchange.Found, string, error) { return l.l.Search(ctx, q) })
+}
+
 func (l *faultyLedger) Oldest(ctx context.Context, s exchange.State, limit int) ([]exchange.Delivery, error) {
 	return call1(l.f, "Ledger.Oldest", func() ([]exchange.Delivery, error) { return l.l.Oldest(ctx, s, limit) })
 }
@@ -173,8 +177,8 @@ func (l *faultyLedger) Counts(ctx context.Context) (map[exchange.State]int64, er
 	return call1(l.f, "Ledger.Counts", func() (map[exchange.State]int64, error) { return l.l.Counts(ctx) })
 }
 
-func (l *faultyLedger) Compact(ctx context.Context) error {
-	return call(l.f, "Ledger.Compact", func() error { return l.l.Compact(ctx) })
+func (l *faultyLedger) Compact(ctx context.Context) (exchange.Compacted, error) {
+	return call1(l.f, "Ledger.Compact", func() (exchange.Compacted, error) { return l.l.Compact(ctx) })
 }
 
 func (l *faultyLedger) Erasure(ctx context.Context, id exchange.PackageID) (exchange.Erasure, error) {

@@ -35,6 +35,7 @@ func TestLedger(t *testing.T, create CreateLedger) {
 		"an inbox shows urgent ones first, then the oldest":       (*ledgerTest).inbox,
 		"what is due is listed by its time":                       (*ledgerTest).due,
 		"a recipient with thousands due does not hide another":    (*ledgerTest).dueOfMany,
+		"packages are found by all that is known of them":         (*ledgerTest).search,
 		"the oldest of each recipient is found":                   (*ledgerTest).oldest,
 		"states are counted":                                      (*ledgerTest).counts,
 		"agencies are found by code, alias and certificate":       (*ledgerTest).agencies,

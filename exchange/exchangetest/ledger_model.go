@@ -28,10 +28,11 @@ func testModel(t *testing.T, create CreateLedger) {
 			"agency": m.putAgency,
 			"stamp":  m.stamp,
 			"compact": func(r *rapid.T) {
-				if err := m.ledger.Compact(m.test.Context()); err != nil {
+				if _, err := m.ledger.Compact(m.test.Context()); err != nil {
 					r.Fatal(err)
 				}
 			},
+			"search":  m.search,
 			"restart": func(*rapid.T) { m.ledger = m.open() },
 			"compare": m.compare,
 		})
@@ -84,6 +85,7 @@ func (m *model) accept(r *rapid.T) {
 	for n := range rapid.IntRange(1, 3).Draw(r, "recipients") {
 		p.Recipients = append(p.Recipients, exchange.Recipient{Code: fmt.Sprint("R", n)})
 	}
+	m.searchable(r, &p)
 	c := m.Acceptance(p)
 	if rapid.Bool().Draw(r, "waits for a time-stamp") {
 		c = waiting(c)
