@@ -30,6 +30,8 @@ func faults() []fault {
 		{"killed", 8, func(c *chapter) { c.kill(); c.s.start() }},
 		{"killed while it starts", 4, killedAtStart},
 		{"killed while it is backed up", 2, killedInBackup},
+		{"compacted", 1, compacted},
+		{"killed while it is compacted", 3, killedInCompaction},
 		{"stopped and started", 1, func(c *chapter) { c.s.stop(); c.s.start() }},
 		{"frozen", 1, frozen},
 		{"the clock jumps by seconds", 1, func(c *chapter) { c.jump(10 * time.Second) }},
@@ -82,6 +84,32 @@ func killedInBackup(c *chapter) {
 	if _, err := stores.Restore(c.t.Context(), backup.Order{Backup: found, Dir: filepath.Join(c.t.TempDir(), "restored")}); err != nil {
 		c.l.problem("the backup of a hub that was killed: %v", err)
 	}
+}
+
+// compacted has the ledger's file exchanged under load, and sometimes a kill right
+// after.
+func compacted(c *chapter) {
+	if _, err := c.s.admin.Compact(c.t.Context()); err != nil {
+		c.l.problem("compacting: %v", err)
+	}
+	if c.dice.IntN(2) == 0 {
+		c.kill()
+		c.s.start()
+	}
+}
+
+// killedInCompaction is at any moment of it: the ledger is the old file or the new
+// one, and both hold everything.
+func killedInCompaction(c *chapter) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = c.s.admin.Compact(c.t.Context()) // mostly cut off
+	}()
+	pause(c.t.Context(), c.some(150*time.Millisecond))
+	c.kill()
+	<-done
+	c.s.start()
 }
 
 func frozen(c *chapter) {
