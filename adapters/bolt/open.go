@@ -125,7 +125,10 @@ func Open(path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	at, err := readState(db)
+	at, err := sound(func() (state, error) { return readState(db) })
+	if errors.Is(err, berrors.ErrInvalid) {
+		return nil, errors.Join(openError(path, err), db.Close())
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening ledger %s: %w", path, err), db.Close())
 	}
@@ -138,7 +141,17 @@ func Open(path string, o Options) (*Ledger, error) {
 }
 
 func open(path string, o Options, space int) (*bbolt.DB, error) {
-	return bbolt.Open(path, 0o600, o.bbolt(space, openExisting))
+	return sound(func() (*bbolt.DB, error) { return bbolt.Open(path, 0o600, o.bbolt(space, openExisting)) })
+}
+
+// sound turns what bbolt panics with on a damaged file into an error.
+func sound[T any](read func() (T, error)) (v T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", berrors.ErrInvalid, r)
+		}
+	}()
+	return read()
 }
 
 func (o Options) bbolt(space int, open func(string, int, os.FileMode) (*os.File, error)) *bbolt.Options {
