@@ -57,7 +57,7 @@ func (l *Ledger) size() (int64, error) {
 func (l *Ledger) compact(ctx context.Context) (err error) {
 	path := l.file.beside("compact")
 	removeLeftovers(l.file)
-	next, err := bbolt.Open(path, 0o600, l.options.bbolt(l.options.space(), os.OpenFile))
+	next, err := l.options.open(path, os.OpenFile)
 	if err != nil {
 		return err
 	}

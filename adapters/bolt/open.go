@@ -118,10 +118,7 @@ var ErrInUse = berrors.ErrTimeout
 // Open opens a ledger that Create made. It never creates one, so that a mistyped
 // path cannot start a second, empty record.
 func Open(path string, o Options) (*Ledger, error) {
-	db, err := open(path, o, o.space())
-	if errors.Is(err, syscall.ENOMEM) { // the address space is limited (RLIMIT_AS)
-		db, err = open(path, o, 0)
-	}
+	db, err := o.open(path, openExisting)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -140,8 +137,16 @@ func Open(path string, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-func open(path string, o Options, space int) (*bbolt.DB, error) {
-	return sound(func() (*bbolt.DB, error) { return bbolt.Open(path, 0o600, o.bbolt(space, openExisting)) })
+// open opens a bbolt file, with as much address space as there is.
+func (o Options) open(path string, file func(string, int, os.FileMode) (*os.File, error)) (*bbolt.DB, error) {
+	reserving := func(space int) (*bbolt.DB, error) {
+		return sound(func() (*bbolt.DB, error) { return bbolt.Open(path, 0o600, o.bbolt(space, file)) })
+	}
+	db, err := reserving(o.space())
+	if errors.Is(err, syscall.ENOMEM) { // it is limited (RLIMIT_AS)
+		return reserving(0)
+	}
+	return db, err
 }
 
 // sound turns what bbolt panics with on a damaged file into an error.

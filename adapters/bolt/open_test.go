@@ -25,6 +25,9 @@ func TestOpensInALimitedAddressSpace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := l.Compact(t.Context()); err != nil { // a second file is open at once
+			t.Error(err)
+		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
