@@ -125,11 +125,13 @@ func keepCheckpoint(ctx context.Context, x *exchange.Exchange, path string, log 
 				err = writeCheckpoint(path, signed)
 			}
 		}
-		if err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "the checkpoint beside the ledger could not be written", "file", path, "err", err)
+		if err == nil {
+			written = size
 			return
 		}
-		written = size
+		if ctx.Err() == nil {
+			log.WarnContext(ctx, "the checkpoint beside the ledger could not be written", "file", path, "err", err)
+		}
 	}
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
