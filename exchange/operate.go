@@ -100,14 +100,7 @@ func (x *Exchange) afterwards(ctx context.Context, d Delivery) {
 // Compact gives back the space that the ledger no longer needs, while the hub
 // works. That it was asked for is a leaf of the log.
 func (x *Exchange) Compact(ctx context.Context, by Caller) (Compacted, error) {
-	if !by.Administers() {
-		return Compacted{}, notPermitted.With(by, deeds["compact"])
-	}
-	action, err := x.action(by, "compact", "ledger", "", nil)
-	if err != nil {
-		return Compacted{}, err
-	}
-	if err := x.c.Ledger.Update(ctx, Change{Actions: []Action{action}}); err != nil {
+	if err := x.register(ctx, by, "compact", "ledger", nil, func(*Change) {}); err != nil {
 		return Compacted{}, err
 	}
 	return x.c.Ledger.Compact(ctx)
@@ -117,12 +110,17 @@ func (x *Exchange) Compact(ctx context.Context, by Caller) (Compacted, error) {
 // back as they are, or its leaf could not be made of it again. entry is the
 // registry entry as it becomes, if one changes.
 func (x *Exchange) action(by Caller, verb, object, reason string, entry any) (Action, error) {
+	return x.actionOf(by.String(), verb, object, reason, entry)
+}
+
+// actionOf is an action of anyone, or of the hub itself.
+func (x *Exchange) actionOf(actor, verb, object, reason string, entry any) (Action, error) {
 	now := x.now()
 	id, err := x.newID(now)
 	if err != nil {
 		return Action{}, err
 	}
-	a := Action{ID: id, Time: now, Actor: by.String(), Verb: verb, Object: strings.ToValidUTF8(object, "\ufffd"),
+	a := Action{ID: id, Time: now, Actor: actor, Verb: verb, Object: strings.ToValidUTF8(object, "\ufffd"),
 		Reason: strings.ToValidUTF8(reason, "\ufffd")}
 	if entry != nil {
 		a.Entry = digestOfJSON(entry)

@@ -37,26 +37,32 @@ func remember(l Ledger) *remembering {
 }
 
 func (l *remembering) Agency(ctx context.Context, code string) (Agency, error) {
-	return l.agencies.read(code, func() (Agency, error) { return l.Ledger.Agency(ctx, code) }, always)
+	return l.agencies.read(code, func() (Agency, error) { return l.Ledger.Agency(ctx, code) })
 }
 
 func (l *remembering) System(ctx context.Context, id string) (System, error) {
-	return l.systems.read(id, func() (System, error) { return l.Ledger.System(ctx, id) }, always)
+	return l.systems.read(id, func() (System, error) { return l.Ledger.System(ctx, id) })
 }
 
 func (l *remembering) Package(ctx context.Context, id PackageID) (Package, error) {
 	if p, ok, _ := l.large.find(id); ok {
 		return p, nil
 	}
-	small := func(p Package) bool { return len(p.Recipients)+len(p.Attachments) < largePackage }
-	p, err := l.packages.read(id, func() (Package, error) { return l.Ledger.Package(ctx, id) }, small)
-	if err == nil && !small(p) {
-		l.large.put(id, p, 0) // packages are never forgotten for a change
+	p, ok, forgotten := l.packages.find(id)
+	if ok {
+		return p, nil
 	}
-	return p, err
+	p, err := l.Ledger.Package(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	near := &l.packages
+	if len(p.Recipients)+len(p.Attachments) >= largePackage {
+		near = &l.large
+	}
+	near.put(id, p, forgotten) // no package is ever forgotten for a change
+	return p, nil
 }
-
-func always[T any](T) bool { return true }
 
 // Update waits for a change of the registry to its end, also when the caller no
 // longer does: if it took hold after this had returned, what is read meanwhile
@@ -82,15 +88,15 @@ type recent[K comparable, V any] struct {
 	forgotten  int // how often all was
 }
 
-// read is the value at hand, or what load reads. That is kept at hand if keep
-// says so, and nothing was forgotten while it was read: it may be from before.
-func (r *recent[K, V]) read(key K, load func() (V, error), keep func(V) bool) (V, error) {
+// read is the value at hand, or what load reads. That is kept at hand if nothing
+// was forgotten while it was read: it may be from before.
+func (r *recent[K, V]) read(key K, load func() (V, error)) (V, error) {
 	v, ok, forgotten := r.find(key)
 	if ok {
 		return v, nil
 	}
 	v, err := load()
-	if err == nil && keep(v) {
+	if err == nil {
 		r.put(key, v, forgotten)
 	}
 	return v, err

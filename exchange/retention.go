@@ -77,16 +77,14 @@ func (x *Exchange) erase(ctx context.Context, before time.Time, list []Package) 
 	for i, p := range list {
 		ids[i] = p.ID
 	}
-	now := x.now()
-	id, err := x.newID(now)
+	action, err := x.actionOf(retentionActor, "erase", "retention",
+		fmt.Sprintf("content of %d packages accepted before %s", len(list), before.Format(time.RFC3339)), ids)
 	if err != nil {
 		return err
 	}
-	action := Action{ID: id, Time: now, Actor: retentionActor, Verb: "erase", Object: "retention",
-		Reason: fmt.Sprintf("content of %d packages accepted before %s", len(list), before.Format(time.RFC3339)), Entry: digestOfJSON(ids)}
 	change := Change{Actions: []Action{action}}
 	for _, id := range ids {
-		change.Erasures = append(change.Erasures, Erasure{Package: id, At: now, Action: action.ID})
+		change.Erasures = append(change.Erasures, Erasure{Package: id, At: action.Time, Action: action.ID})
 	}
 	if err := x.c.Ledger.Update(ctx, change); err != nil {
 		return err

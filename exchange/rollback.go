@@ -61,13 +61,11 @@ func (x *Exchange) AcceptRollback(ctx context.Context, reason string, e *BehindE
 	if strings.TrimSpace(reason) == "" {
 		return errors.New("a rollback is accepted with a reason: it stays on record")
 	}
-	now := x.now()
-	id, err := x.newID(now)
+	action, err := x.actionOf("hub serve", acceptRollback, treeText(tlog.Tree{N: e.Leaves, Hash: e.Root})+", "+seenText(e.Seen), reason, nil)
 	if err != nil {
 		return err
 	}
-	return x.c.Ledger.Update(ctx, Change{Actions: []Action{{ID: id, Time: now, Actor: "hub serve", Verb: acceptRollback,
-		Object: treeText(tlog.Tree{N: e.Leaves, Hash: e.Root}) + ", " + seenText(e.Seen), Reason: strings.ToValidUTF8(reason, "\ufffd")}}})
+	return x.c.Ledger.Update(ctx, Change{Actions: []Action{action}})
 }
 
 // RollbackAccepted reports whether the ledger has it on record that it does not

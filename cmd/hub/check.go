@@ -261,32 +261,24 @@ func checkRecord(ctx context.Context, ledger *bolt.Ledger, vault *disk.Vault, sh
 		return err
 	}
 	var checked, size int64
-	for cursor := ""; ; {
-		packages, next, err := ledger.Packages(ctx, exchange.PackageQuery{Cursor: cursor, Limit: 200})
-		if err != nil {
-			return err
-		}
-		for _, p := range packages {
-			content, err := vault.Open(ctx, p.Digest)
-			if _, erased := ledger.Erasure(ctx, p.ID); exchange.CodeOf(err) == exchange.NotFound && erased == nil {
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("the bytes of package %s: %w", p.ID, err)
-			}
-			h := sha256.New()
-			_, err = io.Copy(h, content)
-			if err := errors.Join(err, content.Close()); err != nil {
-				return fmt.Errorf("reading package %s: %w", p.ID, err)
-			}
-			if exchange.Digest(h.Sum(nil)) != p.Digest {
-				return fmt.Errorf("the bytes of package %s are not those that were accepted", p.ID)
-			}
-			checked, size = checked+1, size+p.Size
-			show.At("checking the packages' bytes: %d packages, %.1f GiB", checked, float64(size)/(1<<30))
-		}
-		if cursor = next; cursor == "" {
+	return exchange.EachPackage(ctx, ledger, func(p exchange.Package) error {
+		content, err := vault.Open(ctx, p.Digest)
+		if _, erased := ledger.Erasure(ctx, p.ID); exchange.CodeOf(err) == exchange.NotFound && erased == nil {
 			return nil
 		}
-	}
+		if err != nil {
+			return fmt.Errorf("the bytes of package %s: %w", p.ID, err)
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, content)
+		if err := errors.Join(err, content.Close()); err != nil {
+			return fmt.Errorf("reading package %s: %w", p.ID, err)
+		}
+		if exchange.Digest(h.Sum(nil)) != p.Digest {
+			return fmt.Errorf("the bytes of package %s are not those that were accepted", p.ID)
+		}
+		checked, size = checked+1, size+p.Size
+		show.At("checking the packages' bytes: %d packages, %.1f GiB", checked, float64(size)/(1<<30))
+		return nil
+	})
 }
