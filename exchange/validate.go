@@ -272,3 +272,34 @@ func (e *examination) earlier(ctx context.Context) error {
 	}
 	return e.note(e.x.unused(ctx, e.pkg))
 }
+
+// Verdict is a validation for those who asked for it.
+type Verdict struct {
+	// OK says that the package would be accepted, as far as was asked.
+	OK bool `json:"ok"`
+	// Registry says whether the directory and earlier documents were asked.
+	Registry   bool   `json:"registry"`
+	Kind       Kind   `json:"kind,omitempty"`
+	Sender     string `json:"sender,omitempty"` // as written
+	DocumentID string `json:"documentId,omitempty"`
+	// Signed says whether there is a signature; Signer is the subject of its
+	// certificate, if it holds.
+	Signed   bool      `json:"signed"`
+	Signer   string    `json:"signer,omitempty"`
+	Findings []Finding `json:"findings"`
+	// More is how many findings there were beyond these.
+	More int `json:"more"`
+}
+
+// Verdict is what to tell of a validation.
+func (v Validation) Verdict() Verdict {
+	said := Verdict{OK: v.OK(), Registry: v.Registry, Kind: v.Package.Kind, Sender: v.Package.SenderAs,
+		DocumentID: v.Package.DocumentID, Signed: v.Signed, Findings: v.Findings, More: v.More}
+	if v.Signature != nil {
+		said.Signer = v.Signature.Certificate.Subject.String()
+	}
+	if said.Findings == nil {
+		said.Findings = []Finding{}
+	}
+	return said
+}

@@ -161,7 +161,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
+		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile, PublicValidator: cfg.Sandbox.PublicValidator,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
