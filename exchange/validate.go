@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"io"
+	"regexp"
 	"slices"
 
 	"tram/signing"
@@ -76,6 +77,14 @@ type RuleHelp struct {
 
 // Link leads to the rule's description, below the hub's address.
 func (r Rule) Link() string { return "/rules#" + r.Name }
+
+// argument is where a rule's words take what was found.
+var argument = regexp.MustCompile(`%[a-z]`)
+
+// Plain are the rule's words where nothing was found: "…" stands for it.
+func (r Rule) Plain(lang string) string {
+	return argument.ReplaceAllString(Words{r.En, r.Vi}.In(lang), "…")
+}
 
 // RefusalOf is the refusal in an error of reading a document, if it is one.
 func RefusalOf(err error) (*Error, bool) {

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
-	"regexp"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -82,9 +81,6 @@ type ruleText struct {
 	Text string
 }
 
-// placeholder is where a rule's words take what was found.
-var placeholder = regexp.MustCompile(`%[a-z]`)
-
 func (s *Server) rules(c *gin.Context, _ exchange.Caller) error {
 	base, err := s.page(c, func(w words) string { return w.RulesTitle })
 	if err != nil {
@@ -97,8 +93,7 @@ func (s *Server) rules(c *gin.Context, _ exchange.Caller) error {
 			i = len(p.Groups)
 			p.Groups = append(p.Groups, ruleGroup{Code: r.Rule.Code, Title: titleOf(r.Rule.Code, p.Lang)})
 		}
-		text := exchange.Words{En: r.Rule.En, Vi: r.Rule.Vi}.In(p.Lang)
-		p.Groups[i].Rules = append(p.Groups[i].Rules, ruleText{r, placeholder.ReplaceAllString(text, "…")})
+		p.Groups[i].Rules = append(p.Groups[i].Rules, ruleText{r, r.Rule.Plain(p.Lang)})
 	}
 	return s.html(c, 200, "rules", p.Lang, p)
 }
