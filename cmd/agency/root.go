@@ -161,7 +161,7 @@ Exit codes:
 	p.settings.flags(f)
 	manual.Add(root)
 	root.AddCommand(p.keygen(), p.compose(), p.sign(), p.validate(), p.rules(), p.submit(), p.inbox(), p.fetch(), p.ack(),
-		p.status(), p.search(), p.receipts(), p.directory(), p.hubKeys(), p.version())
+		p.status(), p.search(), p.receipts(), p.mock(), p.directory(), p.hubKeys(), p.version())
 	return root
 }
 
