@@ -25,6 +25,7 @@ const (
 	acknowledgementBody
 	jsonBody
 	formBody
+	faceBody // of another protocol's calls, but for packages
 )
 
 // mediaTypes are those a kind may come as.

@@ -81,19 +81,17 @@ func (s *Server) validateFile(c *gin.Context, by exchange.Caller) error {
 	}
 	p := validatePage{page: base, Public: by == exchange.Caller{}}
 	err = s.sample(c, by, func() error { return s.fill(c, by, &p) })
-	refused, ok := exchange.RefusalOf(err)
-	switch {
-	case err != nil && !ok:
-		return err
-	case err != nil:
-		p.Problem = refused.Text(p.Lang)
-		record := recordOf(c)
-		record.code, record.rule = refused.Code(), refused.Rule.Name
-		s.headersOf(c, refused, statusOf(refused), p.Lang)
-		s.hurry(c, statusOf(refused))
-		return s.html(c, statusOf(refused), "validate", p.Lang, p)
+	if err == nil {
+		return s.html(c, http.StatusOK, "validate", p.Lang, p)
 	}
-	return s.html(c, http.StatusOK, "validate", p.Lang, p)
+	if c.Request.Context().Err() != nil {
+		return err // nobody reads it
+	}
+	refused := s.noteRefusal(c, err)
+	p.Problem = refused.Text(p.Lang)
+	s.headersOf(c, refused, statusOf(refused), p.Lang)
+	s.hurry(c, statusOf(refused))
+	return s.html(c, statusOf(refused), "validate", p.Lang, p)
 }
 
 // fill validates the form's file.

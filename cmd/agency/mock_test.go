@@ -39,8 +39,8 @@ func TestPlanChooses(t *testing.T) {
 		if first(i) == "02" {
 			hits++
 		}
-		if first(i) != first(i) {
-			t.Fatal("the same document is chosen for in two ways")
+		if once, again := first(i), first(i); once != again {
+			t.Fatalf("the same document gets %q and %q", once, again)
 		}
 		orders[fmt.Sprint(p.choose(itemOf("H12.07", fmt.Sprint(n), "xáo", exchange.KindNew)).Steps)] = true
 	}
