@@ -275,6 +275,8 @@ type Format interface {
 	Validate(open func() (io.ReadCloser, error), sha1 bool) (Validation, error)
 	// Rules describes every rule that Validate can find broken.
 	Rules() []RuleHelp
+	// Samples are correct packages, one of each kind, not signed.
+	Samples() ([]Sample, error)
 }
 
 // A Decoder takes attachments while a document is being read, and understands

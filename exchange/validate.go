@@ -75,6 +75,15 @@ type RuleHelp struct {
 	Good, Bad string
 }
 
+// Sample is a correct package, not signed.
+type Sample struct {
+	Kind     Kind
+	Document string
+}
+
+// Samples are correct packages, one of each kind.
+func (x *Exchange) Samples() ([]Sample, error) { return x.c.Format.Samples() }
+
 // Link leads to the rule's description, below the hub's address.
 func (r Rule) Link() string { return "/rules#" + r.Name }
 

@@ -195,6 +195,20 @@ func TestHelps(t *testing.T) {
 	}
 }
 
+// TestSamplesAreCorrect, each of its kind.
+func TestSamplesAreCorrect(t *testing.T) {
+	list, err := New(Options{}).Samples()
+	if err != nil || len(list) != len(exchange.Kinds) {
+		t.Fatalf("%d samples, %v", len(list), err)
+	}
+	for _, s := range list {
+		v := agrees(t, s.Document)
+		if diff := cmp.Diff([]string{"unsigned"}, rulesOf(v)); diff != "" || v.Package.Kind != s.Kind {
+			t.Errorf("%s is read as %s, findings\n%s", s.Kind, v.Package.Kind, diff)
+		}
+	}
+}
+
 // TestEverythingIsFound breaks many rules at once.
 func TestEverythingIsFound(t *testing.T) {
 	tests := []struct {

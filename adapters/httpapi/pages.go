@@ -66,7 +66,8 @@ func (s *Server) html(c *gin.Context, status int, name, lang string, data any) e
 // rulesPage lists every rule that a package can break.
 type rulesPage struct {
 	page
-	Groups []ruleGroup
+	Groups  []ruleGroup
+	Samples []exchange.Sample
 }
 
 // ruleGroup are the rules of one code.
@@ -87,6 +88,9 @@ func (s *Server) rules(c *gin.Context, _ exchange.Caller) error {
 		return err
 	}
 	p := rulesPage{page: base}
+	if p.Samples, err = s.x.Samples(); err != nil {
+		return err
+	}
 	for _, r := range s.x.Rules() {
 		i := slices.IndexFunc(p.Groups, func(g ruleGroup) bool { return g.Code == r.Rule.Code })
 		if i < 0 {
@@ -105,7 +109,7 @@ type words struct {
 	Taken, Refused, Kind, Document, Signature, BadSignature, NoSignature         string
 	Registry, Asked, NotAsked, Findings, Severity, Rule, Place, What, Line, More string
 	IsRefused, IsWarning, Found, Expected, Example, Nothing                      string
-	RulesTitle, RulesIntro, Good, Bad                                            string
+	RulesTitle, RulesIntro, Good, Bad, Samples                                   string
 }
 
 // pageWords are by language; it is never written.
@@ -124,7 +128,7 @@ var pageWords = map[string]words{
 		Nothing:    "Không tìm thấy điểm nào sai.",
 		RulesTitle: "Các quy tắc của gói tin edXML",
 		RulesIntro: "Mỗi quy tắc có tên cố định. Dấu … là chỗ ghi những gì tìm thấy trong gói tin.",
-		Good:       "Đúng", Bad: "Sai",
+		Good:       "Đúng", Bad: "Sai", Samples: "Gói tin mẫu đúng (chưa ký số)",
 	},
 	"en": {
 		OtherLang: "vi", Other: "Tiếng Việt", Skip: "To the content", Navigation: "Pages", Validate: "Validate a package", Rules: "Rules",
@@ -140,6 +144,6 @@ var pageWords = map[string]words{
 		Nothing:    "Nothing is wrong with it.",
 		RulesTitle: "Rules of edXML packages",
 		RulesIntro: "Every rule has a name that stays. Where … stands, a finding says what was found.",
-		Good:       "Right", Bad: "Wrong",
+		Good:       "Right", Bad: "Wrong", Samples: "Correct packages (not signed)",
 	},
 }

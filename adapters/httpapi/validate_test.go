@@ -223,6 +223,7 @@ func TestPages(t *testing.T) {
 	if strings.Contains(string(rules.body), "%!") || strings.Contains(string(rules.body), "%q") {
 		t.Error("the rules' words show where arguments go")
 	}
+	has(rules, "<summary>replace</summary>", "&lt;edXML:ReplacementInfoList&gt;")
 	for _, r := range w.x.Rules() {
 		if strings.Count(string(rules.body), `id="`+r.Rule.Name+`"`) != 1 {
 			t.Errorf("the page has not one entry of %s", r.Rule.Name)
