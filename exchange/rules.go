@@ -27,6 +27,9 @@ var (
 	signatureRequired = Rule{"signature-required", InvalidSignature,
 		"agency %q must sign its packages and this one has no signature; sign it and submit again",
 		"cơ quan %q phải ký số gói tin nhưng gói tin này chưa có chữ ký số; hãy ký số rồi gửi lại"}
+	unsignedPackage = Rule{"unsigned", InvalidSignature,
+		"the package has no signature, which only agencies that are registered so may submit; sign it with XML-DSig",
+		"gói tin chưa có chữ ký số, chỉ cơ quan được đăng ký cho phép mới được gửi như vậy; hãy ký số theo XML-DSig"}
 	signerNotSender = Rule{"signer-not-sender", NotPermitted,
 		"signed with a certificate of agency %q, sent as %q; sign with the sender's own certificate",
 		"gói tin được ký bằng chứng thư số của cơ quan %q nhưng cơ quan gửi lại là %q; hãy ký bằng chứng thư số của chính cơ quan gửi"}

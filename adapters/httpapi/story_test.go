@@ -39,6 +39,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("people read what ends soon", w.terms)
 	t.Run("anyone reads the log", w.log)
 	t.Run("the hub itself", w.service)
+	t.Run("packages are validated", w.validation)
 
 	for _, path := range load(t).Paths.Map() {
 		for _, operation := range path.Operations() {

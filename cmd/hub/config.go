@@ -176,6 +176,14 @@ type config struct {
 		Patience duration `yaml:"patience"`
 	} `yaml:"limits"`
 
+	// Sandbox is for those who write software that connects.
+	Sandbox struct {
+		// PublicValidator lets anyone have packages validated at /validate, within
+		// tight limits; absent: false, only systems and people may. Nothing of what
+		// is validated is kept.
+		PublicValidator bool `yaml:"public_validator"`
+	} `yaml:"sandbox"`
+
 	// Client is what the operators' commands on this machine connect with.
 	Client struct {
 		URL        string `yaml:"url"`

@@ -334,6 +334,9 @@ limits:
   # reserve: 1GiB              # what must be free on the disk for packages to be taken in
   # patience: 1m               # how long one MiB of a package may take to come
 
+# sandbox:
+#   public_validator: true     # anyone may validate packages at /validate, within tight limits; else systems and people only
+
 client:                        # what "hub" commands on this machine connect with
   url: {{printf "%q" .URL}}
   user: {{printf "%q" .Admin}}

@@ -161,7 +161,8 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile, Faces: faces(x, keys),
+		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
+		Faces: faces(x, keys), PublicValidator: cfg.Sandbox.PublicValidator,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
