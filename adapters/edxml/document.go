@@ -74,8 +74,8 @@ type Signer struct{ Competence, Position, FullName string }
 // Staff is who can be asked about a package.
 type Staff struct{ Department, Name, Mobile, Email string }
 
-// Replaced is a document that is replaced, and for whom; nobody named means
-// everybody.
+// Replaced is a document that is replaced, and for whom; nobody named means the
+// recipients of the new one.
 type Replaced struct {
 	ID string
 	To []string

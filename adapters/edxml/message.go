@@ -1,6 +1,8 @@
 package edxml
 
 import (
+	"slices"
+
 	"tram/exchange"
 	"tram/signing"
 )
@@ -171,11 +173,23 @@ func (r *reading) replaced(p *exchange.Package, business *signing.Element) {
 		if len(p.Targets) == 0 {
 			p.TargetPlace = place(e)
 		}
-		if !named[id] {
-			p.Targets = append(p.Targets, id)
+		if named[id] {
+			continue
 		}
 		named[id] = true
+		p.Targets = append(p.Targets, id)
+		p.Replaced = append(p.Replaced, exchange.Replaced{DocumentID: id, For: r.replacedFor(info)})
 	}
+}
+
+// replacedFor reads for which recipients a document is replaced.
+func (r *reading) replacedFor(info *signing.Element) (codes []string) {
+	for _, e := range r.one(info, "OrganIdList").All(Namespace, "OrganId") {
+		if code := r.value(e); code != "" && !slices.Contains(codes, code) {
+			codes = append(codes, code)
+		}
+	}
+	return codes
 }
 
 // receivers reads which recipients an update adds and removes.

@@ -94,6 +94,13 @@ func expected(d Document, contents [][]byte) exchange.Package {
 	case exchange.KindReplace:
 		for _, r := range d.Replaced {
 			p.Targets = append(p.Targets, trim(r.ID))
+			replaced := exchange.Replaced{DocumentID: trim(r.ID)}
+			for _, code := range r.To {
+				if !slices.Contains(replaced.For, code) {
+					replaced.For = append(replaced.For, code)
+				}
+			}
+			p.Replaced = append(p.Replaced, replaced)
 		}
 	}
 	for i, a := range d.Attachments {

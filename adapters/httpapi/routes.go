@@ -100,6 +100,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/receipts/:id/timestamped", anyone, noBody, s.timestamped},
 		{get, "/v1/timestamps", people, noBody, s.timestamps},
 		{get, "/v1/actions", people, noBody, s.actions},
+		{get, "/v1/orphans", people, noBody, s.orphans},
 		{get, "/v1/certificates", people, noBody, s.certificates},
 		{get, "/v1/revocation", people, noBody, s.revocation},
 

@@ -336,6 +336,9 @@ func (w *world) actions(t *testing.T) {
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?cursor=x"))
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?verb=hold"))
 	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/actions"))
+	w.want(http.StatusOK, w.get("user:chi", "/v1/orphans?limit=2"))
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/orphans?agency=x"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/orphans"))
 	w.want(http.StatusUnauthorized, w.get("", "/v1/actions"))
 }
 
