@@ -56,6 +56,10 @@ type Agency struct {
 	SubjectRules []SubjectRule `json:"subjectRules,omitempty"`
 	// Closed is when the agency ceased; zero while it works.
 	Closed time.Time `json:"closed,omitzero"`
+	// Mail, Phone and Address are for people who look it up.
+	Mail    string `json:"mail,omitempty"`
+	Phone   string `json:"phone,omitempty"`
+	Address string `json:"address,omitempty"`
 	// Version counts changes; 0 is an entry not yet kept.
 	Version int64 `json:"version"`
 }

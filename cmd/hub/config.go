@@ -48,6 +48,10 @@ type config struct {
 	// its time and memory. Operators must be a loopback address then; absent: false.
 	OperatorsProfile bool `yaml:"operators_profile"`
 
+	// Faces are older protocols that are served beside /v1: "provincial" is the
+	// REST protocol of provincial hubs (/v1/sendEdoc, …). Absent: none.
+	Faces []string `yaml:"faces"`
+
 	// TLS is the server's certificate. The hub serves TLS itself.
 	TLS struct {
 		Certificate string `yaml:"certificate"`
@@ -289,6 +293,11 @@ func (c *config) validate() error {
 			if _, err := netip.ParsePrefix(cidr); err != nil {
 				wrong(key, "has "+strconv.Quote(cidr)+", which is no network such as 10.0.0.0/8")
 			}
+		}
+	}
+	for _, face := range c.Faces {
+		if !slices.Contains(faces, face) {
+			wrong("faces", "has "+strconv.Quote(face)+", not one of: "+strings.Join(faces, ", "))
 		}
 	}
 	if !slices.Contains(revocationPolicies, c.Trust.Revocation) {
