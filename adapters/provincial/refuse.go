@@ -63,7 +63,7 @@ const licenseInfo = "licenseInfo:invalid"
 // numbers are of rules that say more than their code.
 var numbers = map[string]int{
 	"unknown-recipient": noSuchRecipient, "no-recipient": noSuchRecipient, "unknown-sender": noSuchSender, "system-not-for-agency": noSuchSender,
-	"closed-agency": recipientLocked, "closed-code": recipientLocked, "code-not-yet-valid": recipientLocked, "disabled": wrongCredentials,
+	"closed-agency": recipientLocked, "merged-agency": recipientLocked, "closed-code": recipientLocked, "code-not-yet-valid": recipientLocked, "disabled": wrongCredentials,
 	"truncated-body": processingError, "changed-meanwhile": processingError,
 	brokenMultipart.Name: invalidFile, noFile.Name: invalidFile, badJSON.Name: invalidFile, badParameter.Name: invalidFile,
 }

@@ -254,6 +254,8 @@ operators_profile: true        # /debug/pprof there: where the running hub spend
 # operators_profile: true      # /debug/pprof there: where the running hub spends its time and memory
 {{- end}}
 
+# faces: [provincial]          # older protocols beside /v1: the REST of provincial hubs, /v1/sendEdoc and so on
+
 tls:
   certificate: keys/tls.pem
   key: keys/tls.key
