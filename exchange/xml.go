@@ -49,10 +49,18 @@ func (w *xmlWriter) leaf(name, text string, attrs ...string) {
 // What people and other systems write into reasons must not keep a receipt from
 // being sealed.
 func plain(s string) string {
-	return strings.Trim(strings.Map(func(c rune) rune {
-		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0xfffe || c == 0xffff {
-			return utf8.RuneError
-		}
-		return c // an invalid byte comes as U+FFFD already
-	}, s), " \t\r\n")
+	if strings.ContainsFunc(s, forbidden) {
+		s = strings.Map(func(c rune) rune {
+			if forbidden(c) {
+				return utf8.RuneError
+			}
+			return c // an invalid byte comes as U+FFFD already
+		}, s)
+	}
+	return strings.Trim(s, " \t\r\n")
+}
+
+// forbidden is true of U+FFFD too: an invalid byte looks like it.
+func forbidden(c rune) bool {
+	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == utf8.RuneError || c == 0xfffe || c == 0xffff
 }

@@ -139,14 +139,12 @@ func (d *draft) Keep() (exchange.Digest, error) {
 }
 
 func (d *draft) keep(digest exchange.Digest) error {
-	there, err := d.vault.find(digest, d.size)
-	if err == nil && !there {
-		err = d.sync()
+	// Content that is there already is rare: it is seen once it is synced in vain.
+	if err := d.sync(); err != nil {
+		return err
 	}
-	if err == nil && !there {
-		d.named, err = d.vault.name(d.file.Name(), digest, d.size)
-	}
-	if err != nil {
+	var err error
+	if d.named, err = d.vault.name(d.file.Name(), digest, d.size); err != nil {
 		return err
 	}
 	// Also if the file was there: whoever named it may not have synced yet.
@@ -160,14 +158,6 @@ func (d *draft) sync() error {
 		return err
 	}
 	return d.file.Sync()
-}
-
-// find reports whether the digest is kept already, and makes it look new then,
-// so that Sweep gives its package the time to enter the ledger again.
-func (v *Vault) find(digest exchange.Digest, size int64) (bool, error) {
-	v.removing.RLock()
-	defer v.removing.RUnlock()
-	return v.renew(digest, size)
 }
 
 // name gives a synced file its name, unless another has come first. Two that
@@ -185,6 +175,8 @@ func (v *Vault) name(file string, digest exchange.Digest, size int64) (bool, err
 	return true, nil
 }
 
+// renew reports whether the digest is kept already, and makes it look new then,
+// so that Sweep gives its package the time to enter the ledger again.
 func (v *Vault) renew(digest exchange.Digest, size int64) (bool, error) {
 	path := v.path(digest)
 	info, err := os.Stat(path)

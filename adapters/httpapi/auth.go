@@ -18,7 +18,12 @@ func (s *Server) caller(r *http.Request, who permission) (exchange.Caller, error
 	if who == public {
 		return exchange.Caller{}, nil
 	}
-	by, err := s.authenticate(r)
+	return s.counted(r, s.authenticate)
+}
+
+// counted lets an address fail to say who asks only so often.
+func (s *Server) counted(r *http.Request, who func(*http.Request) (exchange.Caller, error)) (exchange.Caller, error) {
+	by, err := who(r)
 	if exchange.CodeOf(err) != exchange.Unauthenticated {
 		return by, err
 	}

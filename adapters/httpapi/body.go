@@ -24,6 +24,7 @@ const (
 	packageBody
 	acknowledgementBody
 	jsonBody
+	faceBody // of another protocol's calls, but for packages
 )
 
 // mediaTypes are those a kind may come as.

@@ -72,11 +72,30 @@ type problem struct {
 
 // problem answers with what went wrong.
 func (s *Server) problem(c *gin.Context, err error) {
-	r := recordOf(c)
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
 		c.Status(statusGone) // nobody reads it
 		return
 	}
+	refusal := s.noteRefusal(c, err)
+	lang := speaks(c.Request)
+	p := problem{
+		Type: refusal.Code().URI(), Title: titleOf(refusal.Code(), lang), Status: statusOf(refusal),
+		Detail: refusal.Text(lang), Instance: recordOf(c).id, Code: refusal.Code(), Rule: refusal.Rule.Name,
+		Path: refusal.Path, Line: refusal.Line, Receipt: refusal.Receipt,
+	}
+	s.headersOf(c, refusal, p.Status, lang)
+	s.hurry(c, p.Status)
+	body, err := json.Marshal(p)
+	if err != nil {
+		s.log.ErrorContext(c.Request.Context(), "writing a problem", "request", recordOf(c).id, "err", err)
+	}
+	c.Data(p.Status, "application/problem+json", body)
+}
+
+// noteRefusal is what a caller is told of an error; the log and the metrics are
+// told too.
+func (s *Server) noteRefusal(c *gin.Context, err error) *exchange.Error {
+	r := recordOf(c)
 	refusal := refusalOf(err)
 	if refusal.Code() == exchange.Internal {
 		s.log.ErrorContext(c.Request.Context(), "request failed", "request", r.id, "route", r.route, "err", err)
@@ -86,20 +105,7 @@ func (s *Server) problem(c *gin.Context, err error) {
 	}
 	r.code, r.rule = refusal.Code(), refusal.Rule.Name
 	s.metrics.refusals.WithLabelValues(string(r.code)).Inc()
-
-	lang := speaks(c.Request)
-	p := problem{
-		Type: refusal.Code().URI(), Title: titleOf(refusal.Code(), lang), Status: statusOf(refusal),
-		Detail: refusal.Text(lang), Instance: r.id, Code: refusal.Code(), Rule: refusal.Rule.Name,
-		Path: refusal.Path, Line: refusal.Line, Receipt: refusal.Receipt,
-	}
-	s.headersOf(c, refusal, p.Status, lang)
-	s.hurry(c, p.Status)
-	body, err := json.Marshal(p)
-	if err != nil {
-		s.log.ErrorContext(c.Request.Context(), "writing a problem", "request", r.id, "err", err)
-	}
-	c.Data(p.Status, "application/problem+json", body)
+	return refusal
 }
 
 // headersOf sets the headers that go with a refusal.

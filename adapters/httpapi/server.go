@@ -30,6 +30,8 @@ type Config struct {
 	// /debug/pprof (net/http/pprof). Whoever takes one slows the hub down and sees
 	// its insides, never what it holds.
 	Profile bool
+	// Faces are other protocols, served beside /v1.
+	Faces []Face
 	// Now is time.Now when nil.
 	Now func() time.Time
 }
@@ -84,7 +86,7 @@ func New(c Config) (*Server, error) {
 	if c.Profile {
 		inside = append(inside, profileRoutes()...)
 	}
-	s.public, s.operators = s.engine(s.routes()), s.engine(inside)
+	s.public, s.operators = s.engine(s.routes(), c.Faces...), s.engine(inside)
 	return s, nil
 }
 
@@ -131,20 +133,26 @@ func TLSConfig(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error))
 	}
 }
 
-// engine serves a table of routes.
-func (s *Server) engine(table []route) http.Handler {
+// engine serves a table of routes, and faces.
+func (s *Server) engine(table []route, faces ...Face) http.Handler {
 	gin.SetMode(gin.ReleaseMode) // gin's only switch against printing
 	e := gin.New()
 	e.ContextWithFallback = true
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false // a redirect would lose a body
 	e.RedirectFixedPath = false
+	e.RemoveExtraSlash = true    // software of the axis asks for //sendEdoc, and follows no redirect
 	_ = e.SetTrustedProxies(nil) // nil cannot be wrong; addresses are the connection's own
 	e.Use(s.observe, s.recover, s.guard)
 	e.NoRoute(func(c *gin.Context) { s.problem(c, noRoute.With(excerpt(c.Request.URL.Path))) })
 	e.NoMethod(func(c *gin.Context) {
 		s.problem(c, noMethod.With(c.Request.Method, excerpt(c.Request.URL.Path)))
 	})
+	for _, f := range faces {
+		for _, r := range f.Routes {
+			e.Handle(r.Method, r.Path, s.serveFace(f, r))
+		}
+	}
 	for _, r := range table {
 		e.Handle(r.method, r.path, s.serve(r))
 		if r.method == http.MethodGet {

@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,14 +12,35 @@ import (
 	"tram/exchange"
 )
 
-// TestTheLeaderIsKilledUnderLoad: what was confirmed is handed out, what was not
-// is published again as the sweep does, and the hub goes on with the other nodes.
-func TestTheLeaderIsKilledUnderLoad(t *testing.T) {
+// TestTheLeaderIsLostUnderLoad: what was confirmed is handed out, what was not is
+// published again as the sweep does, and the hub goes on with the other nodes.
+func TestTheLeaderIsLostUnderLoad(t *testing.T) {
 	needed(t)
 	b, err := rabbittest.Start(3)
 	must(t, err)
 	t.Cleanup(b.Close)
-	c := Config{URLs: b.URLs(), Name: "load"}
+	for _, harm := range []struct {
+		name           string
+		lose, giveBack func(n *rabbittest.Node) error
+	}{
+		{"parted", b.CutOff, b.Heal}, // from the other nodes, with the hub still connected
+		{"killed", func(n *rabbittest.Node) error { n.Kill(); return nil }, (*rabbittest.Node).Start},
+	} {
+		t.Run(harm.name, func(t *testing.T) {
+			leader := loseLeader(t, b, harm.name, harm.lose)
+			must(t, harm.giveBack(leader))
+			eventually(t, "all nodes together again", 60*time.Second, func() bool {
+				out, err := b.Nodes[0].Control("eval", "length(rabbit_nodes:all_running()).")
+				return err == nil && strings.TrimSpace(out) == "3"
+			})
+		})
+	}
+}
+
+// loseLeader puts load on the queues of this name and takes away the node that
+// leads one of them.
+func loseLeader(t *testing.T, b *rabbittest.Broker, name string, lose func(*rabbittest.Node) error) *rabbittest.Node {
+	c := Config{URLs: b.URLs(), Name: name}
 	q := open(t, c)
 	var got seen
 	consume(t, q, got.add)
@@ -57,9 +79,9 @@ func TestTheLeaderIsKilledUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	leader := leaderOf(t, b, "load.jobs")
+	leader := leaderOf(t, b, name+".jobs", nil)
 	before := got.count()
-	leader.Kill()
+	must(t, lose(leader))
 	eventually(t, "jobs go on", 60*time.Second, func() bool { return got.count() > before+2000 })
 	close(enough)
 	load.Wait()
@@ -71,16 +93,17 @@ func TestTheLeaderIsKilledUnderLoad(t *testing.T) {
 	}
 	s := q.Watch(t.Context())
 	t.Logf("%d jobs confirmed, longest wait of a publisher %s, %d nacked, %d redelivered, %d reconnects", len(confirmed), longest, s.Nacked, s.Redelivered, s.Reconnects)
-	if leader == leaderOf(t, b, "load.jobs") {
-		t.Error("the killed node still leads: the test tests nothing")
+	if leader == leaderOf(t, b, name+".jobs", leader) {
+		t.Error("the lost node still leads: the test tests nothing")
 	}
+	return leader
 }
 
-// leaderOf asks a node that runs.
-func leaderOf(t *testing.T, b *rabbittest.Broker, queue string) *rabbittest.Node {
+// leaderOf asks a node that runs and was not lost.
+func leaderOf(t *testing.T, b *rabbittest.Broker, queue string, lost *rabbittest.Node) *rabbittest.Node {
 	t.Helper()
 	for _, asked := range b.Nodes {
-		if !asked.Runs() {
+		if asked == lost || !asked.Runs() {
 			continue
 		}
 		out, err := asked.Control("list_queues", "name", "leader")

@@ -43,6 +43,7 @@ func benchCommand(o *options) *cobra.Command {
 	c.Flags().DurationVar(&run.Duration, "duration", 0, "how long to send, instead of --packages")
 	c.Flags().Float64Var(&run.Rate, "rate", 0, "packages that begin each second, come what may; absent: a pair begins when it is done")
 	c.Flags().Float64Var(&run.Speedup, "speedup", 0, "province: how many times faster than the clock the day goes; absent: 600")
+	c.Flags().StringVar(&run.Profile, "profile", "", "keep the profile of the hub's CPU time in this `file`, for go tool pprof")
 	c.AddCommand(benchSeedCommand(o))
 	return c
 }

@@ -26,7 +26,7 @@ type fault struct {
 
 // faults is the list. What else may go on while a hub is killed is a line here.
 func faults() []fault {
-	list := []fault{
+	return []fault{
 		{"killed", 8, func(c *chapter) { c.kill(); c.s.start() }},
 		{"killed while it starts", 4, killedAtStart},
 		{"killed while it is backed up", 2, killedInBackup},
@@ -45,10 +45,6 @@ func faults() []fault {
 		{"naming in the vault fails", 1, func(c *chapter) { c.diskError("renameat", "EIO", 8) }},
 		{"a second hub on the ledger", 1, secondHub},
 	}
-	if *campaignBroker != "" {
-		list = append(list, fault{"the broker is harmed", 2, func(c *chapter) { must(c.t, exec.Command("sh", "-c", *campaignBroker).Run()) }})
-	}
-	return list
 }
 
 func killedAtStart(c *chapter) {

@@ -19,8 +19,6 @@ var (
 	campaign       = flag.Duration("campaign", 20*time.Second, "how long to do a hub harm, under load")
 	campaignSeed   = flag.Uint64("campaign.seed", 0, "first state of chance, which repeats a chapter's schedule; 0: the time")
 	campaignReport = flag.String("campaign.report", "", "write what came of it to this file, JSON")
-	campaignQueue  = flag.String("campaign.queue", "", `lines for hub.yaml that name another queue`)
-	campaignBroker = flag.String("campaign.broker", "", "a shell command that does the queue's broker harm, and makes it well again")
 )
 
 // report is what came of a campaign.
@@ -38,7 +36,8 @@ type report struct {
 
 // TestCampaign does a hub under load all the harm on the list, in chapters: each
 // is a new hub and a new province, meets every fault in an order that its seed
-// decides, and ends with an audit of everything. A chapter is repeated by
+// decides, and ends with an audit of everything. In a long campaign every second
+// hub has a message broker, which is harmed too. A chapter is repeated by
 // -campaign.seed, as far as processes that run at once can be.
 func TestCampaign(t *testing.T) {
 	t.Parallel()
@@ -47,9 +46,10 @@ func TestCampaign(t *testing.T) {
 		r.Seed = uint64(time.Now().UnixNano())
 	}
 	program := buildWithFaults(t)
+	broker := newBroker(t)
 	began := time.Now()
 	for seed := r.Seed; r.Chapters == 0 || time.Since(began) < *campaign; seed++ {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { newChapter(t, program, seed, r).run(began.Add(*campaign)) })
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { newChapter(t, program, seed, r, broker.of(seed)).run(began.Add(*campaign)) })
 		r.Chapters++
 		r.Took = time.Since(began).Round(time.Second).String()
 		r.write(t)
@@ -102,6 +102,8 @@ type chapter struct {
 	r    *report
 	// wrong is how wrong the hub's clock is.
 	wrong time.Duration
+	// broker is what hands out work; nil: the hub itself.
+	broker *brokered
 	// small is where the hub's own small file system is; "" if this machine does
 	// not let us make one.
 	small string
@@ -109,8 +111,8 @@ type chapter struct {
 
 const campaignDeadline = 48 * time.Hour
 
-func newChapter(t *testing.T, program string, seed uint64, r *report) *chapter {
-	c := &chapter{t: t, r: r, dice: rand.New(rand.NewPCG(seed, 0))}
+func newChapter(t *testing.T, program string, seed uint64, r *report, broker *brokered) *chapter {
+	c := &chapter{t: t, r: r, broker: broker, dice: rand.New(rand.NewPCG(seed, 0))}
 	parent := t.TempDir()
 	c.small = mountSmall(t, parent)
 	c.s = &site{t: t, dir: filepath.Join(parent, "hub"), program: program, born: time.Now().AddDate(0, -2, 0),
@@ -118,7 +120,7 @@ func newChapter(t *testing.T, program string, seed uint64, r *report) *chapter {
 	c.setClock(time.Until(c.s.born)) // the hub's keys are as old as the agencies'
 	c.s.create(setting("deadline: 168h", "deadline: "+campaignDeadline.String()), setting("retry_first: 30s", "retry_first: 1s"), setting("  package: 1GiB", "  package: 1GiB\n  reserve: 1MiB"),
 		setting("  key: keys/webhook.key", "  key: keys/webhook.key\n  allow: [\"127.0.0.0/8\"]\n  roots: trust/roots.pem"),
-		func(yaml string) string { return yaml + "\n" + *campaignQueue })
+		func(yaml string) string { return broker.queue(yaml, seed) })
 	c.setClock(0)
 	c.s.start()
 	c.l = newLoad(t, c.s, seed)
@@ -146,9 +148,16 @@ func (c *chapter) run(until time.Time) {
 		c.r.Clients.add(c.l.counts)
 	}()
 	for pass := 0; pass < 3 && (pass == 0 || time.Now().Before(until)) && !c.t.Failed(); pass++ {
-		c.round(faults())
+		c.round(c.faults())
 	}
 	c.end(rest)
+}
+
+func (c *chapter) faults() []fault {
+	if c.broker == nil {
+		return faults()
+	}
+	return append(faults(), brokerFaults()...)
 }
 
 func (c *chapter) round(list []fault) {

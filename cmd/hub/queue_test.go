@@ -48,7 +48,7 @@ func TestFromQueueToQueueUnderFire(t *testing.T) {
 	dice := rand.New(rand.NewPCG(seed, 0))
 	wait := func() { time.Sleep(500*time.Millisecond + time.Duration(dice.Int64N(int64(time.Second)))) }
 
-	c := newChapter(t, buildWithFaults(t), seed, &report{Faults: map[string]int{}})
+	c := newChapter(t, buildWithFaults(t), seed, &report{Faults: map[string]int{}}, nil)
 	s, rest := c.s, restOf(c.s)
 	rest.slack += 4 * len(liars())
 	c.l.begin()

@@ -237,6 +237,31 @@ func (n *Node) Resume() { n.signal(syscall.SIGCONT) }
 
 func (n *Node) signal(s syscall.Signal) { _ = n.server.Process.Signal(s) } // it may have ended
 
+// CutOff parts a node from the others of its cluster, as a broken network between
+// them would: clients reach all of them still.
+func (b *Broker) CutOff(n *Node) error { return b.cookies(n, "'another'", "erlang:disconnect_node(N)") }
+
+// Heal lets a node that was cut off come back.
+func (b *Broker) Heal(n *Node) error {
+	return b.cookies(n, "erlang:get_cookie()", "net_kernel:connect_node(N)")
+}
+
+// cookies sets by which cookie the node and the others greet each other. Nodes
+// with different ones are not connected, however often they try.
+func (b *Broker) cookies(n *Node, cookie, then string) error {
+	for _, other := range b.Nodes {
+		if other == n {
+			continue
+		}
+		for _, pair := range [][2]*Node{{n, other}, {other, n}} {
+			if _, err := pair[0].Control("eval", fmt.Sprintf("N='%s', erlang:set_cookie(N, %s), %s.", pair[1].Name, cookie, then)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Control runs rabbitmqctl and returns what it prints.
 func (n *Node) Control(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

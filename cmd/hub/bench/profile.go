@@ -2,9 +2,11 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -144,14 +146,32 @@ func get(ctx context.Context, url string) ([]byte, error) {
 }
 
 // parts ends profiling and splits the CPU time, in microseconds for one cycle,
-// by what it went to; the largest first.
-func (p *profiler) parts(perCycle float64) ([]Part, error) {
+// by what it went to; the largest first. The whole profile goes to a file too, if
+// one is named, as "go tool pprof" and "go build -pgo" read it.
+func (p *profiler) parts(perCycle float64, file string) ([]Part, error) {
 	p.stop()
 	p.done.Wait()
 	if p.err != nil {
 		return nil, p.err
 	}
+	if file != "" {
+		if err := p.keep(file); err != nil {
+			return nil, fmt.Errorf("keeping the profile: %w", err)
+		}
+	}
 	return split(p.taken, perCycle), nil
+}
+
+func (p *profiler) keep(file string) error {
+	whole, err := profile.Merge(p.taken)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(file) //nolint:gosec // the caller names it
+	if err != nil {
+		return err
+	}
+	return errors.Join(whole.Write(f), f.Close())
 }
 
 func split(profiles []*profile.Profile, perCycle float64) []Part {

@@ -24,6 +24,7 @@ type Options struct {
 	Duration time.Duration // to send for, instead
 	Rate     float64       // packages in a second, come what may; 0: each pair sends when it is done
 	Speedup  float64       // province: how much faster than the clock the day goes
+	Profile  string        // file that the profile of the hub's CPU time goes to
 	// Say tells people what is going on.
 	Say func(format string, args ...any)
 }
@@ -219,7 +220,7 @@ func (b *bench) measure(ctx context.Context, load load, r *Report) error {
 		VaultBytes: (after.vault - before.vault) / int64(max(done, 1)), LedgerFile: after.ledger}
 	r.GeneratorMicros = per(own.cpu())
 	r.OtherCores = max((after.all-before.all-spent.cpu()-own.cpu()).Seconds()/elapsed.Seconds(), 0)
-	if r.Hub.Parts, err = profiling.parts(r.Hub.CPUMicros); err != nil {
+	if r.Hub.Parts, err = profiling.parts(r.Hub.CPUMicros, b.o.Profile); err != nil {
 		return err
 	}
 	return b.check(ctx, before, after, r)
