@@ -313,3 +313,54 @@ func whole(t *testing.T, f *folders) {
 	}
 	f.states("*/*/*/*") // readable
 }
+
+// Answers that people give by files, and those that the settings give.
+func TestAgentAnswers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).start()
+	from := s.folders(s.join("H12.07"), "")
+	people := s.folders(s.join("H12.12"), "answer: none\n")
+	strict := s.folders(s.join("H12.40"), "refuse: invalid\n")
+	other, err := newAuthority("Another Authority", "", s.born)
+	must(t, err)
+	must(t, os.Remove(strict.path("authority.pem")))
+	must(t, writeCertificates(strict.path("authority.pem"), other.certificate)) // so that nothing verifies
+	for _, f := range []*folders{from, people, strict} {
+		f.start()
+	}
+	from.dropDocument("một", "1", "H12.12")
+	from.dropDocument("hai", "2", "H12.12")
+	from.dropDocument("ba", "3", "H12.40")
+	people.until("two documents arrive", 30*time.Second, func() bool { return len(people.states("inbox/*/*/*")) == 2 })
+	for _, a := range people.states("inbox/*/*/*") {
+		if a["receipt"] != nil {
+			t.Errorf("%v is answered, and nobody did that", a["file"])
+		}
+		answer := "accept"
+		if strings.HasPrefix(filepath.Base(filepath.Dir(a["file"].(string))), "2_") {
+			answer = "refuse\nreason: Gửi nhầm cơ quan"
+		}
+		people.drop(fmt.Sprintf("%v.yaml", a["delivery"]), fmt.Appendf(nil, "delivery: %v\nanswer: %s\n", a["delivery"], answer))
+	}
+	from.until("all three are answered", 60*time.Second, from.done(3))
+	want := map[string]string{"một": "handed-over", "hai": "rejected", "ba": "rejected"}
+	for _, p := range from.states("sent/*/*/*") {
+		to := p["recipients"].([]any)[0].(map[string]any)
+		if name := p["name"].(string); to["state"] != want[name] {
+			t.Errorf("%s is %v (%v), not %s", name, to["state"], to["detail"], want[name])
+		}
+	}
+	if reasons := strict.names("failed/*/reason.txt"); len(reasons) != 1 || len(strict.names("inbox/*")) != 0 {
+		t.Errorf("what does not verify is not in failed: %v", reasons)
+	}
+	strict.until("its refusal is on record", 20*time.Second, func() bool { return len(strict.names("failed/*/receipts/*.xml")) == 1 })
+
+	people.kill()
+	people.drop("lạ.yaml", []byte("delivery: 0198f2c4-5b6a-7c3d-8e9f-0a1b2c3d4e5f.1\nanswer: accept\n"))
+	c := people.command()
+	c.Args = append(c.Args, "--once")
+	must(t, c.Run())
+	if failed := people.states("failed/*"); len(failed) != 1 || failed[0]["trouble"].(map[string]any)["code"] != "not-found" {
+		t.Errorf("an answer to nothing became %v\n%s", failed, people.log)
+	}
+}
