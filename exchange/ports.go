@@ -269,6 +269,14 @@ type Archive interface {
 type Format interface {
 	// Decoder starts on one document.
 	Decoder() Decoder
+	// Validate reads a document, each time that it opens it, and tells every rule
+	// that it breaks; first the one that reading it would be refused by. sha1 lets
+	// its signature rest on SHA-1. The error is of opening or reading.
+	Validate(open func() (io.ReadCloser, error), sha1 bool) (Validation, error)
+	// Rules describes every rule that Validate can find broken.
+	Rules() []RuleHelp
+	// Samples are correct packages, one of each kind, not signed.
+	Samples() ([]Sample, error)
 }
 
 // A Decoder takes attachments while a document is being read, and understands

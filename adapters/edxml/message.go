@@ -16,12 +16,10 @@ const (
 func (r *reading) message(envelope *signing.Element) exchange.Package {
 	header := r.need(envelope, "<edXML:edXMLHeader>", "edXMLHeader")
 	r.noSignature(header)
-	for _, name := range []string{"MessageStatus", "Status"} {
-		if e := header.Child(Namespace, name); e != nil {
-			r.refuse(ruleStatusElement.With(name), e)
-		}
+	message := r.statusElement(header)
+	if message == nil {
+		message = r.need(header, "<edXML:MessageHeader>", "MessageHeader")
 	}
-	message := r.need(header, "<edXML:MessageHeader>", "MessageHeader")
 	trace := r.one(header, "TraceHeaderList")
 	if code := r.one(message, "StatusCode"); r.value(code) != "" {
 		if trace != nil {
@@ -35,13 +33,24 @@ func (r *reading) message(envelope *signing.Element) exchange.Package {
 	return r.document(message, r.one(trace, "Bussiness", "Business"))
 }
 
+// statusElement refuses a status that is not in a MessageHeader, and finds it.
+func (r *reading) statusElement(header *signing.Element) (found *signing.Element) {
+	for _, name := range []string{"MessageStatus", "Status"} {
+		if e := header.Child(Namespace, name); e != nil {
+			r.refuse(ruleStatusElement.With(name), e)
+			found = e
+		}
+	}
+	return found
+}
+
 // noSignature warns of what some software writes in a signature's place.
 func (r *reading) noSignature(header *signing.Element) {
-	if header.Child(Namespace, "Signature") != nil {
-		r.warn(warnNotSignature)
+	if e := header.Child(Namespace, "Signature"); e != nil {
+		r.warn(warnNotSignature, e)
 	}
 	if e := header.Child(Namespace, "DigitalSignature"); e != nil && (e.Value() != "" || len(e.Children) > 0) {
-		r.warn(warnNotSignature)
+		r.warn(warnNotSignature, e)
 	}
 }
 
@@ -126,7 +135,7 @@ func (r *reading) business(p *exchange.Package, business, own *signing.Element) 
 		return
 	}
 	if r.text(business, "BussinessDocReason", "BusinessDocReason") == "" {
-		r.warn(warnReason)
+		r.warn(warnReason, business)
 	}
 	if p.Kind == exchange.KindReplace {
 		r.replaced(p, business)

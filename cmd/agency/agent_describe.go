@@ -18,9 +18,9 @@ import (
 	"tram/signing"
 )
 
-// A description is a YAML or JSON file that says what a document is, with the
+// A paper is a description: a YAML or JSON file that says what a document is, with the
 // words of compose; or a status; or an answer to a delivery.
-type description struct {
+type paper struct {
 	Kind         string   `yaml:"kind"` // new without it; recall, update, replace, status
 	From         string   `yaml:"from"`
 	To           []string `yaml:"to"`
@@ -57,8 +57,8 @@ type description struct {
 	Answer       string   `yaml:"answer"`        // accept or refuse
 }
 
-func readDescription(file string) (description, error) {
-	var d description
+func readDescription(file string) (paper, error) {
+	var d paper
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return d, err
@@ -79,7 +79,7 @@ func readDescription(file string) (description, error) {
 }
 
 // kind is that of the package to make.
-func (d description) kind() exchange.Kind {
+func (d paper) kind() exchange.Kind {
 	if d.Code != "" {
 		return exchange.KindStatus
 	}
@@ -88,7 +88,7 @@ func (d description) kind() exchange.Kind {
 
 // composition is what compose is given by flags. files are beside the
 // description.
-func (d description) composition(files []string) composition {
+func (d paper) composition(files []string) composition {
 	return composition{from: d.From, to: d.To, number: d.Number, notation: d.Notation, date: d.Date, place: d.Place,
 		typeName: cmp.Or(d.TypeName, "Công văn"), typ: cmp.Or(d.Type, 2), detail: d.TypeDetail, subject: d.Subject, content: d.Content,
 		signer: d.Signer, position: d.Position, competence: d.Competence, due: d.Due, priority: d.Priority, id: d.DocumentID,
@@ -98,7 +98,7 @@ func (d description) composition(files []string) composition {
 }
 
 // ofDelivery fills in what a status is about.
-func (d *description) ofDelivery(ctx context.Context, a *agent) error {
+func (d *paper) ofDelivery(ctx context.Context, a *agent) error {
 	if d.Delivery == "" {
 		d.DocumentID = d.Document
 		return nil
@@ -132,7 +132,7 @@ func isPackage(name string) bool { return strings.EqualFold(filepath.Ext(name), 
 func stem(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
 
 // compose writes an unsigned package of a description into a file.
-func (a *agent) compose(ctx context.Context, d description, attachments []string, file string) error {
+func (a *agent) compose(ctx context.Context, d paper, attachments []string, file string) error {
 	kind := d.kind()
 	if kind == exchange.KindStatus {
 		if err := d.ofDelivery(ctx, a); err != nil {

@@ -298,7 +298,7 @@ func (a *agent) orderStatuses(id exchange.DeliveryID) error {
 }
 
 // answerByFile answers a delivery as a dropped file says.
-func (a *agent) answerByFile(ctx context.Context, dir string, p *parcel, d description) error {
+func (a *agent) answerByFile(ctx context.Context, dir string, p *parcel, d paper) error {
 	id, err := fileName(exchange.DeliveryID(d.Delivery))
 	if err != nil {
 		return err

@@ -64,16 +64,18 @@ type settings struct {
 	Refuse string `yaml:"refuse" help:"what the agent refuses in the agency's name: none, or invalid for what does not verify"`
 	// SendStatus are codes of statuses to send for each document accepted.
 	SendStatus string `yaml:"send_status" help:"codes of statuses that the agent sends for each document accepted, such as 01,03"`
+	// Mock is how "agency mock" behaves; in the file only.
+	Mock plan `yaml:"mock"`
 
 	config string
 }
 
-// each goes over the settings with their names.
+// each goes over the settings with their names, but the mock's.
 func (s *settings) each(do func(name string, field reflect.StructField, value *string)) {
 	v := reflect.ValueOf(s).Elem()
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if name := field.Tag.Get("yaml"); name != "" {
+		if name := field.Tag.Get("yaml"); name != "" && field.Type.Kind() == reflect.String {
 			do(name, field, v.Field(i).Addr().Interface().(*string))
 		}
 	}
@@ -96,6 +98,7 @@ func (s *settings) load(f *pflag.FlagSet) error {
 	if err != nil {
 		return err
 	}
+	s.Mock = file.Mock
 	from := make(map[string]string)
 	file.each(func(name string, _ reflect.StructField, value *string) { from[name] = *value })
 	s.each(func(name string, _ reflect.StructField, value *string) {

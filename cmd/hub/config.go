@@ -126,6 +126,13 @@ type config struct {
 		Roots string `yaml:"roots"`
 	} `yaml:"webhook"`
 
+	// Axis is the national axis's protocol, which its software speaks with the hub.
+	Axis struct {
+		// Key is the file of the key that seals the secrets which systems share with
+		// the hub, in the ledger. Absent: the protocol is not served.
+		Key string `yaml:"key"`
+	} `yaml:"axis"`
+
 	// Queue is the message broker that hands out work; absent: the hub's process
 	// does that itself. Changing it loses nothing.
 	Queue queueConfig `yaml:"queue"`
@@ -168,6 +175,14 @@ type config struct {
 		// Agencies on poor lines may need more.
 		Patience duration `yaml:"patience"`
 	} `yaml:"limits"`
+
+	// Sandbox is for those who write software that connects.
+	Sandbox struct {
+		// PublicValidator lets anyone have packages validated at /validate, within
+		// tight limits; absent: false, only systems and people may. Nothing of what
+		// is validated is kept.
+		PublicValidator bool `yaml:"public_validator"`
+	} `yaml:"sandbox"`
 
 	// Client is what the operators' commands on this machine connect with.
 	Client struct {
@@ -351,7 +366,7 @@ func (c *config) resolve() {
 // paths are the settings that name what the hub reads and writes.
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
 		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {
