@@ -82,6 +82,8 @@ type Delivery struct {
 	// already; zero otherwise. RecipientRevoked is that of the recipient's answer.
 	SenderRevoked    time.Time `json:"senderRevoked,omitzero"`
 	RecipientRevoked time.Time `json:"recipientRevoked,omitzero"`
+	// Quarantine is why the hub itself holds it: QuarantineScan or QuarantineMalware.
+	Quarantine string `json:"quarantine,omitempty"`
 	// Version counts changes; the ledger refuses a change to another version.
 	Version int64 `json:"version"`
 }
@@ -205,7 +207,7 @@ func (d Delivery) Release(now time.Time) (Delivery, error) {
 	if err := d.in(Held); err != nil {
 		return d, err
 	}
-	d.Detail = ""
+	d.Detail, d.Quarantine = "", ""
 	if !d.ConsignedAt.IsZero() {
 		d.State = Consigned
 		return d, nil
@@ -228,8 +230,11 @@ func (d Delivery) Cancel(reason string, now time.Time) (Delivery, Event, error) 
 	if err := d.in(Queued, Held, Consigned); err != nil {
 		return d, "", err
 	}
-	event := d.failure()
-	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Cancelled, reason, now
+	event, code := d.failure(), Cancelled
+	if d.Quarantine == QuarantineMalware {
+		code = Harmful
+	}
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, code, reason, now
 	return d, event, nil
 }
 

@@ -58,6 +58,13 @@ type Config struct {
 	// ReadSeals reads the seals as they are configured now, for ReloadSeals;
 	// absent: they stay as they are while the hub runs.
 	ReadSeals func() ([]Seal, error)
+	// Scanner looks for malware before packages are accepted; nil: nobody does.
+	Scanner Scanner
+	// Malware is what becomes of a package with some; MalwareQuarantine by default.
+	Malware MalwarePolicy
+	// Unscanned lets packages go on that the scanner gave no verdict on; else their
+	// deliveries wait for one.
+	Unscanned bool
 	// LogKey signs checkpoints.
 	LogKey note.Signer
 	// Keys is what the hub publishes for those who verify without it; Sealing
@@ -138,6 +145,9 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.RevocationPolicy != HardFail && c.RevocationPolicy != SoftFail {
 		return nil, fmt.Errorf("exchange: RevocationPolicy is %q, neither %s nor %s", c.RevocationPolicy, HardFail, SoftFail)
+	}
+	if c.Malware == "" {
+		c.Malware = MalwareQuarantine
 	}
 	if c.Retry.First <= 0 {
 		c.Retry.First = 30 * time.Second

@@ -11,7 +11,7 @@ import (
 
 // packageFields has no identifier: it is the key.
 func packageFields(c *coder, p *exchange.Package) {
-	c.record(23, func(c *coder) {
+	c.record(24, func(c *coder) {
 		word(c, &p.Kind)
 		text(c, &p.Sender)
 		text(c, &p.SenderAs)
@@ -35,6 +35,16 @@ func packageFields(c *coder, p *exchange.Package) {
 		part(c, &p.Signature, signatureFields)
 		list(c, &p.Warnings, one)
 		moment(c, &p.AcceptedAt)
+		part(c, &p.Scan, scanFields)
+	})
+}
+
+func scanFields(c *coder, s *exchange.Scan) {
+	c.record(4, func(c *coder) {
+		text(c, &s.State)
+		list(c, &s.Found, one)
+		text(c, &s.Engine)
+		moment(c, &s.At)
 	})
 }
 
@@ -47,12 +57,14 @@ func recipientFields(c *coder, r *exchange.Recipient) {
 }
 
 func attachmentFields(c *coder, a *exchange.Attachment) {
-	c.record(5, func(c *coder) {
+	c.record(7, func(c *coder) {
 		text(c, &a.Name)
 		text(c, &a.ContentID)
 		word(c, &a.ContentType)
 		integer(c, &a.Size)
 		digest(c, &a.Digest)
+		text(c, &a.Detected)
+		list(c, &a.Flags, one)
 	})
 }
 
@@ -109,7 +121,7 @@ func statusFields(c *coder, s *exchange.StatusMessage) {
 
 // deliveryFields has neither package nor index: they are the key.
 func deliveryFields(c *coder, d *exchange.Delivery) {
-	c.record(17, func(c *coder) {
+	c.record(18, func(c *coder) {
 		integer(c, &d.Version) // first, for versionOf
 		word(c, &d.State)
 		text(c, &d.Sender)
@@ -127,6 +139,7 @@ func deliveryFields(c *coder, d *exchange.Delivery) {
 		list(c, &d.Statuses, businessFields)
 		moment(c, &d.SenderRevoked)
 		moment(c, &d.RecipientRevoked)
+		text(c, &d.Quarantine)
 	})
 }
 

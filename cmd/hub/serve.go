@@ -139,7 +139,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
 		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: queue, Courier: measuredCourier{courier, measure},
-		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
+		Format: edxml.New(edxml.Options{Types: edxml.Types(cfg.Attachments.Types), Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		AtOnce:      consignedAtOnce,
@@ -149,6 +149,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if revoked != nil {
 		defer revoked.Close()
 		c.Revocation, c.RevocationPolicy = revoked, exchange.RevocationPolicy(cfg.Trust.Revocation)
+	}
+	if err := cfg.Malware.apply(&c, measure); err != nil {
+		return err
 	}
 	if c.Archive, err = archive(cfg, ledger, vault); err != nil {
 		return err
