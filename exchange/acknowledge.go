@@ -103,7 +103,7 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	// As with packages, an answer that was given before is not judged again: the
 	// certificate may have expired since, and nothing changes.
 	if d.State == HandedOver || d.State == Rejected {
-		return x.answeredBefore(ctx, ack, d)
+		return x.answeredBefore(ctx, ack.Outcome, d)
 	}
 	if d.State == Held {
 		return Receipt{}, false, heldDelivery.With(d.ID)
@@ -136,9 +136,9 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 
 // answeredBefore is the receipt of the answer that was given already, if this
 // one says the same.
-func (x *Exchange) answeredBefore(ctx context.Context, ack Acknowledgement, d Delivery) (Receipt, bool, error) {
+func (x *Exchange) answeredBefore(ctx context.Context, outcome Outcome, d Delivery) (Receipt, bool, error) {
 	want, given := HandedOver, AnswerAccepted
-	if ack.Outcome == AnswerRefused {
+	if outcome == AnswerRefused {
 		want = Rejected
 	}
 	if d.State == Rejected {

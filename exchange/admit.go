@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -31,7 +32,7 @@ func (x *Exchange) sender(ctx context.Context, pkg *Package, from Caller) (Agenc
 // admit decides whether the package may enter: the signer speaks for the
 // sender, the recipients resolve, the rules of the kind hold. Whether the
 // certificate was revoked is asked last: somebody else may have to be asked.
-func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *signing.Signature) error {
+func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *signing.Signature, partial bool) error {
 	now := x.now()
 	if err := openCode(sender, pkg.SenderAs, now); err != nil {
 		return err.At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
@@ -49,7 +50,7 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 			pkg.Signature.SHA1Until = sender.SHA1Until
 		}
 	}
-	if err := x.resolve(ctx, pkg, now); err != nil {
+	if err := x.resolve(ctx, pkg, partial, now); err != nil {
 		return err
 	}
 	if err := x.owns(ctx, *pkg); err != nil {
@@ -137,8 +138,9 @@ func atSignature(err error, s *signing.Signature) error {
 }
 
 // resolve finds every recipient's canonical code. A recipient written twice, or
-// under two of its codes, is one recipient.
-func (x *Exchange) resolve(ctx context.Context, pkg *Package, now time.Time) error {
+// under two of its codes, is one recipient. Partial: one that is not found, or
+// whose code was closed, does not keep the package from the others.
+func (x *Exchange) resolve(ctx context.Context, pkg *Package, partial bool, now time.Time) error {
 	if pkg.Status != nil {
 		if err := x.resolveStatus(ctx, pkg); err != nil {
 			return err
@@ -147,29 +149,48 @@ func (x *Exchange) resolve(ctx context.Context, pkg *Package, now time.Time) err
 	for _, code := range pkg.Added { // an update may name a new recipient only there
 		pkg.Recipients = append(pkg.Recipients, Recipient{As: code, Place: pkg.TargetPlace})
 	}
-	var recipients []Recipient
+	var recipients, unknown []Recipient
+	var first error
 	for _, r := range pkg.Recipients {
-		agency, err := x.c.Ledger.Agency(ctx, r.As)
-		if CodeOf(err) == NotFound {
-			return unknownRecipient.With(r.As).At(r.Place.Path, r.Place.Line)
+		code, err := x.recipientCode(ctx, r, pkg.Kind, now)
+		if CodeOf(err) == UnknownAgency && partial {
+			first = cmp.Or(first, err)
+			unknown = append(unknown, r)
+			continue
 		}
 		if err != nil {
 			return err
 		}
-		// A closed code still takes answers to what was sent from it.
-		if refused := openCode(agency, r.As, now); refused != nil && pkg.Kind != KindStatus {
-			return refused.At(r.Place.Path, r.Place.Line)
-		}
-		r.Code = agency.Code
+		r.Code = code
 		if !slices.ContainsFunc(recipients, func(o Recipient) bool { return o.Code == r.Code }) {
 			recipients = append(recipients, r)
 		}
 	}
+	if len(recipients) == 0 && first != nil {
+		return first
+	}
 	if len(recipients) == 0 {
 		return noRecipient.With().At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
 	}
+	pkg.Unknown = unknown
 	pkg.Recipients = recipients
 	return nil
+}
+
+// recipientCode is the canonical code of a recipient that takes packages.
+func (x *Exchange) recipientCode(ctx context.Context, r Recipient, kind Kind, now time.Time) (string, error) {
+	agency, err := x.c.Ledger.Agency(ctx, r.As)
+	if CodeOf(err) == NotFound {
+		return "", unknownRecipient.With(r.As).At(r.Place.Path, r.Place.Line)
+	}
+	if err != nil {
+		return "", err
+	}
+	// A closed code still takes answers to what was sent from it.
+	if refused := openCode(agency, r.As, now); refused != nil && kind != KindStatus {
+		return "", refused.At(r.Place.Path, r.Place.Line)
+	}
+	return agency.Code, nil
 }
 
 // resolveStatus addresses a status package: it names no recipient of its own

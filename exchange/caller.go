@@ -14,6 +14,9 @@ type System struct {
 	// Secrets are digests of the secrets it may present; two overlap during a
 	// rotation.
 	Secrets []Secret `json:"secrets,omitempty"`
+	// Shared are secrets that it signs its requests with, for protocols that ask
+	// for that.
+	Shared []SharedSecret `json:"shared,omitempty"`
 	// Certificates are SHA-256 digests of the client certificates it may
 	// present.
 	Certificates []Digest `json:"certificates,omitempty"`
@@ -55,6 +58,9 @@ type User struct {
 type Caller struct {
 	System *System
 	User   *User
+	// Partial: of a package's recipients those count that are known, as the older
+	// protocols have it; else one that is not known refuses the package.
+	Partial bool
 }
 
 // Speaks reports whether the caller is a system of the agency.

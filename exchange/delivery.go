@@ -82,6 +82,9 @@ type Delivery struct {
 	// already; zero otherwise. RecipientRevoked is that of the recipient's answer.
 	SenderRevoked    time.Time `json:"senderRevoked,omitzero"`
 	RecipientRevoked time.Time `json:"recipientRevoked,omitzero"`
+	// TroubleAt is when the recipient's software said that it could not take the
+	// package in; the delivery is open still, or was settled later.
+	TroubleAt time.Time `json:"troubleAt,omitzero"`
 	// Quarantine is why the hub itself holds it: QuarantineScan or QuarantineMalware.
 	Quarantine string `json:"quarantine,omitempty"`
 	// Version counts changes; the ledger refuses a change to another version.

@@ -58,6 +58,9 @@ type Config struct {
 	// ReadSeals reads the seals as they are configured now, for ReloadSeals;
 	// absent: they stay as they are while the hub runs.
 	ReadSeals func() ([]Seal, error)
+	// SecretKey is of 32 bytes and seals the secrets that systems share with the
+	// hub; nil: there can be none.
+	SecretKey []byte
 	// Scanner looks for malware before packages are accepted; nil: nobody does.
 	Scanner Scanner
 	// Malware is what becomes of a package with some; MalwareQuarantine by default.

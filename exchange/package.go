@@ -46,6 +46,9 @@ type Package struct {
 	// Priority is 0 to 4; from 1 on the package goes before others.
 	Priority   int         `json:"priority,omitempty"`
 	Recipients []Recipient `json:"recipients"`
+	// Unknown are recipients as written that no agency was found for, where the
+	// package was taken in for the others.
+	Unknown []Recipient `json:"unknown,omitempty"`
 	// Targets are the documents that a recall, an update or a replacement is
 	// about.
 	Targets []string `json:"targets,omitempty"`

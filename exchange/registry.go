@@ -255,7 +255,7 @@ func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, 
 	if err != nil && CodeOf(err) != NotFound {
 		return System{}, err
 	}
-	s.Secrets = before.Secrets
+	s.Secrets, s.Shared = before.Secrets, before.Shared
 	kept := s
 	kept.Version++
 	return kept, x.register(ctx, by, "put-system", s.ID, kept, func(c *Change) { c.Systems = []System{s} })

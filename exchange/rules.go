@@ -87,6 +87,9 @@ var (
 	badCredentials = Rule{"bad-credentials", Unauthenticated,
 		"the identifier or the secret is wrong; check both, or ask the administrators of the hub for a new secret",
 		"định danh hoặc mật khẩu không đúng; hãy kiểm tra lại, hoặc đề nghị quản trị viên trục liên thông cấp mật khẩu mới"}
+	noSecretKey = Rule{"no-secret-key", Conflict,
+		"this hub has no key to keep shared secrets with; make one (hub keys axis) and start the hub again",
+		"trục liên thông chưa có khóa để lưu mã bí mật dùng chung; hãy tạo khóa (hub keys axis) rồi khởi động lại trục"}
 	disabled = Rule{"disabled", NotPermitted,
 		"%q is disabled; ask the administrators of the hub",
 		"%q đã bị khóa; hãy liên hệ quản trị viên trục liên thông"}

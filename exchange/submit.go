@@ -66,7 +66,7 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	if first, err := x.c.Ledger.FirstReceipt(ctx, *pkg); CodeOf(err) != NotFound {
 		return Submission{Package: first.Package, Receipt: first, Resubmitted: true}, err
 	}
-	if err := x.admit(ctx, pkg, sender, doc.Signature); err != nil {
+	if err := x.admit(ctx, pkg, sender, doc.Signature, from.Partial); err != nil {
 		return Submission{}, err
 	}
 	if err := x.screen(ctx, pkg, draft.Again); err != nil {
@@ -110,7 +110,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 	if err != nil {
 		return Change{}, err
 	}
-	pkg.ID, pkg.AcceptedAt = PackageID(id), now
+	pkg.ID, pkg.AcceptedAt = packageID(id), now
 
 	e := EvidenceOf(*pkg, SubmissionAcceptance, now)
 	e.Sender = partyOf(sender)

@@ -11,7 +11,7 @@ import (
 
 // packageFields has no identifier: it is the key.
 func packageFields(c *coder, p *exchange.Package) {
-	c.record(24, func(c *coder) {
+	c.record(25, func(c *coder) {
 		word(c, &p.Kind)
 		text(c, &p.Sender)
 		text(c, &p.SenderAs)
@@ -35,6 +35,7 @@ func packageFields(c *coder, p *exchange.Package) {
 		part(c, &p.Signature, signatureFields)
 		list(c, &p.Warnings, one)
 		moment(c, &p.AcceptedAt)
+		list(c, &p.Unknown, recipientFields)
 		part(c, &p.Scan, scanFields)
 	})
 }
@@ -121,7 +122,7 @@ func statusFields(c *coder, s *exchange.StatusMessage) {
 
 // deliveryFields has neither package nor index: they are the key.
 func deliveryFields(c *coder, d *exchange.Delivery) {
-	c.record(18, func(c *coder) {
+	c.record(19, func(c *coder) {
 		integer(c, &d.Version) // first, for versionOf
 		word(c, &d.State)
 		text(c, &d.Sender)
@@ -139,6 +140,7 @@ func deliveryFields(c *coder, d *exchange.Delivery) {
 		list(c, &d.Statuses, businessFields)
 		moment(c, &d.SenderRevoked)
 		moment(c, &d.RecipientRevoked)
+		moment(c, &d.TroubleAt)
 		text(c, &d.Quarantine)
 	})
 }

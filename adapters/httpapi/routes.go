@@ -105,6 +105,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/systems/:id", people, noBody, s.system},
 		{put, "/v1/systems/:id", administrators, jsonBody, s.putSystem},
 		{post, "/v1/systems/:id/secret", administrators, noBody, s.secret(s.x.IssueSystemSecret)},
+		{post, "/v1/systems/:id/shared-secret", administrators, jsonBody, s.sharedSecret},
 		{get, "/v1/users", administrators, noBody, s.users},
 		{put, "/v1/users/:id", administrators, jsonBody, s.putUser},
 		{post, "/v1/users/:id/secret", administrators, noBody, s.secret(s.x.IssueUserSecret)},

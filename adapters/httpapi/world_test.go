@@ -187,7 +187,7 @@ func (w *world) build(limits httpapi.Limits) {
 		Ledger: w.ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}),
 		Trust: must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
 		Seals: seals, ReadSeals: func() ([]exchange.Seal, error) { return append(seals, later), nil },
-		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log, TimeStamper: &w.tsa,
+		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log, TimeStamper: &w.tsa, SecretKey: make([]byte, 32),
 		Archive: backup.New(backup.Config{Ledger: w.ledger, Vault: vault, Home: "/", Files: func() ([]string, error) { return nil, nil }}),
 	}))
 	w.register()

@@ -127,6 +127,13 @@ type config struct {
 		Roots string `yaml:"roots"`
 	} `yaml:"webhook"`
 
+	// Axis is the national axis's protocol, which its software speaks with the hub.
+	Axis struct {
+		// Key is the file of the key that seals the secrets which systems share with
+		// the hub, in the ledger. Absent: the protocol is not served.
+		Key string `yaml:"key"`
+	} `yaml:"axis"`
+
 	// Queue is the message broker that hands out work; absent: the hub's process
 	// does that itself. Changing it loses nothing.
 	Queue queueConfig `yaml:"queue"`
@@ -369,7 +376,7 @@ func (c *config) resolve() {
 // paths are the settings that name what the hub reads and writes.
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
 		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {

@@ -164,6 +164,7 @@ func (b blueprint) createKeys(roots []byte, now time.Time) error {
 		writeKey(b.path("keys", "seal.key"), sealKey),
 		writeCertificates(b.path("keys", "seal.pem"), seal),
 		writeKey(b.path("keys", "webhook.key"), webhookKey),
+		writeAxisKey(b.path("keys", "axis.key")),
 		writeNew(b.path("keys", "log.key"), []byte(logKey+"\n"), 0o600),
 		writeNew(b.path("trust", "roots.pem"), roots, 0o644),
 	)
@@ -297,6 +298,9 @@ webhook:                       # announcements to agencies that asked for them
 {{- if .WebhookRoots}}
   roots: {{printf "%q" .WebhookRoots}}
 {{- end}}
+
+axis:                          # the national axis's protocol (VXP): its software works with this hub's address
+  key: keys/axis.key           # seals the secrets that systems share with the hub; without it, the protocol is not served
 
 # timestamp:                   # receipts get time-stamps from this authority (RFC 3161), in the background
 #   url: http://tsa.example/tsr
