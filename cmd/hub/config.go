@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"tram/adapters/edxml"
 	"tram/adapters/keystore"
 	"tram/adapters/revocation"
 	"tram/exchange"
@@ -160,6 +161,17 @@ type config struct {
 		Content days `yaml:"content"`
 	} `yaml:"retention"`
 
+	// Attachments says what receivers must not get.
+	Attachments struct {
+		// Types is what happens to attachments whose content is not what their
+		// names say: off, warn (a warning goes with the package; programs under a
+		// document's name are refused) or refuse; absent: warn.
+		Types string `yaml:"types"`
+	} `yaml:"attachments"`
+
+	// Malware has attachments scanned; absent: they are not.
+	Malware malwareConfig `yaml:"malware"`
+
 	// Limits bound what one caller may ask for.
 	Limits struct {
 		// Package is the most bytes of one package; absent: 1GiB.
@@ -259,6 +271,8 @@ func (c *config) defaults() {
 	setDefault(&c.Delivery.Deadline, duration(7*24*time.Hour))
 	setDefault(&c.Delivery.RetryFirst, duration(30*time.Second))
 	setDefault(&c.Delivery.RetryMost, duration(time.Hour))
+	setDefault(&c.Attachments.Types, string(edxml.TypesWarn))
+	c.Malware.defaults()
 	setDefault(&c.Limits.Package, 1<<30)
 	setDefault(&c.Limits.RequestsPerSecond, 200)
 	setDefault(&c.Limits.Bodies, 256)
@@ -301,6 +315,10 @@ func (c *config) validate() error {
 	}
 	c.Seal.validate(wrong)
 	c.Queue.validate(wrong)
+	if t := edxml.Types(c.Attachments.Types); t != edxml.TypesOff && t != edxml.TypesWarn && t != edxml.TypesRefuse {
+		wrong("attachments.types", "is "+strconv.Quote(c.Attachments.Types)+", not one of: off, warn, refuse")
+	}
+	c.Malware.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}

@@ -23,7 +23,7 @@ var faces = []string{axisFace, provincialFace}
 
 // format is the packages' format within the hub's limits.
 func format(cfg config) edxml.Format {
-	return edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}})
+	return edxml.New(edxml.Options{Types: edxml.Types(cfg.Attachments.Types), Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}})
 }
 
 // tokenKey is derived from the log's key, which every node of a hub has: tokens

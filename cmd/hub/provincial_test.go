@@ -119,7 +119,6 @@ func (c *provinceClient) list(kind, more string) []map[string]string {
 	return a.Data.list
 }
 
-
 // nodeForm is a multipart body as form-data of Node.js writes one.
 func nodeForm(pkg []byte, last string) (mediaType, body string) {
 	const b = "--------------------------519268374659182736450918"
