@@ -34,7 +34,9 @@ func (x *Exchange) sender(ctx context.Context, pkg *Package, from Caller) (Agenc
 // certificate was revoked is asked last: somebody else may have to be asked.
 func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *signing.Signature, partial bool) error {
 	now := x.now()
-	if err := openCode(sender, pkg.SenderAs, now); err != nil {
+	// A closed agency sends nothing new. It still answers what it got, and takes
+	// back what it sent.
+	if err := openCode(sender, pkg.SenderAs, now); err != nil && pkg.Kind != KindStatus && pkg.Kind != KindRecall {
 		return err.At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
 	}
 	if s == nil && sender.Signs() {
@@ -92,6 +94,8 @@ func (x *Exchange) signedBy(ctx context.Context, a Agency, s *signing.Signature,
 		return x.matchedBy(ctx, a, s, chain, now)
 	case err != nil:
 		return standing{}, err
+	case a.succeededBy(other, now) && other.Holds(digest, now):
+		return standing{chain, MatchedRegistered}, nil
 	case other.Code != a.Code:
 		return standing{}, atSignature(signerNotSender.With(other.Code, a.Code), s)
 	}
@@ -211,27 +215,30 @@ func (x *Exchange) resolveStatus(ctx context.Context, pkg *Package) error {
 	if s.Code != StatusRecall || origin.Code != pkg.Sender {
 		return nil
 	}
-	sent, err := x.deliveriesOfDocument(ctx, pkg.Sender, s.DocumentID)
+	sent, err := x.meant(ctx, pkg.Sender, *s)
 	if err != nil {
 		return err
 	}
 	if len(sent) == 0 {
-		return unknownTarget.With(pkg.Sender, s.DocumentID).At(s.Place.Path, s.Place.Line)
+		return unknownTarget.With(pkg.Sender, cmp.Or(s.DocumentID, s.Notation)).At(s.Place.Path, s.Place.Line)
 	}
 	pkg.Recipients = nil
 	for _, d := range sent {
-		if !d.gaveUp() {
+		if !d.returned() {
 			pkg.Recipients = append(pkg.Recipients, Recipient{As: d.Recipient, Place: s.Place})
 		}
 	}
 	return nil
 }
 
-// gaveUp reports whether the recipient refused the document or agreed to give
+// returned reports whether the recipient refused the document or agreed to give
 // it back.
-func (d Delivery) gaveUp() bool {
-	return slices.ContainsFunc(d.Statuses, func(s BusinessStatus) bool { return s.Code == "02" || s.Code == "15" })
+func (d Delivery) returned() bool {
+	return d.State == Rejected || d.TakenBack() || d.CurrentStatus() == StatusRefused
 }
+
+// gaveUp reports whether the recipient does not have the document and will not.
+func (d Delivery) gaveUp() bool { return d.State == Failed || d.State == Withdrawn || d.returned() }
 
 // owns holds recalls, updates and replacements to documents of their sender.
 func (x *Exchange) owns(ctx context.Context, pkg Package) error {
@@ -269,6 +276,9 @@ func (x *Exchange) unused(ctx context.Context, pkg Package) error {
 // openCode refuses a code that was closed before now, or is not in use yet.
 func openCode(a Agency, as string, now time.Time) *Error {
 	if !a.Closed.IsZero() && !now.Before(a.Closed) {
+		if a.Successor != "" {
+			return mergedAgency.With(a.Code, a.Closed.Format(time.DateOnly), a.Successor)
+		}
 		return closedAgency.With(a.Code, a.Closed.Format(time.DateOnly))
 	}
 	for _, alias := range a.Aliases {

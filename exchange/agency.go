@@ -56,6 +56,16 @@ type Agency struct {
 	SubjectRules []SubjectRule `json:"subjectRules,omitempty"`
 	// Closed is when the agency ceased; zero while it works.
 	Closed time.Time `json:"closed,omitzero"`
+	// Successor is the code of the agency that it was merged into. From Closed on
+	// that one's systems answer for it, and its certificates sign for it.
+	Successor string `json:"successor,omitempty"`
+	// Merged are the codes of agencies that were merged into this one: what is
+	// still open for them is in its inbox.
+	Merged []string `json:"merged,omitempty"`
+	// Mail, Phone and Address are for people who look it up.
+	Mail    string `json:"mail,omitempty"`
+	Phone   string `json:"phone,omitempty"`
+	Address string `json:"address,omitempty"`
 	// Version counts changes; 0 is an entry not yet kept.
 	Version int64 `json:"version"`
 }
@@ -94,6 +104,11 @@ func (a Agency) canonical(code string) string {
 		return a.Code
 	}
 	return code
+}
+
+// succeededBy reports whether another agency has taken this one's place.
+func (a Agency) succeededBy(other Agency, at time.Time) bool {
+	return a.Successor == other.Code && !a.Closed.IsZero() && !at.Before(a.Closed)
 }
 
 // MaySHA1 reports whether the agency's packages may rest on SHA-1 at the time.

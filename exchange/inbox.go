@@ -1,7 +1,11 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -32,8 +36,11 @@ func limited(n int) int {
 // Inbox lists what waits for the agency's answer, urgent deliveries first. If
 // nothing does, it waits up to wait for something to come.
 func (x *Exchange) Inbox(ctx context.Context, by Caller, agency, cursor string, limit int, wait time.Duration) (InboxPage, error) {
-	if agency == "" && by.System != nil && len(by.System.Agencies) == 1 {
-		agency = by.System.Agencies[0]
+	if agency == "" {
+		var err error
+		if agency, err = x.onlyAgency(ctx, by); err != nil {
+			return InboxPage{}, err
+		}
 	}
 	if agency == "" {
 		return InboxPage{}, InvalidError("this system speaks for several agencies; say whose inbox, for example agency=H12.07",
@@ -50,7 +57,7 @@ func (x *Exchange) Inbox(ctx context.Context, by Caller, agency, cursor string, 
 	defer patience.Stop()
 	for {
 		rings := x.bells.of(a.Code) // taken before looking, so that nothing slips between
-		page, err := x.inboxPage(ctx, a.Code, cursor, limited(limit))
+		page, err := x.inboxesPage(ctx, by, a, cursor, limited(limit))
 		if err != nil || len(page.Items) > 0 || wait <= 0 {
 			return page, err
 		}
@@ -62,6 +69,57 @@ func (x *Exchange) Inbox(ctx context.Context, by Caller, agency, cursor string, 
 			return page, nil
 		}
 	}
+}
+
+// onlyAgency is the agency that a system speaks for, if it is one: those that were
+// merged into it do not count.
+func (x *Exchange) onlyAgency(ctx context.Context, by Caller) (string, error) {
+	if by.System == nil || len(by.System.Agencies) == 0 {
+		return "", nil
+	}
+	var merged []string
+	for _, code := range by.System.Agencies {
+		a, err := x.c.Ledger.Agency(ctx, code)
+		if err != nil {
+			return "", err
+		}
+		merged = append(merged, a.Merged...)
+	}
+	only := slices.DeleteFunc(slices.Clone(by.System.Agencies), func(code string) bool { return slices.Contains(merged, code) })
+	if len(only) != 1 {
+		return "", nil
+	}
+	return only[0], nil
+}
+
+// inboxesPage is a page of the agency's inbox, and then of those of the agencies
+// that were merged into it.
+func (x *Exchange) inboxesPage(ctx context.Context, by Caller, a Agency, cursor string, limit int) (InboxPage, error) {
+	if len(a.Merged) == 0 {
+		return x.inboxPage(ctx, a.Code, cursor, limit)
+	}
+	codes := append([]string{a.Code}, a.Merged...)
+	first, rest, _ := strings.Cut(cursor, ":")
+	i, err := strconv.Atoi(cmp.Or(first, "0"))
+	if err != nil || i < 0 || i > len(codes) {
+		return InboxPage{}, NotFoundError("inbox", shortened(cursor))
+	}
+	page := InboxPage{Items: []InboxItem{}}
+	for ; i < len(codes) && len(page.Items) == 0; i, rest = i+1, "" {
+		if !by.Speaks(codes[i]) {
+			continue
+		}
+		if page, err = x.inboxPage(ctx, codes[i], rest, limit); err != nil {
+			return InboxPage{}, err
+		}
+		switch {
+		case page.Cursor != "":
+			page.Cursor = strconv.Itoa(i) + ":" + page.Cursor
+		case len(page.Items) > 0 && i+1 < len(codes):
+			page.Cursor = strconv.Itoa(i+1) + ":"
+		}
+	}
+	return page, nil
 }
 
 func (x *Exchange) inboxPage(ctx context.Context, agency, cursor string, limit int) (InboxPage, error) {

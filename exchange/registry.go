@@ -128,6 +128,9 @@ func (x *Exchange) PutAgency(ctx context.Context, by Caller, a Agency) (Agency, 
 	if err := checkAgency(&a); err != nil {
 		return Agency{}, err
 	}
+	if err := x.checkMerger(ctx, a); err != nil {
+		return Agency{}, err
+	}
 	if err := x.checkCollisions(ctx, a); err != nil {
 		return Agency{}, err
 	}
@@ -169,6 +172,29 @@ func checkAgency(a *Agency) error {
 		}
 	}
 	return checkSubjectRules(a)
+}
+
+// checkMerger holds an agency's successor, and those before it, to the directory.
+func (x *Exchange) checkMerger(ctx context.Context, a Agency) error {
+	if a.Successor != "" && a.Closed.IsZero() {
+		return InvalidError("an agency with a successor needs the time when it ceased; give closed",
+			"cơ quan đã có cơ quan kế thừa thì phải có thời điểm ngừng hoạt động; hãy ghi closed")
+	}
+	codes := a.Merged
+	if a.Successor != "" {
+		codes = append([]string{a.Successor}, codes...)
+	}
+	for _, code := range codes {
+		other, err := x.c.Ledger.Agency(ctx, code)
+		if err != nil && CodeOf(err) != NotFound {
+			return err
+		}
+		if err != nil || other.Code != code || code == a.Code {
+			return InvalidError("%q cannot be merged with agency %q; give the current code of another agency of the directory",
+				"không thể ghi sáp nhập %q với cơ quan %q; hãy ghi mã hiện hành của một cơ quan khác trong danh bạ", shortened(code), a.Code)
+		}
+	}
+	return nil
 }
 
 // checkCollisions refuses subject rules that take the same certificates as

@@ -112,8 +112,11 @@ func (x *Exchange) Packages(ctx context.Context, by Caller, q PackageQuery) ([]P
 	if err := x.makeCanonical(ctx, &q.Sender); err != nil {
 		return nil, "", err
 	}
-	if q.Sender == "" && by.System != nil && len(by.System.Agencies) == 1 {
-		q.Sender = by.System.Agencies[0]
+	if q.Sender == "" {
+		var err error
+		if q.Sender, err = x.onlyAgency(ctx, by); err != nil {
+			return nil, "", err
+		}
 	}
 	if !by.Watches() && !by.Speaks(q.Sender) {
 		return nil, "", notPermitted.With(by, ofAgency("list packages", "xem danh sách gói tin", q.Sender))

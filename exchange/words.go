@@ -31,6 +31,7 @@ var nouns = map[string]string{
 	"system":                  "hệ thống",
 	"system with certificate": "hệ thống dùng chứng thư số",
 	"user":                    "người dùng",
+	"inbox":                   "hộp thư đến",
 	"tile":                    "mảnh cây Merkle",
 	"entries":                 "nhóm bản ghi nhật ký",
 	"leaf":                    "bản ghi nhật ký",

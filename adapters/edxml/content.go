@@ -145,11 +145,11 @@ type finding struct {
 	err  error
 }
 
-func inspect(b *budget) *inspection {
+func inspect(b *budget, also ...io.Writer) *inspection {
 	from, found := &source{}, &finding{}
 	next, stop := iter.Pull(func(yield func(struct{}) bool) {
 		from.more = yield
-		found.file, found.err = unwrap(from, b)
+		found.file, found.err = unwrap(from, b, also...)
 	})
 	i := &inspection{from, next, found}
 	// A reading that ends early does not close its writers. What is left of the

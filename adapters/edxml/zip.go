@@ -67,9 +67,9 @@ type file struct {
 // that go by the local header and readers that go by the directory at the end
 // must find the same file: both are compared with what is really there.
 //
-// Errors are flaws, or those of in.
-func unwrap(in io.Reader, b *budget) (file, error) {
-	z := &archive{r: bufio.NewReader(in)}
+// Errors are flaws, or those of in. What the entry holds is also written to also.
+func unwrap(in io.Reader, b *budget, also ...io.Writer) (file, error) {
+	z := &archive{r: bufio.NewReader(in), also: also}
 	local, err := z.begin()
 	if err != nil {
 		return file{}, err
@@ -91,8 +91,9 @@ func unwrap(in io.Reader, b *budget) (file, error) {
 // archive reads a ZIP and counts its bytes. It is an io.ByteReader so that
 // inflating takes no byte too many.
 type archive struct {
-	r *bufio.Reader
-	n int64
+	r    *bufio.Reader
+	n    int64
+	also []io.Writer
 }
 
 func (z *archive) Read(p []byte) (int, error) {
@@ -235,7 +236,7 @@ func (z *archive) content(e entry, b *budget) (file, sums, error) {
 	from := z.n
 	in, done := z.packed(e)
 	crc, sum := crc32.NewIEEE(), sha256.New()
-	size, err := b.copy(io.MultiWriter(crc, sum), in)
+	size, err := b.copy(io.MultiWriter(append([]io.Writer{crc, sum}, z.also...)...), in)
 	if err != nil {
 		return file{}, sums{}, z.broken(err)
 	}

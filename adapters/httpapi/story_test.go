@@ -39,6 +39,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("people read what ends soon", w.terms)
 	t.Run("anyone reads the log", w.log)
 	t.Run("the hub itself", w.service)
+	t.Run("packages are validated", w.validation)
 
 	for _, path := range load(t).Paths.Map() {
 		for _, operation := range path.Operations() {
@@ -335,6 +336,9 @@ func (w *world) actions(t *testing.T) {
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?cursor=x"))
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?verb=hold"))
 	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/actions"))
+	w.want(http.StatusOK, w.get("user:chi", "/v1/orphans?limit=2"))
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/orphans?agency=x"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/orphans"))
 	w.want(http.StatusUnauthorized, w.get("", "/v1/actions"))
 }
 

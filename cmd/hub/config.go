@@ -48,6 +48,11 @@ type config struct {
 	// its time and memory. Operators must be a loopback address then; absent: false.
 	OperatorsProfile bool `yaml:"operators_profile"`
 
+	// Faces are older protocols that are served beside /v1: "axis" is that of the
+	// national axis (VXP; /sendEdoc, …), "provincial" the REST protocol of provincial
+	// hubs (/v1/sendEdoc, …). Absent: none.
+	Faces []string `yaml:"faces"`
+
 	// TLS is the server's certificate. The hub serves TLS itself.
 	TLS struct {
 		Certificate string `yaml:"certificate"`
@@ -129,7 +134,7 @@ type config struct {
 	// Axis is the national axis's protocol, which its software speaks with the hub.
 	Axis struct {
 		// Key is the file of the key that seals the secrets which systems share with
-		// the hub, in the ledger. Absent: the protocol is not served.
+		// the hub, in the ledger. Face "axis" needs it.
 		Key string `yaml:"key"`
 	} `yaml:"axis"`
 
@@ -175,6 +180,14 @@ type config struct {
 		// Agencies on poor lines may need more.
 		Patience duration `yaml:"patience"`
 	} `yaml:"limits"`
+
+	// Sandbox is for those who write software that connects.
+	Sandbox struct {
+		// PublicValidator lets anyone have packages validated at /validate, within
+		// tight limits; absent: false, only systems and people may. Nothing of what
+		// is validated is kept.
+		PublicValidator bool `yaml:"public_validator"`
+	} `yaml:"sandbox"`
 
 	// Client is what the operators' commands on this machine connect with.
 	Client struct {
@@ -296,6 +309,14 @@ func (c *config) validate() error {
 			if _, err := netip.ParsePrefix(cidr); err != nil {
 				wrong(key, "has "+strconv.Quote(cidr)+", which is no network such as 10.0.0.0/8")
 			}
+		}
+	}
+	for _, face := range c.Faces {
+		if !slices.Contains(faces, face) {
+			wrong("faces", "has "+strconv.Quote(face)+", not one of: "+strings.Join(faces, ", "))
+		}
+		if face == axisFace && c.Axis.Key == "" {
+			wrong("axis.key", "is missing, which the face axis needs; \"hub keys axis\" makes one")
 		}
 	}
 	if !slices.Contains(revocationPolicies, c.Trust.Revocation) {

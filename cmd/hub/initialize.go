@@ -255,6 +255,8 @@ operators_profile: true        # /debug/pprof there: where the running hub spend
 # operators_profile: true      # /debug/pprof there: where the running hub spends its time and memory
 {{- end}}
 
+faces: [axis, provincial]      # older protocols beside /v1: the national axis's (VXP), and the REST of provincial hubs
+
 tls:
   certificate: keys/tls.pem
   key: keys/tls.key
@@ -299,8 +301,8 @@ webhook:                       # announcements to agencies that asked for them
   roots: {{printf "%q" .WebhookRoots}}
 {{- end}}
 
-axis:                          # the national axis's protocol (VXP): its software works with this hub's address
-  key: keys/axis.key           # seals the secrets that systems share with the hub; without it, the protocol is not served
+axis:                          # the national axis's protocol: its software works with this hub's address
+  key: keys/axis.key           # seals the secrets that systems share with the hub
 
 # timestamp:                   # receipts get time-stamps from this authority (RFC 3161), in the background
 #   url: http://tsa.example/tsr
@@ -333,6 +335,9 @@ limits:
   bodies: 256                  # packages taken in at once
   # reserve: 1GiB              # what must be free on the disk for packages to be taken in
   # patience: 1m               # how long one MiB of a package may take to come
+
+# sandbox:
+#   public_validator: true     # anyone may validate packages at /validate, within tight limits; else systems and people only
 
 client:                        # what "hub" commands on this machine connect with
   url: {{printf "%q" .URL}}

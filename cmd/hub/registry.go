@@ -18,7 +18,7 @@ import (
 
 func agencyCommand(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "agency", Short: "Keep the directory of agencies", GroupID: "registry"}
-	c.AddCommand(agencyList(o), agencyShow(o), agencyPut(o), agencyRotate(o), agencyClose(o))
+	c.AddCommand(agencyList(o), agencyShow(o), agencyPut(o), agencyRotate(o), agencyClose(o), agencyMerge(o))
 	return c
 }
 
@@ -97,6 +97,12 @@ func describeAgency(w io.Writer, a exchange.Agency) {
 	}
 	if !a.Closed.IsZero() {
 		fmt.Fprintf(w, "closed\t%s\n", a.Closed.Format(time.RFC3339))
+	}
+	if a.Successor != "" {
+		fmt.Fprintf(w, "merged into\t%s\n", a.Successor)
+	}
+	if len(a.Merged) > 0 {
+		fmt.Fprintf(w, "merged agencies\t%s\n", strings.Join(a.Merged, ", "))
 	}
 }
 
@@ -377,21 +383,6 @@ func parseEnd(text string) (time.Time, error) {
 // vietnam is the zone of dates on the command line: there has been one, without
 // summer time, since 1975.
 var vietnam = time.FixedZone("UTC+7", 7*3600)
-
-func agencyClose(o *options) *cobra.Command {
-	return asking(o, "close CODE", "Close an agency: it sends and receives nothing new", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
-		a, err := hub.Agency(c.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		a.Closed = time.Now().UTC().Truncate(time.Second)
-		a, err = hub.PutAgency(c.Context(), a)
-		if err != nil {
-			return err
-		}
-		return o.show(c, a, func(w io.Writer) { describeAgency(w, a) })
-	})
-}
 
 func systemCommand(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "system", Short: "Keep the systems that connect for agencies", GroupID: "registry"}

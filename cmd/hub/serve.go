@@ -25,7 +25,6 @@ import (
 
 	"tram/adapters/bolt"
 	"tram/adapters/disk"
-	"tram/adapters/edxml"
 	"tram/adapters/httpapi"
 	"tram/adapters/keystore"
 	"tram/adapters/tsa"
@@ -139,7 +138,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
 		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: queue, Courier: measuredCourier{courier, measure},
-		Format: edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}}), Trust: keys.trust, LogKey: keys.log, SecretKey: keys.axis,
+		Format: format(cfg), Trust: keys.trust, LogKey: keys.log, SecretKey: keys.axis,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		AtOnce:      consignedAtOnce,
@@ -160,8 +159,13 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err := guard(ctx, x, ledger, cfg, keys.published.LogKey, log); err != nil {
 		return err
 	}
+	faces, err := openFaces(cfg, x, keys, log)
+	if err != nil {
+		return err
+	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile, Faces: faces(x, keys),
+		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
+		Faces: faces, PublicValidator: cfg.Sandbox.PublicValidator,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
@@ -283,6 +287,7 @@ type keyring struct {
 	webhook   webhook.Config
 	axis      []byte        // nil: the axis's protocol is not served
 	stamper   *tsa.Client   // nil: no time-stamps
+	tokens    []byte        // signs the tokens of those who log in
 	published exchange.Keys // but the seals, and the webhook's, which the courier knows
 }
 
@@ -306,6 +311,9 @@ func loadKeys(cfg config) (keyring, error) {
 		return k, usageError{fmt.Errorf("log.key: %w", err)}
 	}
 	if k.log, err = note.NewSigner(logKey); err != nil {
+		return k, usageError{fmt.Errorf("log.key: %w", err)}
+	}
+	if k.tokens, err = tokenKey(logKey); err != nil {
 		return k, usageError{fmt.Errorf("log.key: %w", err)}
 	}
 	if k.webhook, err = webhookConfig(cfg); err != nil {
