@@ -215,27 +215,30 @@ func (x *Exchange) resolveStatus(ctx context.Context, pkg *Package) error {
 	if s.Code != StatusRecall || origin.Code != pkg.Sender {
 		return nil
 	}
-	sent, err := x.deliveriesOfDocument(ctx, pkg.Sender, s.DocumentID)
+	sent, err := x.meant(ctx, pkg.Sender, *s)
 	if err != nil {
 		return err
 	}
 	if len(sent) == 0 {
-		return unknownTarget.With(pkg.Sender, s.DocumentID).At(s.Place.Path, s.Place.Line)
+		return unknownTarget.With(pkg.Sender, cmp.Or(s.DocumentID, s.Notation)).At(s.Place.Path, s.Place.Line)
 	}
 	pkg.Recipients = nil
 	for _, d := range sent {
-		if !d.gaveUp() {
+		if !d.returned() {
 			pkg.Recipients = append(pkg.Recipients, Recipient{As: d.Recipient, Place: s.Place})
 		}
 	}
 	return nil
 }
 
-// gaveUp reports whether the recipient refused the document or agreed to give
+// returned reports whether the recipient refused the document or agreed to give
 // it back.
-func (d Delivery) gaveUp() bool {
-	return slices.ContainsFunc(d.Statuses, func(s BusinessStatus) bool { return s.Code == "02" || s.Code == "15" })
+func (d Delivery) returned() bool {
+	return d.State == Rejected || d.TakenBack() || d.CurrentStatus() == StatusRefused
 }
+
+// gaveUp reports whether the recipient does not have the document and will not.
+func (d Delivery) gaveUp() bool { return d.State == Failed || d.State == Withdrawn || d.returned() }
 
 // owns holds recalls, updates and replacements to documents of their sender.
 func (x *Exchange) owns(ctx context.Context, pkg Package) error {

@@ -85,21 +85,14 @@ type Delivery struct {
 	// TroubleAt is when the recipient's software said that it could not take the
 	// package in; the delivery is open still, or was settled later.
 	TroubleAt time.Time `json:"troubleAt,omitzero"`
+	// Requests are later packages of the sender about the document, by age.
+	Requests []Request `json:"requests,omitempty"`
 	// Version counts changes; the ledger refuses a change to another version.
 	Version int64 `json:"version"`
 }
 
 // Urgent reports whether the delivery goes before others to its recipient.
 func (d Delivery) Urgent() bool { return d.Priority > 0 }
-
-// BusinessStatus is what the recipient's status packages said about the
-// document: a second axis, beside the state.
-type BusinessStatus struct {
-	Code        string    `json:"code"`
-	Description string    `json:"description,omitempty"`
-	Package     PackageID `json:"package"`
-	At          time.Time `json:"at"`
-}
 
 // RetryPolicy says when a failed attempt is repeated.
 type RetryPolicy struct {
@@ -263,15 +256,6 @@ func (d Delivery) Disown(detail string, now time.Time) (Delivery, Event) {
 	event := d.failure()
 	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Revoked, detail, now
 	return d, event
-}
-
-// Note adds a business status, once for each code.
-func (d Delivery) Note(s BusinessStatus) Delivery {
-	if slices.ContainsFunc(d.Statuses, func(t BusinessStatus) bool { return t.Code == s.Code }) {
-		return d
-	}
-	d.Statuses = append(slices.Clone(d.Statuses), s)
-	return d
 }
 
 // DueAt is when the delivery needs the hub's attention again; zero if never.

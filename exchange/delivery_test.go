@@ -193,13 +193,16 @@ func TestTheFirstFetchCounts(t *testing.T) {
 func TestAStatusIsNotedOnceForEachCode(t *testing.T) {
 	t.Parallel()
 	first := BusinessStatus{Code: "01", Package: "a", At: noon}
-	one := in(Consigned).Note(first)
-	two := one.Note(BusinessStatus{Code: "03", Package: "b", At: noon})
-	again := two.Note(BusinessStatus{Code: "01", Package: "c", At: noon})
+	one, _ := in(Consigned).Note(first)
+	two, news := one.Note(BusinessStatus{Code: "03", Package: "b", At: noon})
+	again, repeated := two.Note(BusinessStatus{Code: "01", Package: "c", At: noon})
+	if !news || repeated {
+		t.Errorf("03 is new: %t, and 01 again is: %t", news, repeated)
+	}
 	if len(one.Statuses) != 1 || len(two.Statuses) != 2 || len(again.Statuses) != 2 || again.Statuses[0] != first {
 		t.Errorf("statuses %v, %v, %v", one.Statuses, two.Statuses, again.Statuses)
 	}
-	other := one.Note(BusinessStatus{Code: "02"})
+	other, _ := one.Note(BusinessStatus{Code: "02"})
 	if two.Statuses[1].Code != "03" || other.Statuses[1].Code != "02" {
 		t.Error("two deliveries share their list of statuses")
 	}
@@ -335,7 +338,7 @@ func step(t *rapid.T, d Delivery, now time.Time) (Delivery, Event, error) {
 		}
 		return after, event, nil
 	case "note":
-		d = d.Note(BusinessStatus{Code: rapid.SampledFrom([]string{"01", "03", "06"}).Draw(t, "code"), At: now})
+		d, _ = d.Note(BusinessStatus{Code: rapid.SampledFrom([]string{"01", "03", "06"}).Draw(t, "code"), At: now})
 	}
 	return d, "", err
 }

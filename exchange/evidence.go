@@ -88,8 +88,19 @@ type Basis struct {
 	// Revocation is what was known of the certificate's revocation when the hub
 	// acted; no state: it was not asked about.
 	Revocation RevocationFinding
+	// Status is the status package that answered for the recipient, where no
+	// acknowledgement did.
+	Status StatusBasis
 	// Later is what was found out after that, if nothing was known then.
 	Later RevocationFinding
+}
+
+// StatusBasis is a status package that settled a delivery. Whoever signed it, or
+// sent it, named the document; the digest of its content is not covered by that.
+type StatusBasis struct {
+	Code    string // two digits
+	Package PackageID
+	Digest  Digest // of the status package
 }
 
 const (
@@ -214,6 +225,9 @@ func (e Evidence) transaction(w *xmlWriter) {
 	}
 	if e.Basis.Matched != "" {
 		w.leaf("t:Matched", e.Basis.Matched)
+	}
+	if s := e.Basis.Status; s.Code != "" {
+		w.leaf("t:Status", s.Code, "CoversContent", "false", "Package", string(s.Package), "SHA256", s.Digest.String())
 	}
 	w.revocation("t:Revocation", e.Basis.Revocation)
 	w.revocation("t:LaterRevocation", e.Basis.Later)

@@ -111,6 +111,9 @@ func (p *evidenceParser) transaction(e *Evidence) {
 		p.fail("CertificateSHA256", err)
 		e.Basis.Certificate = d
 	}
+	if s := basis.Child(nsTram, "Status"); s != nil {
+		e.Basis.Status = p.status(s)
+	}
 	if x := basis.Child(nsTram, "Exception"); x != nil {
 		e.Basis.SHA1Until = p.exception(x)
 	}
@@ -186,4 +189,17 @@ func identity(el *signing.Element) (code, name string) {
 		}
 	}
 	return code, name
+}
+
+// status reads which status package a receipt rests on.
+func (p *evidenceParser) status(at *signing.Element) StatusBasis {
+	id, _ := at.Attr("", "Package")
+	sum, _ := at.Attr("", "SHA256")
+	covers, _ := at.Attr("", "CoversContent")
+	d, err := ParseDigest(sum)
+	if err == nil && covers != "false" {
+		err = fmt.Errorf("a status does not cover the content, and this one says %q", covers)
+	}
+	p.fail("Status", err)
+	return StatusBasis{Code: at.Value(), Package: PackageID(id), Digest: d}
 }

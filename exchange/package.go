@@ -53,9 +53,11 @@ type Package struct {
 	// about.
 	Targets []string `json:"targets,omitempty"`
 	// Added and Removed are recipients that an update adds or removes.
-	Added   []string       `json:"added,omitempty"`
-	Removed []string       `json:"removed,omitempty"`
-	Status  *StatusMessage `json:"status,omitempty"`
+	Added   []string `json:"added,omitempty"`
+	Removed []string `json:"removed,omitempty"`
+	// Replaced says for whom a replacement replaces its targets.
+	Replaced []Replaced     `json:"replaced,omitempty"`
+	Status   *StatusMessage `json:"status,omitempty"`
 	// Digest is of the bytes as they came; it is their name in the vault.
 	Digest Digest `json:"digest"`
 	Size   int64  `json:"size"`
@@ -75,6 +77,14 @@ type Package struct {
 	SenderPlace Place `json:"-"`
 	// TargetPlace is where the first target stands in the document.
 	TargetPlace Place `json:"-"`
+}
+
+// Replaced is a document that another takes the place of.
+type Replaced struct {
+	DocumentID string `json:"documentId"`
+	// For are the recipients, as written, for whom it does; none: those of the new
+	// document.
+	For []string `json:"for,omitempty"`
 }
 
 // Place is an element of a document: its path and the line of its start tag.
@@ -143,9 +153,6 @@ type StatusMessage struct {
 	Timestamp   string `json:"timestamp,omitempty"` // yyyy/MM/dd HH:mm:ss, UTC+7
 	Place       Place  `json:"-"`
 }
-
-// StatusRecall is the code by which a sender takes its document back.
-const StatusRecall = "13"
 
 // Exclusive reports whether the sender may use the document's identifier only
 // once for this kind: recalls and updates repeat the identifier of the document

@@ -81,6 +81,10 @@ type Ledger interface {
 	// TimeStamp is the token that was kept for a receipt; a NotFoundError if
 	// there is none.
 	TimeStamp(ctx context.Context, id ReceiptID) ([]byte, error)
+	// Orphans lists status packages that are parked, the oldest first, and
+	// OrphanCount counts them.
+	Orphans(ctx context.Context, cursor string, limit int) (list []Package, next string, err error)
+	OrphanCount(ctx context.Context) (int64, error)
 	// Actions lists what people did from the newest to the oldest, which is the
 	// log from its end.
 	Actions(ctx context.Context, cursor string, limit int) (list []Action, next string, err error)
@@ -147,6 +151,11 @@ type Change struct {
 	// before, else it is a ConflictError. The ledger no longer holds their content
 	// then. They are no leaves: the action that they name is one.
 	Erasures []Erasure
+	// Parked is the accepted package, if it is a status on no document that is
+	// known. Matched are packages that are no longer parked; it is a ConflictError
+	// if they are not parked.
+	Parked  []PackageID
+	Matched []PackageID
 }
 
 // Compacted is what a ledger took before it was compacted, and what it takes
@@ -269,6 +278,14 @@ type Archive interface {
 type Format interface {
 	// Decoder starts on one document.
 	Decoder() Decoder
+	// Validate reads a document, each time that it opens it, and tells every rule
+	// that it breaks; first the one that reading it would be refused by. sha1 lets
+	// its signature rest on SHA-1. The error is of opening or reading.
+	Validate(open func() (io.ReadCloser, error), sha1 bool) (Validation, error)
+	// Rules describes every rule that Validate can find broken.
+	Rules() []RuleHelp
+	// Samples are correct packages, one of each kind, not signed.
+	Samples() ([]Sample, error)
 }
 
 // A Decoder takes attachments while a document is being read, and understands

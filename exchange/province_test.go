@@ -197,9 +197,9 @@ func (p *province) config() exchange.Config {
 		Origin: origin, Ledger: p.ledger, Vault: p.vault, Queue: p.queue, Courier: p.courier, Format: edxml.New(edxml.Options{}),
 		Trust:  must(signing.NewTrust(authority().chain, nil)),
 		Seals:  []exchange.Seal{{Sealer: must(signing.NewSealer(hub.key, hub.chain))}},
-		LogKey: must(note.NewSigner(skey)),
-		Retry:  exchange.RetryPolicy{First: time.Minute, Most: time.Hour},
-		Now:    p.clock.Now,
+		LogKey: must(note.NewSigner(skey)), SecretKey: bytes.Repeat([]byte{7}, 32),
+		Retry: exchange.RetryPolicy{First: time.Minute, Most: time.Hour},
+		Now:   p.clock.Now,
 
 		TimeStamper: p.stamper,
 		AtOnce:      p.atOnce,

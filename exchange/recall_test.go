@@ -78,7 +78,7 @@ func TestARecallByStatus(t *testing.T) {
 	p.inState(id, 1, exchange.Consigned)
 	p.withdrawn(id, 2, s.Package, exchange.ContentHandoverFailure)
 	p.withdrawn(id, 3, s.Package, exchange.ContentHandoverFailure)
-	p.inState(id, 4, exchange.Consigned)
+	p.inState(id, 4, exchange.Rejected)
 	var got []string
 	for _, r := range must(p.ledger.Package(t.Context(), s.Package)).Recipients {
 		got = append(got, r.Code)
@@ -150,7 +150,7 @@ func TestAReplacementIsADocumentOfItsOwn(t *testing.T) {
 	d := document("1268", health, ward)
 	d.Kind, d.Reason, d.Replaced = exchange.KindReplace, "thay", []edxml.Replaced{{ID: documentID("1250")}}
 	s := p.submit(finance, signed(t, d))
-	p.inState(id, 1, exchange.Consigned) // the recipient decides on the old one
+	p.withdrawn(id, 1, s.Package, exchange.ContentHandoverFailure) // nobody fetched the old one
 	pkg := must(p.ledger.Package(t.Context(), s.Package))
 	if pkg.Kind != exchange.KindReplace || pkg.DocumentID != documentID("1268") || len(pkg.Targets) != 1 || pkg.Targets[0] != documentID("1250") {
 		t.Errorf("kept as %+v", pkg)
@@ -213,11 +213,11 @@ func TestStatusesAreNotedAndRoutedBack(t *testing.T) {
 	p.submit(health, signed(t, status(health, "03", "404")))    // nobody sent it
 	p.work()
 
-	d := p.inState(id, 1, exchange.Consigned) // a second axis, beside the state
+	d := p.inState(id, 1, exchange.Consigned) // a second axis, beside the state: it was not fetched
 	if len(d.Statuses) != 2 || d.Statuses[0].Code != "01" || d.Statuses[0].Package != first.Package || d.Statuses[1].Code != "03" {
 		t.Errorf("statuses of %s: %+v", d.Recipient, d.Statuses)
 	}
-	if d = p.delivery(id, 2); len(d.Statuses) != 1 || d.Statuses[0].Code != "02" || d.Statuses[0].Description != "ý kiến" {
+	if d = p.inState(id, 2, exchange.Rejected); len(d.Statuses) != 1 || d.Statuses[0].Code != "02" || d.Statuses[0].Description != "ý kiến" {
 		t.Errorf("statuses of %s: %+v", d.Recipient, d.Statuses)
 	}
 	page, err := p.x.Inbox(t.Context(), system(finance), "", "", 0, 0)

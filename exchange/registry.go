@@ -254,11 +254,7 @@ func (x *Exchange) Systems(ctx context.Context, by Caller) ([]System, error) {
 	if !by.Watches() {
 		return nil, notPermitted.With(by, Words{"list systems", "xem danh sách hệ thống"})
 	}
-	list, err := x.c.Ledger.Systems(ctx)
-	for i := range list {
-		list[i] = list[i].withoutShared()
-	}
-	return list, err
+	return x.c.Ledger.Systems(ctx)
 }
 
 // System is one of them.
@@ -266,8 +262,7 @@ func (x *Exchange) System(ctx context.Context, by Caller, id string) (System, er
 	if !by.Watches() {
 		return System{}, notPermitted.With(by, Words{"see systems", "xem thông tin hệ thống"})
 	}
-	s, err := x.c.Ledger.System(ctx, id)
-	return s.withoutShared(), err
+	return x.c.Ledger.System(ctx, id)
 }
 
 // PutSystem keeps a system. Its secrets are kept as they are: IssueSystemSecret
@@ -289,7 +284,7 @@ func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, 
 	s.Secrets, s.Shared = before.Secrets, before.Shared
 	kept := s
 	kept.Version++
-	return kept.withoutShared(), x.register(ctx, by, "put-system", s.ID, kept, func(c *Change) { c.Systems = []System{s} })
+	return kept, x.register(ctx, by, "put-system", s.ID, kept, func(c *Change) { c.Systems = []System{s} })
 }
 
 // IssueSystemSecret makes a new secret for a system. It is shown this once.

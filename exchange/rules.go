@@ -16,8 +16,8 @@ var (
 		"the agency %q was closed on %s; look up its successor in the directory",
 		"cơ quan %q đã ngừng hoạt động từ ngày %s; hãy tra trong danh bạ cơ quan tiếp nhận nhiệm vụ thay thế"}
 	mergedAgency = Rule{"merged-agency", UnknownAgency,
-		"the agency %q was merged into %[3]q on %[2]s; use %[3]q",
-		"cơ quan %q đã sáp nhập vào cơ quan %[3]q từ ngày %[2]s; hãy dùng mã %[3]q"}
+		"the agency %q was merged into another on %s; use the code of its successor, %q",
+		"cơ quan %q đã ngừng hoạt động do sáp nhập từ ngày %s; hãy dùng mã của cơ quan kế thừa, %q"}
 	codeNotYetValid = Rule{"code-not-yet-valid", UnknownAgency,
 		"the code %q is valid from %s; use %q until then",
 		"mã cơ quan %q chỉ có hiệu lực từ ngày %s; trước ngày đó hãy dùng mã %q"}
@@ -30,6 +30,9 @@ var (
 	signatureRequired = Rule{"signature-required", InvalidSignature,
 		"agency %q must sign its packages and this one has no signature; sign it and submit again",
 		"cơ quan %q phải ký số gói tin nhưng gói tin này chưa có chữ ký số; hãy ký số rồi gửi lại"}
+	unsignedPackage = Rule{"unsigned", InvalidSignature,
+		"the package has no signature, which only agencies that are registered so may submit; sign it with XML-DSig",
+		"gói tin chưa có chữ ký số, chỉ cơ quan được đăng ký cho phép mới được gửi như vậy; hãy ký số theo XML-DSig"}
 	signerNotSender = Rule{"signer-not-sender", NotPermitted,
 		"signed with a certificate of agency %q, sent as %q; sign with the sender's own certificate",
 		"gói tin được ký bằng chứng thư số của cơ quan %q nhưng cơ quan gửi lại là %q; hãy ký bằng chứng thư số của chính cơ quan gửi"}
@@ -88,8 +91,8 @@ var (
 		"the identifier or the secret is wrong; check both, or ask the administrators of the hub for a new secret",
 		"định danh hoặc mật khẩu không đúng; hãy kiểm tra lại, hoặc đề nghị quản trị viên trục liên thông cấp mật khẩu mới"}
 	noSecretKey = Rule{"no-secret-key", Conflict,
-		"this hub has no key to keep shared secrets with; make one (hub keys secrets) and start the hub again",
-		"trục liên thông chưa có khóa để lưu mã bí mật dùng chung; hãy tạo khóa (hub keys secrets) rồi khởi động lại trục"}
+		"this hub has no key to keep shared secrets with; make one (hub keys axis) and start the hub again",
+		"trục liên thông chưa có khóa để lưu mã bí mật dùng chung; hãy tạo khóa (hub keys axis) rồi khởi động lại trục"}
 	disabled = Rule{"disabled", NotPermitted,
 		"%q is disabled; ask the administrators of the hub",
 		"%q đã bị khóa; hãy liên hệ quản trị viên trục liên thông"}

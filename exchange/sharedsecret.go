@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
-	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -150,13 +149,4 @@ func (x *Exchange) openSecret(id string, sealed []byte) (string, error) {
 		return "", errors.New("a shared secret of system " + id + " was sealed with another key: is secrets.key the hub's own?")
 	}
 	return string(secret), nil
-}
-
-// withoutShared leaves out what nobody is shown.
-func (s System) withoutShared() System {
-	s.Shared = slices.Clone(s.Shared)
-	for i := range s.Shared {
-		s.Shared[i].Sealed = nil
-	}
-	return s
 }

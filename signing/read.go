@@ -46,6 +46,7 @@ type Options struct {
 	SHA1 bool
 
 	scanOnly bool // ours: a signature is looked for, not verified
+	elements bool // ours: a signature is elements like any other
 }
 
 // Part is an attachment: an element whose text is base64.
@@ -92,6 +93,14 @@ type Signature struct {
 	// are read and are over Stamped; whether they hold is Trust.CheckTimeStamp's
 	// to say. Nothing signs them: anyone may have added one, or taken it away.
 	TimeStamps [][]byte
+}
+
+// Scan reads a document as Read does, but looks at no signature: one that is there
+// is elements like any other, and none of what was read may be relied on. It is
+// for explaining what else is wrong with a document whose signature does not hold.
+func Scan(r io.Reader, o Options) (*Document, error) {
+	o.scanOnly, o.elements = true, true
+	return Read(r, o)
 }
 
 // Read scans one document in constant memory, verifying its signature if it has

@@ -35,6 +35,9 @@ type signatureScan struct {
 // startInSignature notes where the signature begins and what is met in it.
 func (s *scanner) startInSignature(el *Element) error {
 	g := &s.sig
+	if s.plain {
+		return nil
+	}
 	if el.Space == nsDS && el.Local == "Signature" {
 		return s.startSignature(el)
 	}

@@ -47,6 +47,7 @@ type scanner struct {
 
 	infoForm bytes.Buffer
 	scanOnly bool // a signature is looked for, not verified
+	plain    bool // none is looked for
 	sha1     bool
 	part     func(root *Element, uri string) (Part, bool)
 	parts    map[int]*partDigest // by Element.order
@@ -86,7 +87,7 @@ func newScanner(src io.Reader, o Options) *scanner {
 	s.canon.reset(c14nForm{}, crypto.SHA256)
 	s.out = &s.canon
 	s.sig.in = o.SignatureIn
-	s.scanOnly, s.sha1, s.part = o.scanOnly, o.SHA1, o.Part
+	s.scanOnly, s.plain, s.sha1, s.part = o.scanOnly, o.elements, o.SHA1, o.Part
 	return s
 }
 

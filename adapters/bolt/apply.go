@@ -36,6 +36,9 @@ func (b *batch) check(c *change) (again bool, err error) {
 	if err := b.checkErasures(c); err != nil {
 		return false, err
 	}
+	if err := b.checkMatched(c); err != nil {
+		return false, err
+	}
 	return false, b.checkClaims(c)
 }
 
@@ -179,6 +182,7 @@ func (b *batch) apply(c *change) {
 		b.timeStamp(s)
 	}
 	b.erase(c.erasures)
+	b.park(c)
 	for _, e := range c.plain {
 		b.put(e)
 	}

@@ -25,6 +25,8 @@ type change struct {
 	receipts []exchange.Receipt
 	stamps   []exchange.StampedReceipt
 	erasures []entry
+	parked   []entry
+	matched  []entry
 	leaves   []leaf // of receipts, then of actions
 	known    map[string]bool
 
@@ -116,6 +118,8 @@ func (l *Ledger) prepare(c exchange.Change, p *exchange.Package) (change, error)
 		each(c.Actions, ready.action),
 		each(c.TimeStamps, ready.timeStamp),
 		each(c.Erasures, ready.erasure),
+		each(c.Parked, func(id exchange.PackageID) error { return ready.orphan(&ready.parked, id) }),
+		each(c.Matched, func(id exchange.PackageID) error { return ready.orphan(&ready.matched, id) }),
 	)
 	if err != nil {
 		return change{}, err

@@ -76,7 +76,7 @@ func (c *checker) structure() {
 }
 
 func (c *checker) contents() {
-	for _, step := range []func(){c.readShapes, c.packages, c.deliveries, c.rechecks, c.erasures, c.log, c.packageReceipts, c.registry, c.search, c.totals} {
+	for _, step := range []func(){c.readShapes, c.packages, c.deliveries, c.rechecks, c.erasures, c.orphans, c.log, c.packageReceipts, c.registry, c.search, c.totals} {
 		if len(c.problems) == mostProblems {
 			return
 		}

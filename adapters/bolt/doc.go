@@ -47,6 +47,7 @@
 //	inbox                   recipient, "0" if urgent else "1" delivery   -       consigned ones only
 //	due                     recipient, time delivery                     -       open ones only
 //	counts                  state                                        number of deliveries, decimal
+//	                        "orphans"                                    number of packages in orphans, decimal
 //	                        "unstamped"                                  number of receipts in unstamped, decimal
 //	log                     leaf                                         receipt with its document, packed, or action; records
 //	receipt-leaves          receipt                                      leaf
@@ -65,6 +66,7 @@
 //	users                   user                                         exchange.User, JSON
 //	rechecks                recheck                                      exchange.Recheck, JSON
 //	erasures                package                                      exchange.Erasure, JSON
+//	orphans                 package                                      -       status packages without a document only
 //	rechecks-due            time, recheck                                recheck, open ones only
 //
 // Records are described in codec.go and listed in records.go, packed documents in

@@ -43,6 +43,7 @@ const (
 	rechecks           = "rechecks"
 	rechecksDue        = "rechecks-due"
 	erasures           = "erasures"
+	orphans            = "orphans"
 	actions            = "actions"
 	log                = "log"
 	hashes             = "hashes"
@@ -53,7 +54,7 @@ const (
 func buckets() []string {
 	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
 		deliveryRecipients, inbox, due, counts, receiptLeaves, packageReceipts, agencies, agencyCodes,
-		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, actions, log, hashes, unstamped, timeStamps, shapesKept,
+		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, orphans, actions, log, hashes, unstamped, timeStamps, shapesKept,
 		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // packageFields has no identifier: it is the key.
 func packageFields(c *coder, p *exchange.Package) {
-	c.record(24, func(c *coder) {
+	c.record(25, func(c *coder) {
 		word(c, &p.Kind)
 		text(c, &p.Sender)
 		text(c, &p.SenderAs)
@@ -36,6 +36,14 @@ func packageFields(c *coder, p *exchange.Package) {
 		list(c, &p.Warnings, one)
 		moment(c, &p.AcceptedAt)
 		list(c, &p.Unknown, recipientFields)
+		list(c, &p.Replaced, replacedFields)
+	})
+}
+
+func replacedFields(c *coder, r *exchange.Replaced) {
+	c.record(2, func(c *coder) {
+		text(c, &r.DocumentID)
+		list(c, &r.For, one)
 	})
 }
 
@@ -110,7 +118,7 @@ func statusFields(c *coder, s *exchange.StatusMessage) {
 
 // deliveryFields has neither package nor index: they are the key.
 func deliveryFields(c *coder, d *exchange.Delivery) {
-	c.record(18, func(c *coder) {
+	c.record(19, func(c *coder) {
 		integer(c, &d.Version) // first, for versionOf
 		word(c, &d.State)
 		text(c, &d.Sender)
@@ -129,15 +137,27 @@ func deliveryFields(c *coder, d *exchange.Delivery) {
 		moment(c, &d.SenderRevoked)
 		moment(c, &d.RecipientRevoked)
 		moment(c, &d.TroubleAt)
+		list(c, &d.Requests, requestFields)
 	})
 }
 
 func businessFields(c *coder, s *exchange.BusinessStatus) {
-	c.record(4, func(c *coder) {
+	c.record(5, func(c *coder) {
 		text(c, &s.Code)
 		text(c, &s.Description)
 		identifier(c, &s.Package)
 		moment(c, &s.At)
+		text(c, &s.Flag)
+	})
+}
+
+func requestFields(c *coder, r *exchange.Request) {
+	c.record(5, func(c *coder) {
+		word(c, &r.Kind)
+		identifier(c, &r.Package)
+		moment(c, &r.At)
+		text(c, &r.Answer)
+		moment(c, &r.AnsweredAt)
 	})
 }
 

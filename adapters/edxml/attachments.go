@@ -25,13 +25,13 @@ func (r *reading) attachments(d *decoder, root, body *signing.Element) []exchang
 			r.refuse(ruleContentID.With(excerpt(a.ContentID), first), e)
 		}
 		if names[strings.ToLower(a.Name)] {
-			r.warn(warnSameName)
+			r.warn(warnSameName, e)
 		}
 		ids[a.ContentID], names[strings.ToLower(a.Name)] = e.Line, true
 		found = append(found, a)
 	}
-	if m.unused() {
-		r.warn(warnReference)
+	if ref := m.unused(); ref != nil {
+		r.warn(warnReference, ref.of)
 	}
 	return found
 }
@@ -77,7 +77,7 @@ func (r *reading) attachmentName(e *signing.Element, a exchange.Attachment, m ma
 	name := r.value(at)
 	ref := m.find(a.ContentID, name)
 	if ref == nil {
-		r.warn(warnUnlisted)
+		r.warn(warnUnlisted, e)
 		ref = &reference{}
 	}
 	ref.used = true
@@ -92,7 +92,7 @@ func (r *reading) attachmentName(e *signing.Element, a exchange.Attachment, m ma
 		r.refuse(ruleName.With(excerpt(name)), at)
 	}
 	if ref.name != "" && ref.name != name {
-		r.warn(warnNames)
+		r.warn(warnNames, at)
 		if wrapped(a.ContentType, ref.name) != wrapped(a.ContentType, name) {
 			r.refuse(ruleWrapping.With(excerpt(ref.name), excerpt(name)), at)
 		}
@@ -114,6 +114,7 @@ type manifest []*reference
 
 type reference struct {
 	id, name string
+	of       *signing.Element // the reference's own
 	at       *signing.Element // of the name
 	used     bool
 }
@@ -124,7 +125,7 @@ func (r *reading) manifest(body *signing.Element) manifest {
 	var m manifest
 	for _, e := range r.one(body, "edXMLManifest").All(Namespace, "Reference") {
 		at := r.one(e, "AttachmentName")
-		ref := &reference{id: contentID(r.text(e, "ContentId")), name: r.value(at), at: at}
+		ref := &reference{id: contentID(r.text(e, "ContentId")), name: r.value(at), of: e, at: at}
 		if href, ok := e.Attr(xlink, "href"); ok && ref.id == "" {
 			ref.id = contentID(strings.TrimSpace(href))
 		}
@@ -151,12 +152,12 @@ func (m manifest) find(id, name string) *reference {
 	return nil
 }
 
-// unused reports whether a reference leads nowhere.
-func (m manifest) unused() bool {
+// unused is the first reference that leads nowhere.
+func (m manifest) unused() *reference {
 	for _, ref := range m {
 		if !ref.used {
-			return true
+			return ref
 		}
 	}
-	return false
+	return nil
 }

@@ -11,6 +11,10 @@
 // rule with the element's path and line, in Vietnamese and English; departures
 // that were let pass are warnings with a rule's name.
 //
+// Validate tells all that is wrong with a document, where Decode stops at the
+// first: the same functions read on, and somebody listens. Its first refusal is
+// Decode's.
+//
 // Attachments are decoded while they stream by, in memory that does not grow
 // with them. A file that receivers will unwrap from a ZIP must be one they can
 // unwrap without harm: exactly one entry, a plain name, sizes that are true.

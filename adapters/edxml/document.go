@@ -39,6 +39,11 @@ type Document struct {
 	// them.
 	ToPlaces []string
 	Priority int // 0 to 4
+	// Answers are the documents that this one answers.
+	Answers []Answered
+	// Steering is whether the document steers others: 1 no, 2 yes, 3 it reports on
+	// that; 0 says nothing.
+	Steering int
 	// Sent is when the package is made.
 	Sent  time.Time
 	Staff Staff
@@ -69,11 +74,18 @@ type Signer struct{ Competence, Position, FullName string }
 // Staff is who can be asked about a package.
 type Staff struct{ Department, Name, Mobile, Email string }
 
-// Replaced is a document that is replaced, and for whom; nobody named means
-// everybody.
+// Replaced is a document that is replaced, and for whom; nobody named means the
+// recipients of the new one.
 type Replaced struct {
 	ID string
 	To []string
+}
+
+// Answered is a document that another one answers.
+type Answered struct {
+	From         string // code of the agency that sent it
+	ID, Notation string // as in Status
+	Date         time.Time
 }
 
 // Status is what an agency says about a document that it received, or, with
@@ -171,6 +183,9 @@ func (d Document) check() error {
 		codes = append(codes, to.Code)
 	}
 	codes = append(append(codes, d.Added...), d.Removed...)
+	for _, a := range d.Answers {
+		codes = append(codes, a.From)
+	}
 	for _, r := range d.Replaced {
 		codes = append(codes, r.To...)
 	}
@@ -254,6 +269,14 @@ func (d Document) checkDocument() error {
 	}
 	if d.Priority < 0 || d.Priority > 4 {
 		return rulePriority.With(fmt.Sprint(d.Priority))
+	}
+	for _, a := range d.Answers {
+		if blank(a.ID) && blank(a.Notation) {
+			return ruleMissing.With("ResponseFor/DocumentId", exampleID)
+		}
+		if err := checkID(a.ID); err != nil {
+			return err
+		}
 	}
 	if err := checkID(d.ID); err != nil {
 		return err

@@ -46,6 +46,9 @@ type decoder struct {
 	o        Options
 	budget   *budget
 	contents map[*signing.Element]*content
+	// passOver hears why a content is refused, and the reading goes on behind it;
+	// nil: the reading ends there.
+	passOver func(error)
 }
 
 // SignaturePlace is where the standard has the signature: last in the header.
@@ -81,12 +84,37 @@ func (d *decoder) part(root *signing.Element, uri string) (signing.Part, bool) {
 func decodeTo(to io.Writer) io.WriteCloser { return &unbase64{to: to} }
 
 func (d *decoder) stream(e *signing.Element) io.Writer {
-	if e.Local != "ContentTransferEncoded" || e.Parent == nil {
+	if !isContent(e) {
 		return nil
 	}
-	if e.Space != Namespace {
+	if e.Space != Namespace && (d.passOver == nil || e.Space != rootOf(e).Space) {
 		return io.Discard // unknown, or the whole document is in a wrong namespace
 	}
+	w := d.content(e)
+	if d.passOver == nil {
+		return w
+	}
+	return &forgiving{to: w, refused: func(err error) {
+		delete(d.contents, e)
+		d.passOver(err)
+	}}
+}
+
+// isContent says whether an element holds an attachment, which is never kept in
+// memory.
+func isContent(e *signing.Element) bool {
+	return e.Local == "ContentTransferEncoded" && e.Parent != nil
+}
+
+func rootOf(e *signing.Element) *signing.Element {
+	for e.Parent != nil {
+		e = e.Parent
+	}
+	return e
+}
+
+// content takes an attachment's content, if it may have one more.
+func (d *decoder) content(e *signing.Element) io.WriteCloser {
 	if n := len(d.contents); n == d.o.Attachments { // each takes memory, if little
 		return refusing{ruleTooMany.With(n+1, n).At(e.Parent.Path(), e.Parent.Line)}
 	}
@@ -104,28 +132,40 @@ func (r refusing) Close() error              { return r.err }
 // Decode makes a package of the document.
 func (d *decoder) Decode(doc *signing.Document) (exchange.Package, error) {
 	r := &reading{}
-	envelope := r.envelope(doc.Root)
+	p := d.understand(r, doc)
 	if r.refused != nil {
 		return exchange.Package{}, r.refused
+	}
+	return p, nil
+}
+
+// understand reads a document. If it is refused, the package is what could be
+// read of it.
+func (d *decoder) understand(r *reading, doc *signing.Document) exchange.Package {
+	envelope := r.envelope(doc.Root)
+	if envelope == nil || r.refused != nil && r.tell == nil {
+		return exchange.Package{}
 	}
 	p := r.message(envelope)
 	p.Attachments = r.attachments(d, doc.Root, r.one(envelope, "edXMLBody"))
-	if r.refused != nil {
-		return exchange.Package{}, r.refused
-	}
 	p.Digest, p.Size = doc.Digest, doc.Size
 	p.Content, p.Signature = exchange.Digest(doc.Digest), nil
 	if doc.Signature != nil {
 		p.Content, p.Signature = doc.Signature.SignedInfo, exchange.SignatureOf(doc.Signature)
 	}
 	p.Warnings = r.warnings
-	return p, nil
+	return p
 }
 
-// envelope checks the outer shape and finds the envelope.
+// envelope checks the outer shape and finds the envelope; nil: there is none.
 func (r *reading) envelope(root *signing.Element) *signing.Element {
-	r.root(root)
-	e := r.need(root, "<edXML:edXMLEnvelope>", "edXMLEnvelope")
+	if !r.root(root) {
+		return nil
+	}
+	e := root
+	if !isEnvelope(root) {
+		e = r.need(root, "<edXML:edXMLEnvelope>", "edXMLEnvelope")
+	}
 	body := r.one(e, "edXMLBody")
 	if body != nil {
 		r.noReport(body)
@@ -135,21 +175,26 @@ func (r *reading) envelope(root *signing.Element) *signing.Element {
 	return e
 }
 
-// root checks the root element.
-func (r *reading) root(root *signing.Element) {
-	envelope := strings.EqualFold(root.Local, "edXMLEnvelope")
-	if !envelope && !strings.EqualFold(root.Local, "edXML") {
+func isEnvelope(root *signing.Element) bool { return strings.EqualFold(root.Local, "edXMLEnvelope") }
+
+// root checks the root element, and says whether it is one that was meant to be
+// edXML's.
+func (r *reading) root(root *signing.Element) bool {
+	if !isEnvelope(root) && !strings.EqualFold(root.Local, "edXML") {
 		r.refuse(ruleNotEdXML.With(excerpt(root.Local)), root)
+		return false
 	}
 	if root.Space != Namespace {
 		r.refuse(ruleNamespace.With(root.Local, excerpt(root.Space)), root)
+		adopt(root, root.Space)
 	}
-	if envelope {
+	switch {
+	case isEnvelope(root):
 		r.refuse(ruleEnvelopeRoot.With(root.Local), root)
-	}
-	if root.Local != "edXML" {
+	case root.Local != "edXML":
 		r.refuse(ruleElementName.With(root.Local, "edXML"), root)
 	}
+	return true
 }
 
 // noReport refuses the malware reports that use the same envelope.
@@ -166,7 +211,8 @@ func (r *reading) noReport(body *signing.Element) {
 func (r *reading) misplaced(e *signing.Element) {
 	for _, c := range e.Children {
 		if wants, ok := attachmentParents[c.Local]; ok && c.Space == Namespace && !under(c, wants) {
-			r.refuse(ruleAttachmentPlace.With(), c)
+			r.refuse(ruleAttachmentPlace.With(), c) // and all that is in it
+			continue
 		}
 		r.misplaced(c)
 	}

@@ -38,16 +38,18 @@ func TestConstantMemory(t *testing.T) {
 	if raceDetector {
 		one, fifty = 50*mB, mB // it is many times slower
 	}
-	small := peakOfReading(t, 1, 5000)
+	small := peakOfReading(t, 1, 5000, "read")
 	for _, c := range []struct {
 		packages   int
 		size, most int64
+		how        string
 	}{
-		{1, one, 32 << 20},
-		{50, fifty, 100 * mB},
+		{1, one, 32 << 20, "read"},
+		{50, fifty, 100 * mB, "read"},
+		{1, one, 32 << 20, "validated"},
 	} {
-		grown := peakOfReading(t, c.packages, c.size) - small
-		t.Logf("%d of %d MB: the peak grows by %.1f MB", c.packages, c.size/mB, float64(grown)/mB)
+		grown := peakOfReading(t, c.packages, c.size, c.how) - small
+		t.Logf("%d of %d MB %s: the peak grows by %.1f MB", c.packages, c.size/mB, c.how, float64(grown)/mB)
 		if grown > c.most {
 			t.Errorf("%d of %d bytes: the peak grows by %d bytes, want at most %d", c.packages, c.size, grown, c.most)
 		}
@@ -56,10 +58,10 @@ func TestConstantMemory(t *testing.T) {
 
 // peakOfReading reads packages in a process of its own, all of them open at
 // once, and returns the most memory that it had resident.
-func peakOfReading(t *testing.T, packages int, size int64) int64 {
+func peakOfReading(t *testing.T, packages int, size int64, how string) int64 {
 	t.Helper()
 	c := exec.Command(os.Args[0], "-test.run=^TestConstantMemory$", "-test.v")
-	c.Env = append(os.Environ(), fmt.Sprintf("TRAM_MEMORY_PACKAGES=%d of %d", packages, size))
+	c.Env = append(os.Environ(), fmt.Sprintf("TRAM_MEMORY_PACKAGES=%d of %d %s", packages, size, how))
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -75,10 +77,16 @@ func peakOfReading(t *testing.T, packages int, size int64) int64 {
 func memoryProcess(t *testing.T, asked string) {
 	var packages int
 	var size int64
-	if _, err := fmt.Sscanf(asked, "%d of %d", &packages, &size); err != nil {
+	var how string
+	if _, err := fmt.Sscanf(asked, "%d of %d %s", &packages, &size, &how); err != nil {
 		t.Fatal(err)
 	}
 	s := newStream(t, size)
+	if how == "validated" {
+		validateStream(t, s)
+		fmt.Printf("\nPEAK %d\n", peakOf("self"))
+		return
+	}
 	var middle, all sync.WaitGroup
 	middle.Add(packages)
 	for range packages {
@@ -94,6 +102,24 @@ func memoryProcess(t *testing.T, asked string) {
 	}
 	all.Wait()
 	fmt.Printf("\nPEAK %d\n", peakOf("self"))
+}
+
+// validateStream validates a package that was changed after it was signed: it is
+// read as often as it ever is.
+func validateStream(t *testing.T, s stream) {
+	const told = "1250</edXML:CodeNumber>"
+	if !strings.Contains(s.head, told) {
+		t.Fatalf("nothing to change in %s", s.head)
+	}
+	s.head = strings.Replace(s.head, told, "1251</edXML:CodeNumber>", 1)
+	opened := 0
+	v, err := New(Options{}).Validate(func() (io.ReadCloser, error) {
+		opened++
+		return io.NopCloser(s.reader(nil)), nil
+	}, true)
+	if err != nil || v.OK() || v.Findings[0].Rule != "digest-mismatch" || opened < 4 {
+		t.Errorf("%v after it was read %d times, %v", rulesOf(v), opened, err)
+	}
 }
 
 // A stream is a signed package that is made while it is read: its beginning with

@@ -1,6 +1,8 @@
 package edxml
 
 import (
+	"slices"
+
 	"tram/exchange"
 	"tram/signing"
 )
@@ -16,12 +18,10 @@ const (
 func (r *reading) message(envelope *signing.Element) exchange.Package {
 	header := r.need(envelope, "<edXML:edXMLHeader>", "edXMLHeader")
 	r.noSignature(header)
-	for _, name := range []string{"MessageStatus", "Status"} {
-		if e := header.Child(Namespace, name); e != nil {
-			r.refuse(ruleStatusElement.With(name), e)
-		}
+	message := r.statusElement(header)
+	if message == nil {
+		message = r.need(header, "<edXML:MessageHeader>", "MessageHeader")
 	}
-	message := r.need(header, "<edXML:MessageHeader>", "MessageHeader")
 	trace := r.one(header, "TraceHeaderList")
 	if code := r.one(message, "StatusCode"); r.value(code) != "" {
 		if trace != nil {
@@ -35,13 +35,24 @@ func (r *reading) message(envelope *signing.Element) exchange.Package {
 	return r.document(message, r.one(trace, "Bussiness", "Business"))
 }
 
+// statusElement refuses a status that is not in a MessageHeader, and finds it.
+func (r *reading) statusElement(header *signing.Element) (found *signing.Element) {
+	for _, name := range []string{"MessageStatus", "Status"} {
+		if e := header.Child(Namespace, name); e != nil {
+			r.refuse(ruleStatusElement.With(name), e)
+			found = e
+		}
+	}
+	return found
+}
+
 // noSignature warns of what some software writes in a signature's place.
 func (r *reading) noSignature(header *signing.Element) {
-	if header.Child(Namespace, "Signature") != nil {
-		r.warn(warnNotSignature)
+	if e := header.Child(Namespace, "Signature"); e != nil {
+		r.warn(warnNotSignature, e)
 	}
 	if e := header.Child(Namespace, "DigitalSignature"); e != nil && (e.Value() != "" || len(e.Children) > 0) {
-		r.warn(warnNotSignature)
+		r.warn(warnNotSignature, e)
 	}
 }
 
@@ -126,7 +137,7 @@ func (r *reading) business(p *exchange.Package, business, own *signing.Element) 
 		return
 	}
 	if r.text(business, "BussinessDocReason", "BusinessDocReason") == "" {
-		r.warn(warnReason)
+		r.warn(warnReason, business)
 	}
 	if p.Kind == exchange.KindReplace {
 		r.replaced(p, business)
@@ -162,11 +173,23 @@ func (r *reading) replaced(p *exchange.Package, business *signing.Element) {
 		if len(p.Targets) == 0 {
 			p.TargetPlace = place(e)
 		}
-		if !named[id] {
-			p.Targets = append(p.Targets, id)
+		if named[id] {
+			continue
 		}
 		named[id] = true
+		p.Targets = append(p.Targets, id)
+		p.Replaced = append(p.Replaced, exchange.Replaced{DocumentID: id, For: r.replacedFor(info)})
 	}
+}
+
+// replacedFor reads for which recipients a document is replaced.
+func (r *reading) replacedFor(info *signing.Element) (codes []string) {
+	for _, e := range r.one(info, "OrganIdList").All(Namespace, "OrganId") {
+		if code := r.value(e); code != "" && !slices.Contains(codes, code) {
+			codes = append(codes, code)
+		}
+	}
+	return codes
 }
 
 // receivers reads which recipients an update adds and removes.

@@ -191,7 +191,7 @@ var (
 
 // Rules are all rules of the format, those that refuse and those that warn.
 func Rules() []exchange.Rule {
-	return []exchange.Rule{
+	return append([]exchange.Rule{
 		ruleNotEdXML, ruleNamespace, ruleEnvelopeRoot, ruleElementName, ruleMissing, ruleAmbiguous, ruleTextElements,
 		ruleAttachmentPlace, ruleStatusElement, ruleMixedKinds, ruleReport,
 		ruleCode, ruleIDLength, ruleIDCharacters, ruleFieldLength, ruleDate, rulePriority, ruleBusiness, ruleReceiverType,
@@ -200,7 +200,11 @@ func Rules() []exchange.Rule {
 		ruleTooLarge, ruleName,
 		ruleWrapping, ruleZipNot, ruleZipBroken, ruleZipEntries, ruleZipName, ruleZipKind, ruleZipEncrypted, ruleZipMethod,
 		ruleZip64, ruleZipMismatch, ruleZipTrailing, ruleZipTooLarge,
-		warnNotSignature, warnStatus14, warnStatusDigits, warnReason, warnTimestamp, warnResponseDate,
-		warnReference, warnUnlisted, warnNames, warnSameName,
-	}
+	}, warningRules()...)
+}
+
+// warningRules are those that warn.
+func warningRules() []exchange.Rule {
+	return []exchange.Rule{warnNotSignature, warnStatus14, warnStatusDigits, warnReason, warnTimestamp, warnResponseDate,
+		warnReference, warnUnlisted, warnNames, warnSameName}
 }

@@ -23,7 +23,7 @@ func (r *reading) status(message *signing.Element) exchange.Package {
 	s.Code = r.statusCode(code, e)
 	s.Description = r.text(message, "Description")
 	if s.Description == "" && (s.Code == "02" || s.Code == "16") {
-		r.warn(warnReason)
+		r.warn(warnReason, message)
 	}
 	s.Timestamp = r.loose(message, "Timestamp", timeForm, warnTimestamp)
 	return p
@@ -55,7 +55,7 @@ func (r *reading) notation(code *signing.Element) string {
 func (r *reading) loose(parent *signing.Element, name, form string, otherwise exchange.Rule) string {
 	v := r.text(parent, name)
 	if v != "" && !hasForm(v, form) {
-		r.warn(otherwise)
+		r.warn(otherwise, r.one(parent, name))
 		return ""
 	}
 	return v
@@ -64,14 +64,14 @@ func (r *reading) loose(parent *signing.Element, name, form string, otherwise ex
 // statusCode reads a status code as the standard writes it.
 func (r *reading) statusCode(code string, at *signing.Element) string {
 	if len(code) == 1 && code >= "1" && code <= "6" {
-		r.warn(warnStatusDigits)
+		r.warn(warnStatusDigits, at)
 		return "0" + code
 	}
 	switch code {
 	case "01", "02", "03", "04", "05", "06", "13", "15", "16", "":
 		return code
 	case "14": // a widely copied client sends it for "agreed"
-		r.warn(warnStatus14)
+		r.warn(warnStatus14, at)
 		return "15"
 	}
 	r.refuse(ruleStatusCode.With(excerpt(code)), at)

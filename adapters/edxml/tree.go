@@ -10,17 +10,26 @@ import (
 )
 
 // reading collects what is found in one document: the first refusal, and the
-// warnings. After a refusal the rest is read to no purpose and to no harm,
-// which keeps the way through a document straight.
+// warnings. After a refusal the rest is read to no harm, for whoever wants to
+// hear everything; that also keeps the way through a document straight.
 type reading struct {
 	refused  *exchange.Error
 	warnings []string
+	// tell hears of each refusal and each warning, with its place; nil: nobody does.
+	tell func(err *exchange.Error, s exchange.Severity, at *signing.Element)
 }
 
 // refuse keeps the first refusal, with its place.
 func (r *reading) refuse(err *exchange.Error, at *signing.Element) {
-	if err != nil && r.refused == nil {
-		r.refused = err.At(at.Path(), line(at))
+	if err == nil || r.refused != nil && r.tell == nil {
+		return
+	}
+	err = err.At(at.Path(), line(at))
+	if r.refused == nil {
+		r.refused = err
+	}
+	if r.tell != nil {
+		r.tell(err, exchange.SeverityRefused, at)
 	}
 }
 
@@ -32,9 +41,12 @@ func line(e *signing.Element) int {
 }
 
 // warn notes a departure once.
-func (r *reading) warn(rule exchange.Rule) {
+func (r *reading) warn(rule exchange.Rule, at *signing.Element) {
 	if !slices.Contains(r.warnings, rule.Name) {
 		r.warnings = append(r.warnings, rule.Name)
+	}
+	if r.tell != nil {
+		r.tell(rule.With().At(at.Path(), line(at)), exchange.SeverityWarning, at)
 	}
 }
 
@@ -60,13 +72,32 @@ func (r *reading) one(parent *signing.Element, names ...string) *signing.Element
 	return found
 }
 
-// need finds the child that must stand once.
+// need finds the child that must stand once. Where another was meant to be it,
+// reading goes on in that one. What is wrong with a parent that is not there was
+// said of the parent.
 func (r *reading) need(parent *signing.Element, example, name string) *signing.Element {
 	found := r.one(parent, name)
-	if found == nil {
-		r.refuse(missing(parent, name, example), nearest(parent, name))
+	if found != nil || parent == nil {
+		return found
 	}
-	return found
+	near := nearest(parent, name)
+	r.refuse(missing(parent, name, example), near)
+	if near == parent {
+		return nil
+	}
+	adopt(near, near.Space)
+	return near
+}
+
+// adopt takes the elements of another namespace for the format's own, so that one
+// namespace that is wrong does not hide what else is. Such a document is refused.
+func adopt(e *signing.Element, space string) {
+	if e.Space == space {
+		e.Space = Namespace
+	}
+	for _, c := range e.Children {
+		adopt(c, space)
+	}
 }
 
 // missing explains why a child is not there: it may be there under another name.

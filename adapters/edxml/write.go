@@ -98,6 +98,12 @@ func (m *markup) message(d Document) {
 			})
 		}
 		m.group("OtherInfo", func() { m.number("Priority", d.Priority) })
+		for _, a := range d.Answers {
+			m.responseFor(a.From, a.Notation, a.ID, a.Date)
+		}
+		if d.Steering > 0 {
+			m.number("SteeringType", d.Steering)
+		}
 		m.field("DocumentId", d.ID)
 	})
 }
@@ -214,16 +220,21 @@ func (m *markup) status(d Document) {
 	s := d.Status
 	m.group("MessageHeader", func() {
 		m.organ("From", d.From)
-		m.group("ResponseFor", func() {
-			m.field("OrganId", s.To)
-			m.field("Code", s.Notation)
-			m.field("DocumentId", s.ID)
-			m.date("PromulgationDate", s.Date)
-		})
+		m.responseFor(s.To, s.Notation, s.ID, s.Date)
 		m.staff(d.Staff)
 		m.field("StatusCode", s.Code)
 		m.field("Description", s.Description)
 		m.time("Timestamp", d.Sent)
+	})
+}
+
+// responseFor names the document that a status or a document answers (1.12).
+func (m *markup) responseFor(from, notation, id string, date time.Time) {
+	m.group("ResponseFor", func() {
+		m.field("OrganId", from)
+		m.field("Code", notation)
+		m.field("DocumentId", id)
+		m.date("PromulgationDate", date)
 	})
 }
 

@@ -37,8 +37,9 @@ func document(kind exchange.Kind) Document {
 		Number: "1250", Notation: "STC-NS", Place: "Cà Mau", Date: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC),
 		Type: 2, TypeDetail: 18, TypeName: "Công văn", Subject: "V/v \"phân bổ\" <kinh phí> & quý IV", Content: "như trên",
 		Signer:  Signer{"KT. GIÁM ĐỐC", "Phó Giám đốc", "Nguyễn Văn A"},
-		DueDate: time.Date(2026, 12, 5, 0, 0, 0, 0, time.UTC), ToPlaces: []string{"Như trên", "Lưu: VT"}, Priority: 2,
-		Sent: time.Date(2026, 11, 20, 2, 20, 31, 0, time.UTC), Staff: Staff{"Văn phòng", "Trần Thị B", "0900000000", "b@example.vn"},
+		DueDate: time.Date(2026, 12, 5, 0, 0, 0, 0, time.UTC), ToPlaces: []string{"Như trên", "Lưu: VT"}, Priority: 2, Steering: 1,
+		Answers: []Answered{{From: "H12.12", ID: "H12.12,2026/11/18,88/SYT-KH", Notation: "88/SYT-KH", Date: time.Date(2026, 11, 18, 0, 0, 0, 0, time.UTC)}, {From: "000.00.40.H12", Notation: "7"}},
+		Sent:    time.Date(2026, 11, 20, 2, 20, 31, 0, time.UTC), Staff: Staff{"Văn phòng", "Trần Thị B", "0900000000", "b@example.vn"},
 		Reason: "Sai số liệu", Corrected: true,
 		Attachments: []Attachment{
 			{Name: "CV.pdf", Description: "Văn bản chính", Open: bytesOf([]byte("%PDF-1.4\n"))},
@@ -93,6 +94,13 @@ func expected(d Document, contents [][]byte) exchange.Package {
 	case exchange.KindReplace:
 		for _, r := range d.Replaced {
 			p.Targets = append(p.Targets, trim(r.ID))
+			replaced := exchange.Replaced{DocumentID: trim(r.ID)}
+			for _, code := range r.To {
+				if !slices.Contains(replaced.For, code) {
+					replaced.For = append(replaced.For, code)
+				}
+			}
+			p.Replaced = append(p.Replaced, replaced)
 		}
 	}
 	for i, a := range d.Attachments {
@@ -239,6 +247,8 @@ func TestDocumentsNotWritten(t *testing.T) {
 		{"a replacement of nothing", exchange.KindReplace, func(d *Document) { d.Replaced = nil }, "ReplacementInfo is missing"},
 		{"a recipient both added and removed", exchange.KindUpdate, func(d *Document) { d.Removed = d.Added }, "receiver-added-and-removed"},
 		{"a kind that is none", exchange.KindNew, func(d *Document) { d.Kind = "other" }, "business-type"},
+		{"an answer to nothing", exchange.KindNew, func(d *Document) { d.Answers = []Answered{{From: "H12.12"}} }, "ResponseFor/DocumentId"},
+		{"an answer to no agency", exchange.KindNew, func(d *Document) { d.Answers = []Answered{{From: "Sở", ID: "x"}} }, "agency code"},
 		{"a priority of 5", exchange.KindNew, func(d *Document) { d.Priority = 5 }, "priority"},
 		{"an identifier that is too long", exchange.KindNew, func(d *Document) { d.ID = strings.Repeat("x", 256) }, "document-id-length"},
 		{"a target that is too long", exchange.KindRecall, func(d *Document) { d.Target = strings.Repeat("x", 256) }, "document-id-length"},

@@ -18,7 +18,19 @@ func (s *Server) caller(r *http.Request, who permission) (exchange.Caller, error
 	if who == public {
 		return exchange.Caller{}, nil
 	}
+	if _, _, says := basicAuth(r); who == guests && !says {
+		return s.known(r)
+	}
 	return s.counted(r, s.authenticate)
+}
+
+// known is who asks by a registered client certificate, or the public.
+func (s *Server) known(r *http.Request) (exchange.Caller, error) {
+	by, err := s.authenticate(r)
+	if exchange.CodeOf(err) == exchange.Unauthenticated {
+		return exchange.Caller{}, nil
+	}
+	return by, err
 }
 
 // counted lets an address fail to say who asks only so often.

@@ -27,6 +27,7 @@ func registerDecoders() {
 	}
 	openapi3filter.RegisterBodyDecoder("application/xml", text)
 	openapi3filter.RegisterBodyDecoder("text/xml", text)
+	openapi3filter.RegisterBodyDecoder("text/html", text)
 }
 
 func load(t testing.TB) *openapi3.T {
@@ -144,7 +145,7 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	if resp.Header.Get("Content-Language") == "vi" {
+	if resp.Header.Get("Content-Language") == "vi" && resp.Header.Get("Content-Type") == "application/problem+json" {
 		c.inVietnamese(body)
 	}
 	c.check(req, sent, resp, body)

@@ -7,6 +7,8 @@ type Limits struct {
 	// Package, Acknowledgement and JSON are the longest bodies, in bytes: 1
 	// GiB, 1 MiB and 1 MiB.
 	Package, Acknowledgement, JSON int64
+	// Sample is the longest package that the public may have validated: 16 MiB.
+	Sample int64
 	// HeaderBytes is the longest request header: 1 MiB.
 	HeaderBytes int
 	// Bodies is how many requests with a body are worked on at once: 256. A
@@ -37,6 +39,7 @@ func (l Limits) orDefault() Limits {
 		Package:         or(l.Package, 1<<30),
 		Acknowledgement: or(l.Acknowledgement, 1<<20),
 		JSON:            or(l.JSON, 1<<20),
+		Sample:          or(l.Sample, 16<<20),
 		HeaderBytes:     or(l.HeaderBytes, 1<<20),
 		Bodies:          or(l.Bodies, 256),
 		Waits:           or(l.Waits, 16384),

@@ -97,6 +97,7 @@ var (
 	doubtfulGauge   = prometheus.NewDesc("tram_doubtful_signatures", "Signatures accepted while nothing was known of their certificates' revocation, and still to be asked about.", nil, nil)
 	waitingGauge    = prometheus.NewDesc("tram_oldest_delivery_seconds", "How long ago the oldest delivery in an open state was accepted; 0 if there is none.", []string{"state"}, nil)
 	recipientGauge  = prometheus.NewDesc("tram_recipient_oldest_delivery_seconds", "The same of the recipients that wait the longest, at most ten in each state.", []string{"state", "recipient"}, nil)
+	orphansGauge    = prometheus.NewDesc("tram_orphan_statuses", "Statuses on documents that the hub has not brought to their sender.", nil, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
 )
 
@@ -113,6 +114,7 @@ func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- doubtfulGauge
 	to <- waitingGauge
 	to <- recipientGauge
+	to <- orphansGauge
 	to <- readyGauge
 }
 
@@ -133,6 +135,11 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 		g.log.ErrorContext(ctx, "reading the log's size for the metrics", "err", err)
 	} else {
 		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, float64(leaves))
+	}
+	if orphans, err := g.x.OrphanCount(ctx); err != nil {
+		g.log.ErrorContext(ctx, "counting statuses without a document for the metrics", "err", err)
+	} else {
+		to <- prometheus.MustNewConstMetric(orphansGauge, prometheus.GaugeValue, float64(orphans))
 	}
 	g.collectWaiting(ctx, to)
 	g.collectStamps(ctx, to)

@@ -134,9 +134,9 @@ func (s *Server) putSystem(c *gin.Context, by exchange.Caller) error {
 	return answer(c, http.StatusOK, shownSystem(y))
 }
 
-// shownSystem is the entry without the digests of its secrets.
+// shownSystem is the entry without its secrets.
 func shownSystem(y exchange.System) exchange.System {
-	y.Secrets, y.Agencies = nil, orEmpty(y.Agencies)
+	y.Shared, y.Secrets, y.Agencies = nil, nil, orEmpty(y.Agencies)
 	return y
 }
 
@@ -214,4 +214,21 @@ func (s *Server) recordDrill(c *gin.Context, by exchange.Caller) error {
 	return answer(c, http.StatusOK, struct {
 		Action string `json:"action"`
 	}{a.ID})
+}
+
+// sharedSecret makes a secret that a system signs its requests with, or takes the
+// one that it has, and shows it this once.
+func (s *Server) sharedSecret(c *gin.Context, by exchange.Caller) error {
+	var order struct {
+		Secret string `json:"secret"`
+	}
+	if err := decode(c, &order); err != nil {
+		return err
+	}
+	text, err := s.x.IssueSharedSecret(c.Request.Context(), by, c.Param("id"), order.Secret)
+	if err != nil {
+		return err
+	}
+	order.Secret = text
+	return answer(c, http.StatusOK, order)
 }

@@ -20,6 +20,7 @@ const (
 	people                           // operators, auditors, administrators
 	operators                        // operators and administrators
 	administrators                   // administrators
+	guests                           // anyone; who says who it is, is known
 )
 
 // permissions says for whom each is, in the words of a refusal.
@@ -31,11 +32,12 @@ var permissions = map[permission]struct{ en, vi string }{
 	people:         {"users", "người dùng"},
 	operators:      {"operators", "người vận hành"},
 	administrators: {"administrators", "quản trị viên"},
+	guests:         {"anyone", "mọi người"},
 }
 
 func (p permission) admits(by exchange.Caller) bool {
 	switch p {
-	case public:
+	case public, guests:
 		return true
 	case anyone:
 		return by.System != nil || by.User != nil
@@ -77,6 +79,11 @@ func (s *Server) routes() []route {
 		{get, "/v1/packages/:id/content", systems, noBody, s.packageContent},
 		{get, "/v1/packages/:id/receipts", anyone, noBody, s.receipts},
 
+		{post, "/v1/validate", s.validators(), packageBody, s.validate},
+		{get, "/validate", s.validators(), noBody, s.validateForm},
+		{post, "/validate", s.validators(), formBody, s.validateFile},
+		{get, "/rules", public, noBody, s.rules},
+
 		{get, "/v1/search", anyone, noBody, s.search},
 		{get, "/v1/inbox", systems, noBody, s.inbox},
 		{get, "/v1/deliveries", anyone, noBody, s.deliveries},
@@ -93,6 +100,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/receipts/:id/timestamped", anyone, noBody, s.timestamped},
 		{get, "/v1/timestamps", people, noBody, s.timestamps},
 		{get, "/v1/actions", people, noBody, s.actions},
+		{get, "/v1/orphans", people, noBody, s.orphans},
 		{get, "/v1/certificates", people, noBody, s.certificates},
 		{get, "/v1/revocation", people, noBody, s.revocation},
 
@@ -103,6 +111,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/systems/:id", people, noBody, s.system},
 		{put, "/v1/systems/:id", administrators, jsonBody, s.putSystem},
 		{post, "/v1/systems/:id/secret", administrators, noBody, s.secret(s.x.IssueSystemSecret)},
+		{post, "/v1/systems/:id/shared-secret", administrators, jsonBody, s.sharedSecret},
 		{get, "/v1/users", administrators, noBody, s.users},
 		{put, "/v1/users/:id", administrators, jsonBody, s.putUser},
 		{post, "/v1/users/:id/secret", administrators, noBody, s.secret(s.x.IssueUserSecret)},
@@ -156,7 +165,7 @@ func (s *Server) admit(c *gin.Context, r route) (exchange.Caller, error) {
 		return by, otherCaller(r.who).With(by)
 	}
 	name := by.String()
-	if r.who == public {
+	if by == (exchange.Caller{}) {
 		name = addressOf(c.Request)
 	}
 	if wait, ok := s.rates.take(name, s.now()); !ok {

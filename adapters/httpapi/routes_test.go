@@ -52,6 +52,7 @@ func TestEveryRouteIsDescribedAndNamesWhoMayCome(t *testing.T) {
 // schemes are the security schemes of a permission.
 var schemes = map[permission]string{
 	public: "", anyone: "certificate system user", systems: "certificate system",
+	guests: "certificate system user",
 	people: "user", operators: "user", administrators: "user",
 }
 
@@ -77,15 +78,15 @@ func TestPermissions(t *testing.T) {
 		by       exchange.Caller
 		admitted string
 	}{
-		{"the public", exchange.Caller{}, "anyone"},
-		{"a system", system, "anyone, systems and users, agencies' systems"},
-		{"an auditor", person(exchange.Auditor), "anyone, systems and users, users"},
-		{"an operator", person(exchange.Operator), "anyone, systems and users, users, operators"},
-		{"an administrator", person(exchange.Administrator), "anyone, systems and users, users, operators, administrators"},
+		{"the public", exchange.Caller{}, "anyone, anyone"},
+		{"a system", system, "anyone, systems and users, agencies' systems, anyone"},
+		{"an auditor", person(exchange.Auditor), "anyone, systems and users, users, anyone"},
+		{"an operator", person(exchange.Operator), "anyone, systems and users, users, operators, anyone"},
+		{"an administrator", person(exchange.Administrator), "anyone, systems and users, users, operators, administrators, anyone"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var admitted []string
-			for p := nobody; p <= administrators; p++ {
+			for p := nobody; p <= guests; p++ {
 				if p.admits(tt.by) {
 					admitted = append(admitted, permissions[p].en)
 				}

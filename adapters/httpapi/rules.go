@@ -40,6 +40,9 @@ var (
 	untypedBody = exchange.Rule{Name: multipartBody.Name, Code: multipartBody.Code,
 		En: "the Content-Type is application/x-www-form-urlencoded, as curl says unless it is told; send it with Content-Type: %s",
 		Vi: "Content-Type là application/x-www-form-urlencoded (giá trị mặc định của curl); hãy gửi với tiêu đề Content-Type: %s"}
+	badForm = exchange.Rule{Name: "invalid-form", Code: exchange.Malformed,
+		En: "the form cannot be read; send it as multipart/form-data with the file in the field package",
+		Vi: "không đọc được biểu mẫu; hãy gửi dạng multipart/form-data với tệp trong trường package"}
 	contentEncoding = exchange.Rule{Name: "content-encoding", Code: exchange.Malformed,
 		En: "the body is compressed or encoded (%s); send it as it is, without Content-Encoding",
 		Vi: "nội dung gửi lên đã bị nén (%s); hãy gửi nguyên tệp, không dùng Content-Encoding"}

@@ -30,6 +30,9 @@ type Config struct {
 	// /debug/pprof (net/http/pprof). Whoever takes one slows the hub down and sees
 	// its insides, never what it holds.
 	Profile bool
+	// PublicValidator lets anyone have packages validated, within tight limits; else
+	// only systems and people may.
+	PublicValidator bool
 	// Faces are other protocols, served beside /v1.
 	Faces []Face
 	// Now is time.Now when nil.
@@ -49,6 +52,10 @@ type Server struct {
 	failures *limiter // of logging in, by address
 	bodies   *room    // for requests with a body
 	waits    *room    // for inboxes that wait to fill
+
+	publicValidator bool
+	sampleRates     *limiter // of the public's packages to validate, by address
+	samples         *room    // for them
 
 	draining context.Context // ends when the server is to shut down
 	drain    context.CancelFunc
@@ -77,6 +84,7 @@ func New(c Config) (*Server, error) {
 		registry: c.Metrics, rates: newLimiter(limits.Rate, limits.Burst), failures: newLimiter(1, limits.Failures),
 		bodies: newRoom(limits.Bodies), waits: newRoom(limits.Waits),
 	}
+	s.publicValidator, s.sampleRates, s.samples = c.PublicValidator, newLimiter(1./samplesPause, samplesBurst), newRoom(mostSamples)
 	s.draining, s.drain = context.WithCancel(context.Background())
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics, c.Exchange, c.Log); err != nil {

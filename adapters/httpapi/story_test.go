@@ -39,6 +39,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("people read what ends soon", w.terms)
 	t.Run("anyone reads the log", w.log)
 	t.Run("the hub itself", w.service)
+	t.Run("packages are validated", w.validation)
 
 	for _, path := range load(t).Paths.Map() {
 		for _, operation := range path.Operations() {
@@ -276,6 +277,7 @@ func (w *world) registryOfSystems(t *testing.T) {
 	w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/systems/moi", `{"name":"Mới","agencies":["H12.40"]}`))
 	var issued struct{ Secret string }
 	w.want(http.StatusOK, w.do(request{method: http.MethodPost, path: "/v1/systems/moi/secret", as: "user:an"})).into(t, &issued)
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/systems/moi/shared-secret", `{"secret":"c2VjcmV0LXRyYW0="}`))
 	w.secrets["moi"] = issued.Secret
 	w.want(http.StatusOK, w.get("moi", "/v1/inbox"))
 	w.want(http.StatusOK, w.get("user:chi", "/v1/systems/moi"))
@@ -334,6 +336,9 @@ func (w *world) actions(t *testing.T) {
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?cursor=x"))
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/actions?verb=hold"))
 	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/actions"))
+	w.want(http.StatusOK, w.get("user:chi", "/v1/orphans?limit=2"))
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/orphans?agency=x"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/orphans"))
 	w.want(http.StatusUnauthorized, w.get("", "/v1/actions"))
 }
 

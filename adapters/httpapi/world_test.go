@@ -77,6 +77,7 @@ type world struct {
 	client  *http.Client // holds every exchange to openapi.yaml
 	seen    *contract
 	told    chan *http.Request // announcements to H12.30
+	sandbox bool               // the public may validate
 	tsa     authority
 }
 
@@ -119,7 +120,15 @@ func must[T any](t *testing.T) func(T, error) T {
 
 func newWorld(t *testing.T, limits httpapi.Limits) *world {
 	t.Helper()
-	w := &world{t: t, secrets: map[string]string{}, keys: map[string]identity{}, logs: &lockedBuffer{}, told: make(chan *http.Request, 16)}
+	return newWorldOf(&world{t: t}, limits)
+}
+
+// newWorldOf makes a world of what is set in w.
+func newWorldOf(w *world, limits httpapi.Limits) *world {
+	t := w.t
+	t.Helper()
+	sandbox := w.sandbox
+	w = &world{t: t, sandbox: sandbox, secrets: map[string]string{}, keys: map[string]identity{}, logs: &lockedBuffer{}, told: make(chan *http.Request, 16)}
 	w.ca = w.issue("CA", nil, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	w.build(limits)
 	w.listen()
@@ -187,11 +196,11 @@ func (w *world) build(limits httpapi.Limits) {
 		Ledger: w.ledger, Vault: vault, Queue: memory.New(memory.Options{}), Courier: courier, Format: edxml.New(edxml.Options{}),
 		Trust: must[*signing.Trust](t)(signing.NewTrust([]*x509.Certificate{w.ca.cert}, nil)),
 		Seals: seals, ReadSeals: func() ([]exchange.Seal, error) { return append(seals, later), nil },
-		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log, TimeStamper: &w.tsa,
+		LogKey: must[note.Signer](t)(note.NewSigner(logSecret)), Log: log, TimeStamper: &w.tsa, SecretKey: make([]byte, 32),
 		Archive: backup.New(backup.Config{Ledger: w.ledger, Vault: vault, Home: "/", Files: func() ([]string, error) { return nil, nil }}),
 	}))
 	w.register()
-	w.server = must[*httpapi.Server](t)(httpapi.New(httpapi.Config{Exchange: w.x, Limits: limits, Log: log}))
+	w.server = must[*httpapi.Server](t)(httpapi.New(httpapi.Config{Exchange: w.x, Limits: limits, Log: log, PublicValidator: w.sandbox}))
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.x.Run(ctx) }()

@@ -47,6 +47,21 @@ func (c *Client) Actions(ctx context.Context, cursor string, limitTo int) (Actio
 	return getJSON[ActionPage](ctx, c, v, "v1", "actions")
 }
 
+// OrphanPage is a part of the statuses without a document; Cursor is empty at the
+// end.
+type OrphanPage struct {
+	Packages []exchange.Package `json:"packages"`
+	Cursor   string             `json:"cursor"`
+}
+
+// Orphans lists status packages on documents that the hub has not brought to their
+// sender, from the oldest to the newest.
+func (c *Client) Orphans(ctx context.Context, cursor string, limitTo int) (OrphanPage, error) {
+	v := values("cursor", cursor)
+	limit(v, limitTo)
+	return getJSON[OrphanPage](ctx, c, v, "v1", "orphans")
+}
+
 // Certificates lists what ends within some days, or has ended: certificates, and
 // lists of revoked ones. The soonest comes first.
 func (c *Client) Certificates(ctx context.Context, days int) ([]exchange.Term, error) {

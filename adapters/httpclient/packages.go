@@ -122,3 +122,16 @@ func limit(v url.Values, n int) {
 		v.Set("limit", strconv.Itoa(n))
 	}
 }
+
+// Validate sends a package of size bytes, or of unknown size if it is negative, and
+// returns everything that is wrong with it. The hub keeps nothing of it.
+func (c *Client) Validate(ctx context.Context, r io.Reader, size int64) (exchange.Verdict, error) {
+	b, err := newBody(r, size)
+	if err != nil {
+		return exchange.Verdict{}, err
+	}
+	v, err := doJSON[exchange.Verdict](ctx, c, call{method: http.MethodPost, path: []string{"v1", "validate"}, body: b, again: true,
+		header: map[string]string{"Content-Type": mediaPackage, "Expect": "100-continue"}})
+	b.wait(ctx)
+	return v, err
+}

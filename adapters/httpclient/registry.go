@@ -60,6 +60,16 @@ func (c *Client) IssueSystemSecret(ctx context.Context, id string) (string, erro
 	return c.secret(ctx, "systems", id)
 }
 
+// IssueSharedSecret makes a secret that the system signs requests of the axis's
+// protocol with, or takes the one given, which its software has already.
+func (c *Client) IssueSharedSecret(ctx context.Context, id, given string) (string, error) {
+	type secret struct {
+		Secret string `json:"secret,omitempty"`
+	}
+	issued, err := sendJSON[secret](ctx, c, http.MethodPost, secret{given}, "v1", "systems", id, "shared-secret")
+	return issued.Secret, err
+}
+
 // Users lists the people who operate, administer or audit the hub.
 func (c *Client) Users(ctx context.Context) ([]exchange.User, error) {
 	list, err := getJSON[struct {

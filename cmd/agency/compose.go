@@ -18,14 +18,16 @@ import (
 
 // composition are the flags of compose.
 type composition struct {
-	out, from, staff, department                  string
-	to, attach, replaces, add, remove             []string
-	id, number, notation, place, date, due        string
-	typeName, subject, content, reason, target    string
-	signer, position, competence                  string
-	typ, detail, priority                         int
-	corrected, sign                               bool
-	statusCode, statusTo, statusDate, description string
+	out, from, staff, department                   string
+	to, attach, replaces, replacesFor, add, remove []string
+	toPlaces, answers                              []string
+	steering                                       int
+	id, number, notation, place, date, due         string
+	typeName, subject, content, reason, target     string
+	signer, position, competence                   string
+	typ, detail, priority                          int
+	corrected, sign                                bool
+	statusCode, statusTo, statusDate, description  string
 }
 
 func (p *program) compose() *cobra.Command {
@@ -70,6 +72,7 @@ func (p *program) composing(kind exchange.Kind, use, short, example string) *cob
 		f.StringVar(&o.target, "target", "", "identifier of the document it is about (needed)")
 	case exchange.KindReplace:
 		f.StringArrayVar(&o.replaces, "replaces", nil, "identifier of a document that is replaced; repeat for more (needed)")
+		f.StringArrayVar(&o.replacesFor, "replaces-for", nil, "code of an agency that it is replaced for; repeat for more; without it, for all")
 	}
 	if kind != exchange.KindNew {
 		f.StringVar(&o.reason, "reason", "", "why (needed)")
@@ -132,6 +135,9 @@ func (o *composition) documentFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.signer, "signer", "", "who signed the document: the full name")
 	f.StringVar(&o.position, "signer-position", "", "the signer's position")
 	f.StringVar(&o.competence, "signer-competence", "", `by what right, such as "KT. GIÁM ĐỐC"`)
+	f.StringArrayVar(&o.toPlaces, "to-place", nil, "a line of the printed distribution list; repeat for more")
+	f.StringArrayVar(&o.answers, "answers", nil, "a document that this one answers: `code=identifier` of its sender and itself; repeat for more")
+	f.IntVar(&o.steering, "steering", 0, "1 does not steer, 2 steers, 3 reports on steering; 0 says nothing")
 	f.StringVar(&o.due, "due", "", "date of an answer that is asked for")
 	f.IntVar(&o.priority, "priority", 0, "0 normal, 1 urgent, 2 very urgent, 3 express, 4 express by the hour")
 	f.StringVar(&o.id, "document-id", "", "the document's identifier; made of sender, date, number and notation without it")
@@ -171,12 +177,20 @@ func (o composition) document(kind exchange.Kind, from string, now time.Time) (e
 		Type: o.typ, TypeDetail: o.detail, TypeName: o.typeName, Subject: o.subject, Content: cmp.Or(o.content, o.subject),
 		Signer:   edxml.Signer{Competence: o.competence, Position: o.position, FullName: o.signer},
 		Priority: o.priority, Sent: now, Staff: edxml.Staff{Department: o.department, Name: o.staff},
-		Reason: o.reason, Target: o.target, Corrected: o.corrected, Added: o.add, Removed: o.remove}
+		Reason: o.reason, Target: o.target, Corrected: o.corrected, Added: o.add, Removed: o.remove,
+		ToPlaces: o.toPlaces, Steering: o.steering}
 	for _, to := range o.to {
 		d.To = append(d.To, organ(to))
 	}
 	for _, id := range o.replaces {
-		d.Replaced = append(d.Replaced, edxml.Replaced{ID: id})
+		d.Replaced = append(d.Replaced, edxml.Replaced{ID: id, To: o.replacesFor})
+	}
+	for _, a := range o.answers {
+		from, id, ok := strings.Cut(a, "=")
+		if !ok {
+			return d, usagef("--answers must be a code and an identifier, such as \"H12.07=H12.07,2026/11/20,1250/STC-NS\", not %q", a)
+		}
+		d.Answers = append(d.Answers, edxml.Answered{From: from, ID: id})
 	}
 	for _, a := range o.attach {
 		d.Attachments = append(d.Attachments, attachment(a))

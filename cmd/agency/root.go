@@ -160,8 +160,8 @@ Exit codes:
 	f.BoolVar(&p.json, "json", false, "print JSON, for programs")
 	p.settings.flags(f)
 	manual.Add(root)
-	root.AddCommand(p.keygen(), p.compose(), p.sign(), p.submit(), p.inbox(), p.fetch(), p.ack(),
-		p.status(), p.search(), p.receipts(), p.directory(), p.hubKeys(), p.version())
+	root.AddCommand(p.keygen(), p.compose(), p.sign(), p.validate(), p.rules(), p.submit(), p.inbox(), p.fetch(), p.ack(),
+		p.status(), p.search(), p.receipts(), p.mock(), p.directory(), p.hubKeys(), p.version())
 	return root
 }
 

@@ -56,15 +56,18 @@ type settings struct {
 	// Language of the hub's words, vi or en; without it, that of LANG.
 	Language string `yaml:"language" help:"language of the hub's words: vi or en"`
 
+	// Mock is how "agency mock" behaves; in the file only.
+	Mock plan `yaml:"mock"`
+
 	config string
 }
 
-// each goes over the settings with their names.
+// each goes over the settings with their names, but the mock's.
 func (s *settings) each(do func(name string, field reflect.StructField, value *string)) {
 	v := reflect.ValueOf(s).Elem()
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if name := field.Tag.Get("yaml"); name != "" {
+		if name := field.Tag.Get("yaml"); name != "" && field.Type.Kind() == reflect.String {
 			do(name, field, v.Field(i).Addr().Interface().(*string))
 		}
 	}
@@ -87,6 +90,7 @@ func (s *settings) load(f *pflag.FlagSet) error {
 	if err != nil {
 		return err
 	}
+	s.Mock = file.Mock
 	from := make(map[string]string)
 	file.each(func(name string, _ reflect.StructField, value *string) { from[name] = *value })
 	s.each(func(name string, _ reflect.StructField, value *string) {

@@ -48,9 +48,9 @@ type config struct {
 	// its time and memory. Operators must be a loopback address then; absent: false.
 	OperatorsProfile bool `yaml:"operators_profile"`
 
-	// Faces are older protocols that are served beside /v1: "provincial" is the
-	// REST protocol of provincial hubs (/v1/sendEdoc, …). Absent: none.
-	Faces []string `yaml:"faces"`
+	// Provincial serves the REST protocol of provincial hubs beside /v1
+	// (/v1/sendEdoc, …); absent: false.
+	Provincial bool `yaml:"provincial"`
 
 	// TLS is the server's certificate. The hub serves TLS itself.
 	TLS struct {
@@ -130,6 +130,13 @@ type config struct {
 		Roots string `yaml:"roots"`
 	} `yaml:"webhook"`
 
+	// Axis is the national axis's protocol, which its software speaks with the hub.
+	Axis struct {
+		// Key is the file of the key that seals the secrets which systems share with
+		// the hub, in the ledger. Absent: the protocol is not served.
+		Key string `yaml:"key"`
+	} `yaml:"axis"`
+
 	// Queue is the message broker that hands out work; absent: the hub's process
 	// does that itself. Changing it loses nothing.
 	Queue queueConfig `yaml:"queue"`
@@ -172,6 +179,14 @@ type config struct {
 		// Agencies on poor lines may need more.
 		Patience duration `yaml:"patience"`
 	} `yaml:"limits"`
+
+	// Sandbox is for those who write software that connects.
+	Sandbox struct {
+		// PublicValidator lets anyone have packages validated at /validate, within
+		// tight limits; absent: false, only systems and people may. Nothing of what
+		// is validated is kept.
+		PublicValidator bool `yaml:"public_validator"`
+	} `yaml:"sandbox"`
 
 	// Client is what the operators' commands on this machine connect with.
 	Client struct {
@@ -295,11 +310,6 @@ func (c *config) validate() error {
 			}
 		}
 	}
-	for _, face := range c.Faces {
-		if !slices.Contains(faces, face) {
-			wrong("faces", "has "+strconv.Quote(face)+", not one of: "+strings.Join(faces, ", "))
-		}
-	}
 	if !slices.Contains(revocationPolicies, c.Trust.Revocation) {
 		wrong("trust.revocation", "is "+strconv.Quote(c.Trust.Revocation)+", not one of: "+strings.Join(revocationPolicies, ", "))
 	}
@@ -360,7 +370,7 @@ func (c *config) resolve() {
 // paths are the settings that name what the hub reads and writes.
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
 		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {

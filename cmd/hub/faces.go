@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
-	"fmt"
 	"log/slog"
 
 	"tram/adapters/edxml"
@@ -12,11 +11,6 @@ import (
 	"tram/exchange"
 	"tram/signing"
 )
-
-const provincialFace = "provincial"
-
-// faces are the protocols that "faces" of the configuration may name.
-var faces = []string{provincialFace}
 
 // format is the packages' format within the hub's limits.
 func format(cfg config) edxml.Format {
@@ -31,22 +25,17 @@ func tokenKey(logKey string) ([]byte, error) {
 
 // openFaces makes the protocols that are served beside /v1.
 func openFaces(cfg config, x *exchange.Exchange, keys keyring, log *slog.Logger) ([]httpapi.Face, error) {
-	var open []httpapi.Face
-	for _, name := range cfg.Faces {
-		switch name {
-		case provincialFace:
-			f, err := provincial.New(provincial.Config{Exchange: x, TokenKey: keys.tokens, Unpack: format(cfg).Unpack, Log: log, Now: now})
-			if err != nil {
-				return nil, err
-			}
-			face := httpapi.Face{Refuse: f.Refuse}
-			for _, r := range f.Routes() {
-				face.Routes = append(face.Routes, httpapi.FaceRoute(r))
-			}
-			open = append(open, face)
-		default:
-			return nil, fmt.Errorf("there is no face %q", name) // validated with the configuration
-		}
+	open := axisFaces(x, keys)
+	if !cfg.Provincial {
+		return open, nil
 	}
-	return open, nil
+	f, err := provincial.New(provincial.Config{Exchange: x, TokenKey: keys.tokens, Unpack: format(cfg).Unpack, Log: log, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	face := httpapi.Face{Refuse: f.Refuse}
+	for _, r := range f.Routes() {
+		face.Routes = append(face.Routes, httpapi.FaceRoute(r))
+	}
+	return append(open, face), nil
 }

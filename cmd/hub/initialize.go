@@ -164,6 +164,7 @@ func (b blueprint) createKeys(roots []byte, now time.Time) error {
 		writeKey(b.path("keys", "seal.key"), sealKey),
 		writeCertificates(b.path("keys", "seal.pem"), seal),
 		writeKey(b.path("keys", "webhook.key"), webhookKey),
+		writeAxisKey(b.path("keys", "axis.key")),
 		writeNew(b.path("keys", "log.key"), []byte(logKey+"\n"), 0o600),
 		writeNew(b.path("trust", "roots.pem"), roots, 0o644),
 	)
@@ -254,7 +255,7 @@ operators_profile: true        # /debug/pprof there: where the running hub spend
 # operators_profile: true      # /debug/pprof there: where the running hub spends its time and memory
 {{- end}}
 
-# faces: [provincial]          # older protocols beside /v1: the REST of provincial hubs, /v1/sendEdoc and so on
+# provincial: true              # the REST protocol of provincial hubs too: /v1/sendEdoc and so on
 
 tls:
   certificate: keys/tls.pem
@@ -300,6 +301,9 @@ webhook:                       # announcements to agencies that asked for them
   roots: {{printf "%q" .WebhookRoots}}
 {{- end}}
 
+axis:                          # the national axis's protocol (VXP): its software works with this hub's address
+  key: keys/axis.key           # seals the secrets that systems share with the hub; without it, the protocol is not served
+
 # timestamp:                   # receipts get time-stamps from this authority (RFC 3161), in the background
 #   url: http://tsa.example/tsr
 #   roots: trust/timestamp.pem # its roots; they are published with the hub's keys
@@ -331,6 +335,9 @@ limits:
   bodies: 256                  # packages taken in at once
   # reserve: 1GiB              # what must be free on the disk for packages to be taken in
   # patience: 1m               # how long one MiB of a package may take to come
+
+# sandbox:
+#   public_validator: true     # anyone may validate packages at /validate, within tight limits; else systems and people only
 
 client:                        # what "hub" commands on this machine connect with
   url: {{printf "%q" .URL}}

@@ -92,9 +92,7 @@ func describeDelivery(w io.Writer, item exchange.InboxItem) {
 			fmt.Fprintf(w, "revoked\tthe %s was signed with a certificate that had been revoked, as was found out at %s\n", m.whose, moment(m.at))
 		}
 	}
-	for _, s := range d.Statuses {
-		fmt.Fprintf(w, "status %s\t%s\t%s\n", s.Code, moment(s.At), s.Description)
-	}
+	describeLife(w, d)
 }
 
 func packagesCommand(o *options) *cobra.Command {

@@ -119,7 +119,7 @@ func (c *provinceClient) list(kind, more string) []map[string]string {
 	return a.Data.list
 }
 
-func withProvincialFace(yaml string) string { return "faces: [provincial]\n" + yaml }
+func withProvincialFace(yaml string) string { return "provincial: true\n" + yaml }
 
 // nodeForm is a multipart body as form-data of Node.js writes one.
 func nodeForm(pkg []byte, last string) (mediaType, body string) {

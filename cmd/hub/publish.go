@@ -20,6 +20,6 @@ func keysCommand(o *options) *cobra.Command {
 		return e.Encode(keys)
 	})
 	c.Example = "  hub keys > keys.json"
-	c.AddCommand(rotateCommand(o), reloadCommand(o), recipientCommand(o))
+	c.AddCommand(rotateCommand(o), reloadCommand(o), recipientCommand(o), axisKeyCommand(o))
 	return watch(c)
 }

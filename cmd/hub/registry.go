@@ -400,11 +400,38 @@ func systemCommand(o *options) *cobra.Command {
 			})
 		}),
 		systemPut(o),
-		asking(o, "secret ID", "Issue a new secret; the former one is taken for seven days more", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		systemSecret(o),
+	)
+	return c
+}
+
+func systemSecret(o *options) *cobra.Command {
+	var axis bool
+	var file string
+	c := asking(o, "secret ID", "Issue a new secret; the former one is taken for seven days more", cobra.ExactArgs(1), func(c *cobra.Command, hub *httpclient.Client, args []string) error {
+		if !axis && file == "" {
 			secret, err := hub.IssueSystemSecret(c.Context(), args[0])
 			return o.showSecret(c, secret, err)
-		}),
-	)
+		}
+		given := ""
+		if file != "" {
+			var err error
+			if given, err = readSecret(file); err != nil {
+				return err
+			}
+		}
+		secret, err := hub.IssueSharedSecret(c.Context(), args[0], given)
+		return o.showSecret(c, secret, err)
+	})
+	c.Long = `secret issues the secret by which a system says who it is.
+
+With --axis it is one that software of the national axis signs its requests with.
+Software that was connected to another axis keeps its secret: --import takes it
+from a file, and only the address has to be changed in the software. The system's
+ID must be the systemid that the software is configured with.`
+	c.Example = "  hub system secret stc\n  hub system secret H12.07 --axis\n  hub system secret H12.07 --import former.secret"
+	c.Flags().BoolVar(&axis, "axis", false, "a secret that the system signs requests of the national axis's protocol with")
+	c.Flags().StringVar(&file, "import", "", "such a secret, which the software has already, alone in this `file`")
 	return c
 }
 

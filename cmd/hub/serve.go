@@ -138,7 +138,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
 		Ledger: measuredLedger{ledger, measure}, Vault: measuredVault{vault, measure}, Queue: queue, Courier: measuredCourier{courier, measure},
-		Format: format(cfg), Trust: keys.trust, LogKey: keys.log,
+		Format: format(cfg), Trust: keys.trust, LogKey: keys.log, SecretKey: keys.axis,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
 		AtOnce:      consignedAtOnce,
@@ -164,7 +164,8 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	api, err := httpapi.New(httpapi.Config{
-		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile, Faces: faces,
+		Exchange: x, Now: now, Log: log, Metrics: registry, Profile: cfg.OperatorsProfile,
+		Faces: faces, PublicValidator: cfg.Sandbox.PublicValidator,
 		Limits: httpapi.Limits{Package: int64(cfg.Limits.Package), Rate: cfg.Limits.RequestsPerSecond, Bodies: cfg.Limits.Bodies,
 			Waits: cfg.Limits.Waits,
 			MiB:   time.Duration(cfg.Limits.Patience)},
@@ -284,6 +285,7 @@ type keyring struct {
 	open      *sealKeys
 	log       note.Signer
 	webhook   webhook.Config
+	axis      []byte        // nil: the axis's protocol is not served
 	stamper   *tsa.Client   // nil: no time-stamps
 	tokens    []byte        // signs the tokens of those who log in
 	published exchange.Keys // but the seals, and the webhook's, which the courier knows
@@ -316,6 +318,9 @@ func loadKeys(cfg config) (keyring, error) {
 	}
 	if k.webhook, err = webhookConfig(cfg); err != nil {
 		return k, usageError{err}
+	}
+	if k.axis, err = readAxisKey(cfg.Axis.Key); err != nil {
+		return k, usageError{fmt.Errorf("axis.key: %w", err)}
 	}
 	stamper, roots, err := newStamper(cfg.Timestamp)
 	if err != nil {

@@ -102,6 +102,14 @@ func (l *faultyLedger) UnstampedCount(ctx context.Context) (int64, error) {
 	return call1(l.f, "Ledger.UnstampedCount", func() (int64, error) { return l.l.UnstampedCount(ctx) })
 }
 
+func (l *faultyLedger) Orphans(ctx context.Context, cursor string, limit int) ([]exchange.Package, string, error) {
+	return call2(l.f, "Ledger.Orphans", func() ([]exchange.Package, string, error) { return l.l.Orphans(ctx, cursor, limit) })
+}
+
+func (l *faultyLedger) OrphanCount(ctx context.Context) (int64, error) {
+	return call1(l.f, "Ledger.OrphanCount", func() (int64, error) { return l.l.OrphanCount(ctx) })
+}
+
 func (l *faultyLedger) TimeStamp(ctx context.Context, id exchange.ReceiptID) ([]byte, error) {
 	return call1(l.f, "Ledger.TimeStamp", func() ([]byte, error) { return l.l.TimeStamp(ctx, id) })
 }

@@ -70,6 +70,10 @@ func (v verified) attests(b *strings.Builder) {
 
 func (v verified) restsOn(b *strings.Builder) {
 	line(b, "Rests on", "%s", basis(v.evidence.Basis))
+	if s := v.evidence.Basis.Status; s.Code != "" {
+		line(b, "", "status %s of the recipient, in package %s (SHA-256 %s): it names the document, and does not cover the digest of its content",
+			s.Code, s.Package, s.Digest)
+	}
 	if m := v.evidence.Basis.Matched; m != "" {
 		line(b, "", "the certificate was the agency's: %s", matched(m))
 	}

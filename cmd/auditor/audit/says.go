@@ -43,9 +43,27 @@ type basisOut struct {
 	Certificate exchange.Digest `json:"certificate,omitzero"`
 	Subject     string          `json:"subject,omitempty"`
 	Matched     string          `json:"matched,omitempty"`
+	// Status is the status package that answered for the recipient.
+	Status *statusOut `json:"status,omitempty"`
 	// Revocation is what was known when the hub acted, Later what was found out.
 	Revocation exchange.RevocationFinding `json:"revocation,omitzero"`
 	Later      exchange.RevocationFinding `json:"laterRevocation,omitzero"`
+}
+
+// statusOut is a status package that settled a delivery.
+type statusOut struct {
+	Code    string             `json:"code"`
+	Package exchange.PackageID `json:"package"`
+	SHA256  exchange.Digest    `json:"sha256"`
+	// CoversContent is false: a status names the document, not its digest.
+	CoversContent bool `json:"coversContent"`
+}
+
+func statusOf(s exchange.StatusBasis) *statusOut {
+	if s.Code == "" {
+		return nil
+	}
+	return &statusOut{Code: s.Code, Package: s.Package, SHA256: s.Digest}
 }
 
 func says(e exchange.Evidence) *statement {
@@ -53,7 +71,7 @@ func says(e exchange.Evidence) *statement {
 		Submitter: e.Submitter, Recipients: []partyOut{}, Receiver: e.Receiver, Submitted: e.SubmitTime,
 		Package: e.Package, Delivery: e.Delivery, Document: e.DocumentID, Reason: e.Reason, Detail: e.Detail,
 		Parts: []partOut{}, Basis: basisOut{e.Basis.Method, e.Basis.Algorithm, e.Basis.Certificate, e.Basis.Subject,
-			e.Basis.Matched, e.Basis.Revocation, e.Basis.Later}}
+			e.Basis.Matched, statusOf(e.Basis.Status), e.Basis.Revocation, e.Basis.Later}}
 	for _, r := range e.Recipients {
 		s.Recipients = append(s.Recipients, partyOut{r.Code, r.Name})
 	}

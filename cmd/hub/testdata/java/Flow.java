@@ -81,7 +81,7 @@ public class Flow {
         to.mark(received, "done");
         to.mark(received, "done");
         check(to.received("edoc", false).isEmpty(), "a document that was done is still listed");
-        check(only(to.received("edoc", true)).get("docId").equals(received), "a list of the last week lacks what was done");
+        check(to.received("edoc", true).stream().anyMatch(one -> received.equals(one.get("docId"))), "a list of the last week lacks what was done");
         check(Arrays.equals(to.get(received), document), "getting it again after done gave other bytes");
 
         for (String code : List.of("01", "03", "06")) {

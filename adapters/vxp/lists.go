@@ -1,0 +1,197 @@
+package vxp
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"tram/exchange"
+)
+
+// received is an entry of getReceivedEdocList.
+type received struct {
+	DocID   string `json:"docId"`
+	Service string `json:"serviceType"`
+	Message string `json:"messageType"`
+	Created string `json:"created_time"`
+	Updated string `json:"updated_time"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Status  string `json:"status"`
+	Words   string `json:"status_desc"`
+}
+
+// sent is an entry of getSentEdocList.
+type sent struct {
+	SenderDocID   string `json:"senderDocId"`
+	ReceiverDocID string `json:"receiverDocId"`
+	From          string `json:"fromCode"`
+	To            string `json:"toCode"`
+	Title         string `json:"title"`
+	Notation      string `json:"notation"`
+	Message       string `json:"messageType"`
+	Service       string `json:"serviceType"`
+	Sent          string `json:"sentTime"`
+	Received      string `json:"receivedTime"`
+	SendStatus    string `json:"sendStatus"`
+	SendWords     string `json:"sendStatusDesc"`
+	ReceiveStatus string `json:"receiveStatus"`
+	ReceiveWords  string `json:"receiveStatusDesc"`
+}
+
+const service = "eDoc"
+
+// words are what software shows for a state.
+var words = map[exchange.MailState]string{
+	exchange.MailInitial:    "Chờ nhận",
+	exchange.MailProcessing: "Đang nhận",
+	exchange.MailDone:       "Đã nhận",
+	exchange.MailFail:       "Không nhận được",
+}
+
+func (f *face) received(w http.ResponseWriter, r *http.Request, by exchange.Caller) error {
+	q, message, err := f.listed(r)
+	if err != nil {
+		return err
+	}
+	list, err := f.x.Received(r.Context(), by, q)
+	if err != nil {
+		return err
+	}
+	entries := make([]received, 0, len(list))
+	for _, item := range list {
+		state := item.Delivery.MailState()
+		entries = append(entries, received{
+			DocID: item.Delivery.DocID(), Service: service, Message: message,
+			Created: local(item.Delivery.ConsignedAt), Updated: local(changed(item.Delivery)),
+			From: as(item.Package.SenderAs, item.Package.Sender), To: to(item), Status: string(state), Words: words[state],
+		})
+	}
+	answer := good
+	answer.Data = entries
+	return answer.send(w)
+}
+
+func (f *face) sent(w http.ResponseWriter, r *http.Request, by exchange.Caller) error {
+	q, message, err := f.listed(r)
+	if err != nil {
+		return err
+	}
+	list, err := f.x.Sent(r.Context(), by, q)
+	if err != nil {
+		return err
+	}
+	entries := make([]sent, 0, len(list))
+	for _, item := range list {
+		p, d := item.Package, item.Delivery
+		state := d.MailState()
+		entries = append(entries, sent{
+			SenderDocID: p.DocID(), ReceiverDocID: d.DocID(), From: as(p.SenderAs, p.Sender), To: to(item),
+			Title: p.Subject, Notation: notation(p), Message: message, Service: service,
+			Sent: local(p.AcceptedAt), Received: local(d.FetchedAt), SendStatus: string(exchange.MailDone), SendWords: "Đã gửi",
+			ReceiveStatus: string(state), ReceiveWords: words[state],
+		})
+	}
+	answer := good
+	answer.Data = entries
+	return answer.send(w)
+}
+
+func (f *face) count(statuses bool) func(http.ResponseWriter, *http.Request, exchange.Caller) error {
+	return func(w http.ResponseWriter, r *http.Request, by exchange.Caller) error {
+		q, _, err := f.listed(r)
+		if err != nil {
+			return err
+		}
+		q.Statuses = statuses
+		list, err := f.x.Received(r.Context(), by, q)
+		if err != nil {
+			return err
+		}
+		answer := good
+		answer.Count = len(list)
+		return answer.send(w)
+	}
+}
+
+// listed is what a list is asked for, and its messagetype.
+func (f *face) listed(r *http.Request) (q exchange.MailQuery, message string, err error) {
+	p, err := asked(r)
+	if err != nil {
+		return q, "", err
+	}
+	if message = strings.ToLower(p["messagetype"]); message == "" {
+		message = "edoc"
+	}
+	if message != "edoc" && message != "status" {
+		return q, "", badKind.With(message)
+	}
+	q.Statuses = message == "status"
+	if q.From, err = p.date("fromDate", false); err != nil {
+		return q, "", err
+	}
+	if q.To, err = p.date("toDate", true); err != nil {
+		return q, "", err
+	}
+	size, err := p.number("pageSize")
+	if err != nil || size == 0 {
+		return q, message, err
+	}
+	index, err := p.number("pageIndex")
+	q.Limit, q.Skip = size, size*max(index-1, 0)
+	return q, message, err
+}
+
+func (p parameters) number(name string) (int, error) {
+	if p[name] == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(p[name])
+	if err != nil || n < 0 || n > 1<<20 {
+		return 0, badCount.With(name, p[name])
+	}
+	return n, nil
+}
+
+func local(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(zone).Format("2006/01/02 15:04:05")
+}
+
+// changed is when the delivery last changed for its recipient.
+func changed(d exchange.Delivery) time.Time {
+	last := d.ConsignedAt
+	for _, t := range []time.Time{d.FetchedAt, d.TroubleAt, d.SettledAt} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+// as is a code in the form that the package has it.
+func as(written, canonical string) string {
+	if written != "" {
+		return written
+	}
+	return canonical
+}
+
+func to(item exchange.InboxItem) string {
+	for _, r := range item.Package.Recipients {
+		if r.Code == item.Delivery.Recipient {
+			return as(r.As, r.Code)
+		}
+	}
+	return item.Delivery.Recipient
+}
+
+func notation(p exchange.Package) string {
+	if p.Status != nil {
+		return p.Status.Notation
+	}
+	return strings.Trim(p.Number+"/"+p.Notation, "/")
+}
