@@ -38,6 +38,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep", x.Sweep) })
 	sweeps.Go(func() { x.every(ctx, sweepEvery, "sweep of what is to be asked again", x.SweepRevocation) })
+	sweeps.Go(func() { x.every(ctx, scanEvery, "scanning what waits for it", x.SweepScans) })
 	sweeps.Go(func() { x.every(ctx, termsEvery, "looking for what ends soon", x.warnOfTerms) })
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
 	sweeps.Go(func() { x.every(ctx, retentionEvery, "erasing what need not be kept", x.SweepRetention) })

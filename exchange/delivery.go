@@ -87,6 +87,8 @@ type Delivery struct {
 	TroubleAt time.Time `json:"troubleAt,omitzero"`
 	// Requests are later packages of the sender about the document, by age.
 	Requests []Request `json:"requests,omitempty"`
+	// Quarantine is why the hub itself holds it: QuarantineScan or QuarantineMalware.
+	Quarantine string `json:"quarantine,omitempty"`
 	// Version counts changes; the ledger refuses a change to another version.
 	Version int64 `json:"version"`
 }
@@ -201,7 +203,7 @@ func (d Delivery) Release(now time.Time) (Delivery, error) {
 	if err := d.in(Held); err != nil {
 		return d, err
 	}
-	d.Detail = ""
+	d.Detail, d.Quarantine = "", ""
 	if !d.ConsignedAt.IsZero() {
 		d.State = Consigned
 		return d, nil
@@ -224,8 +226,11 @@ func (d Delivery) Cancel(reason string, now time.Time) (Delivery, Event, error) 
 	if err := d.in(Queued, Held, Consigned); err != nil {
 		return d, "", err
 	}
-	event := d.failure()
-	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Cancelled, reason, now
+	event, code := d.failure(), Cancelled
+	if d.Quarantine == QuarantineMalware {
+		code = Harmful
+	}
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, code, reason, now
 	return d, event, nil
 }
 

@@ -54,6 +54,9 @@ type Evidence struct {
 	Parts    []Part
 	Delivery DeliveryID
 	Basis    Basis
+	// Scan is what a malware scanner said when the package was accepted; nil: none
+	// was asked, or the receipt is of something else.
+	Scan *Scan
 	// Acknowledgement is the recipient's signed answer, as it came.
 	Acknowledgement []byte
 }
@@ -232,6 +235,7 @@ func (e Evidence) transaction(w *xmlWriter) {
 	w.revocation("t:Revocation", e.Basis.Revocation)
 	w.revocation("t:LaterRevocation", e.Basis.Later)
 	w.close(1)
+	w.scan(e.Scan)
 	if len(e.Acknowledgement) > 0 {
 		d := DigestOf(e.Acknowledgement)
 		w.leaf("t:Acknowledgement", base64.StdEncoding.EncodeToString(e.Acknowledgement),
@@ -264,6 +268,22 @@ func (w *xmlWriter) revocation(element string, f RevocationFinding) {
 	if f.Reason != "" {
 		w.leaf("t:Reason", f.Reason)
 	}
+	w.close(1)
+}
+
+func (w *xmlWriter) scan(s *Scan) {
+	if s == nil {
+		return
+	}
+	w.open("t:Scan", "xmlns:t", nsTram)
+	w.leaf("t:State", string(s.State))
+	for _, name := range s.Found {
+		w.leaf("t:Found", name)
+	}
+	if s.Engine != "" {
+		w.leaf("t:Engine", s.Engine)
+	}
+	w.leaf("t:ScannedAt", s.At.UTC().Format(timeLayout))
 	w.close(1)
 }
 

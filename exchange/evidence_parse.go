@@ -117,6 +117,7 @@ func (p *evidenceParser) transaction(e *Evidence) {
 	if x := basis.Child(nsTram, "Exception"); x != nil {
 		e.Basis.SHA1Until = p.exception(x)
 	}
+	e.Scan = p.scan(log.Child(nsTram, "Scan"))
 	ack := log.Child(nsTram, "Acknowledgement")
 	if ack == nil {
 		return
@@ -166,6 +167,23 @@ func (p *evidenceParser) revocation(el *signing.Element) RevocationFinding {
 		p.fail("Revocation", fmt.Errorf("there is no state %q", f.State))
 	}
 	return f
+}
+
+func (p *evidenceParser) scan(el *signing.Element) *Scan {
+	if el == nil {
+		return nil
+	}
+	s := &Scan{State: ScanState(el.Child(nsTram, "State").Value()), Engine: el.Child(nsTram, "Engine").Value()}
+	for _, found := range el.All(nsTram, "Found") {
+		s.Found = append(s.Found, found.Value())
+	}
+	at, err := time.Parse(time.RFC3339Nano, el.Child(nsTram, "ScannedAt").Value())
+	if err == nil && !slices.Contains([]ScanState{ScanClean, ScanFound, ScanPending}, s.State) {
+		err = fmt.Errorf("there is no state %q", s.State)
+	}
+	p.fail("Scan", err)
+	s.At = at.UTC()
+	return s
 }
 
 func party(el *signing.Element) Party {

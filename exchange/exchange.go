@@ -61,6 +61,13 @@ type Config struct {
 	// SecretKey is of 32 bytes and seals the secrets that systems share with the
 	// hub; nil: there can be none.
 	SecretKey []byte
+	// Scanner looks for malware before packages are accepted; nil: nobody does.
+	Scanner Scanner
+	// Malware is what becomes of a package with some; MalwareQuarantine by default.
+	Malware MalwarePolicy
+	// Unscanned lets packages go on that the scanner gave no verdict on; else their
+	// deliveries wait for one.
+	Unscanned bool
 	// LogKey signs checkpoints.
 	LogKey note.Signer
 	// Keys is what the hub publishes for those who verify without it; Sealing
@@ -141,6 +148,9 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.RevocationPolicy != HardFail && c.RevocationPolicy != SoftFail {
 		return nil, fmt.Errorf("exchange: RevocationPolicy is %q, neither %s nor %s", c.RevocationPolicy, HardFail, SoftFail)
+	}
+	if c.Malware == "" {
+		c.Malware = MalwareQuarantine
 	}
 	if c.Retry.First <= 0 {
 		c.Retry.First = 30 * time.Second

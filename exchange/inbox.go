@@ -133,7 +133,7 @@ func (x *Exchange) inboxPage(ctx context.Context, agency, cursor string, limit i
 		if err != nil {
 			return InboxPage{}, err
 		}
-		page.Items = append(page.Items, InboxItem{Delivery: d, Package: forRecipient(p)})
+		page.Items = append(page.Items, InboxItem{Delivery: d.forRecipient(), Package: forRecipient(p)})
 	}
 	return page, nil
 }

@@ -70,6 +70,9 @@ type Package struct {
 	// Warnings are departures that were let pass, by rule name.
 	Warnings   []string  `json:"warnings,omitempty"`
 	AcceptedAt time.Time `json:"acceptedAt"`
+	// Scan is what the malware scanner said before it was accepted; nil: there was
+	// none.
+	Scan *Scan `json:"scan,omitempty"`
 	// Doubtful is the chain of its certificate, DER, leaf first, if it is accepted
 	// while nothing is known of its revocation.
 	Doubtful [][]byte `json:"-"`
@@ -111,7 +114,20 @@ type Attachment struct {
 	// wraps a file into a ZIP.
 	Size   int64  `json:"size"`
 	Digest Digest `json:"digest"`
+	// Detected is the media type that the bytes show; empty where that is
+	// ContentType, or nobody looked.
+	Detected string `json:"detected,omitempty"`
+	// Flags are what receivers should know before they open it: FlagProgram,
+	// FlagType, FlagMacros.
+	Flags []string `json:"flags,omitempty"`
 }
+
+// What is found in attachments.
+const (
+	FlagProgram = "program" // it is a program or a script, by its name
+	FlagType    = "type"    // its content is not what its name says
+	FlagMacros  = "macros"  // it has macros
+)
 
 // Signature is what a package's verified signature says.
 type Signature struct {

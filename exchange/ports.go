@@ -286,6 +286,11 @@ type Format interface {
 	Rules() []RuleHelp
 	// Samples are correct packages, one of each kind, not signed.
 	Samples() ([]Sample, error)
+	// Contents reads a document that was accepted, and writes what attachments hold,
+	// decoded but not unpacked, to what begin returns for each, from the first, 0, to
+	// the last: their order in Package.Attachments. It is closed at the end of its
+	// attachment, not if the reading ends before. again is as in signing.Options.
+	Contents(open, again func() (io.ReadCloser, error), begin func(n int) io.WriteCloser) error
 }
 
 // A Decoder takes attachments while a document is being read, and understands

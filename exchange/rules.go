@@ -78,6 +78,9 @@ var (
 	otherAnswer = Rule{"other-answer", Conflict,
 		"delivery %s was already answered with %q, which cannot be changed; tell the sender if that answer was wrong",
 		"lượt chuyển %s đã được trả lời %q và không thể trả lời lại; nếu đã trả lời nhầm, hãy báo cho cơ quan gửi"}
+	malwareFound = Rule{"malware-found", Harmful,
+		"malware was found (%s) and nothing was kept; clean the file, and the computer that it comes from, and send the document again",
+		"phát hiện mã độc (%s) nên trục liên thông không lưu gói tin; hãy làm sạch tệp và máy tính nguồn rồi gửi lại văn bản"}
 	ackShape = Rule{"acknowledgement-shape", InvalidAcknowledgement,
 		"this is not an acknowledgement as acknowledgement.xsd describes it (%s); correct it and sign it again",
 		"xác nhận không đúng lược đồ acknowledgement.xsd (%s); hãy sửa, ký số lại rồi gửi lại"}

@@ -69,6 +69,9 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	if err := x.admit(ctx, pkg, sender, doc.Signature, from.Partial); err != nil {
 		return Submission{}, err
 	}
+	if err := x.screen(ctx, pkg, draft.Again); err != nil {
+		return Submission{}, err
+	}
 	if _, err := draft.Keep(); err != nil { // synced before it is promised
 		return Submission{}, err
 	}
@@ -114,6 +117,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 	for _, r := range pkg.Recipients {
 		e.Recipients = append(e.Recipients, Party{Scheme: SchemeAgency, Code: r.Code})
 	}
+	e.Scan = pkg.Scan
 	receipt, err := x.issue(ctx, e)
 	if err != nil {
 		return Change{}, err
@@ -122,13 +126,18 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 	receipt.Agencies = []string{pkg.Sender}
 
 	change := Change{Receipts: []Receipt{receipt}}
+	quarantine := x.quarantine(pkg.Scan)
 	for i, r := range pkg.Recipients {
-		change.Deliveries = append(change.Deliveries, Delivery{
+		d := Delivery{
 			ID: NewDeliveryID(pkg.ID, i+1), Package: pkg.ID, Index: i + 1, Sender: pkg.Sender, Recipient: r.Code,
 			Priority: pkg.Priority, State: Queued, Next: now, Deadline: now.Add(x.c.Deadline), AcceptedAt: now,
-		})
+		}
+		if quarantine != "" {
+			d.State, d.Quarantine, d.Detail = Held, quarantine, pkg.Scan.String()
+		}
+		change.Deliveries = append(change.Deliveries, d)
 	}
-	if len(change.Deliveries) <= x.c.AtOnce {
+	if quarantine == "" && len(change.Deliveries) <= x.c.AtOnce {
 		if err := x.consignAtOnce(ctx, *pkg, sender, &change); err != nil {
 			return Change{}, err
 		}

@@ -41,6 +41,9 @@ func (x *Exchange) Package(ctx context.Context, by Caller, id PackageID) (Packag
 	if len(own) == 0 {
 		return PackageView{}, NotFoundError("package", string(id))
 	}
+	for i := range own {
+		own[i] = own[i].forRecipient()
+	}
 	return PackageView{Package: forRecipient(p), Deliveries: own, Erased: erased}, nil
 }
 
@@ -145,7 +148,7 @@ func (x *Exchange) Delivery(ctx context.Context, by Caller, id DeliveryID) (Inbo
 	if !by.Speaks(d.Recipient) || d.ConsignedAt.IsZero() {
 		return InboxItem{}, NotFoundError("delivery", string(id))
 	}
-	return InboxItem{Delivery: d, Package: forRecipient(p)}, nil
+	return InboxItem{Delivery: d.forRecipient(), Package: forRecipient(p)}, nil
 }
 
 // Deliveries lists deliveries, newest first: any for people; for systems those
@@ -166,7 +169,11 @@ func (x *Exchange) Deliveries(ctx context.Context, by Caller, q DeliveryQuery) (
 		return list, cursor, err
 	}
 	onTheWay := func(d Delivery) bool { return d.ConsignedAt.IsZero() } // not the recipient's to see yet
-	return slices.DeleteFunc(list, onTheWay), cursor, err
+	list = slices.DeleteFunc(list, onTheWay)
+	for i := range list {
+		list[i] = list[i].forRecipient()
+	}
+	return list, cursor, err
 }
 
 // makeCanonical replaces the codes that are given by those that their agencies

@@ -50,6 +50,13 @@ func TestCheckNoticesDamage(t *testing.T) {
 	if _, _, err := l.Accept(t.Context(), doubtful, c); err != nil {
 		t.Fatal(err)
 	}
+	status := s.Submission("H12.02", "", "H12.01")
+	status.Kind, status.Status = exchange.KindStatus, &exchange.StatusMessage{Code: "03", To: "H12.01", DocumentID: "unknown"}
+	c = s.Acceptance(status)
+	c.Parked = []exchange.PackageID{status.ID}
+	if _, _, err := l.Accept(t.Context(), status, c); err != nil {
+		t.Fatal(err)
+	}
 	oldest, _, err := l.Erasable(t.Context(), doubtful.AcceptedAt, "", 1)
 	if err != nil || len(oldest) != 1 {
 		t.Fatal(oldest, err)

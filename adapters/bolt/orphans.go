@@ -86,11 +86,11 @@ func (l *Ledger) OrphanCount(ctx context.Context) (n int64, err error) {
 
 // orphans holds them against their packages.
 func (c *checker) orphans() {
-	err := c.tx.Bucket([]byte(orphans)).ForEach(func(key, _ []byte) error {
+	err := c.tx.Bucket([]byte(orphans)).ForEach(func(key, value []byte) error {
 		c.expected[orphans]++
 		p, err := pkg(c.tx, c.shapes, key)
-		if err != nil || p.Status == nil {
-			c.problem("%s: %q is no status package (%w)", orphans, key, err)
+		if err != nil || p.Status == nil || len(value) > 0 {
+			c.problem("%s: %q is not a status package alone (%w)", orphans, key, err)
 		}
 		return nil
 	})

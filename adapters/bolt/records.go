@@ -11,7 +11,7 @@ import (
 
 // packageFields has no identifier: it is the key.
 func packageFields(c *coder, p *exchange.Package) {
-	c.record(25, func(c *coder) {
+	c.record(26, func(c *coder) {
 		word(c, &p.Kind)
 		text(c, &p.Sender)
 		text(c, &p.SenderAs)
@@ -37,6 +37,7 @@ func packageFields(c *coder, p *exchange.Package) {
 		moment(c, &p.AcceptedAt)
 		list(c, &p.Unknown, recipientFields)
 		list(c, &p.Replaced, replacedFields)
+		part(c, &p.Scan, scanFields)
 	})
 }
 
@@ -44,6 +45,15 @@ func replacedFields(c *coder, r *exchange.Replaced) {
 	c.record(2, func(c *coder) {
 		text(c, &r.DocumentID)
 		list(c, &r.For, one)
+	})
+}
+
+func scanFields(c *coder, s *exchange.Scan) {
+	c.record(4, func(c *coder) {
+		text(c, &s.State)
+		list(c, &s.Found, one)
+		text(c, &s.Engine)
+		moment(c, &s.At)
 	})
 }
 
@@ -56,12 +66,14 @@ func recipientFields(c *coder, r *exchange.Recipient) {
 }
 
 func attachmentFields(c *coder, a *exchange.Attachment) {
-	c.record(5, func(c *coder) {
+	c.record(7, func(c *coder) {
 		text(c, &a.Name)
 		text(c, &a.ContentID)
 		word(c, &a.ContentType)
 		integer(c, &a.Size)
 		digest(c, &a.Digest)
+		text(c, &a.Detected)
+		list(c, &a.Flags, one)
 	})
 }
 
@@ -118,7 +130,7 @@ func statusFields(c *coder, s *exchange.StatusMessage) {
 
 // deliveryFields has neither package nor index: they are the key.
 func deliveryFields(c *coder, d *exchange.Delivery) {
-	c.record(19, func(c *coder) {
+	c.record(20, func(c *coder) {
 		integer(c, &d.Version) // first, for versionOf
 		word(c, &d.State)
 		text(c, &d.Sender)
@@ -138,6 +150,7 @@ func deliveryFields(c *coder, d *exchange.Delivery) {
 		moment(c, &d.RecipientRevoked)
 		moment(c, &d.TroubleAt)
 		list(c, &d.Requests, requestFields)
+		text(c, &d.Quarantine)
 	})
 }
 

@@ -51,6 +51,15 @@ func (r *reading) attachment(d *decoder, e *signing.Element, m manifest) exchang
 	f, err := c.file(a.ContentType, a.Name)
 	r.refuse(err, at)
 	a.Size, a.Digest = f.size, f.digest
+	if f.look == nil {
+		return a
+	}
+	if a.Detected, a.Flags, err = f.look.judge(a.Name, a.ContentType, d.o.Types); err != nil {
+		r.refuse(err, at)
+	}
+	for _, flag := range a.Flags {
+		r.warn(flagWarnings[flag], at)
+	}
 	return a
 }
 

@@ -26,8 +26,16 @@ type content struct {
 	zip    *inspection // nil when it is sure that receivers will not unwrap
 }
 
+// look is what finds out a file's type; nil if nobody wants to know.
+func (b *budget) look() *look {
+	if b.types == TypesOff {
+		return nil
+	}
+	return &look{}
+}
+
 func newContent(place *signing.Element, b *budget) *content {
-	c := &content{place: place, budget: b, sum: sha256.New()}
+	c := &content{place: place, budget: b, sum: sha256.New(), raw: file{look: b.look()}}
 	c.base64.to = writerFunc(c.take)
 	if perhapsWrapped(place.Parent) {
 		c.zip = inspect(b)
@@ -63,6 +71,7 @@ func (c *content) Close() error {
 		return c.at(err)
 	}
 	c.sum.Sum(c.raw.digest[:0])
+	c.raw.end()
 	if c.zip != nil {
 		c.zip.close()
 	}
@@ -77,6 +86,7 @@ func (c *content) take(p []byte) error {
 	}
 	c.raw.size += int64(len(p))
 	c.sum.Write(p)
+	c.raw.see(p)
 	if c.zip != nil {
 		c.zip.write(p)
 	}
@@ -97,6 +107,7 @@ type budget struct {
 	entry int64 // one file in a ZIP
 	total int64 // all bytes decoded and unpacked
 	used  int64
+	types Types
 }
 
 // take counts n bytes.

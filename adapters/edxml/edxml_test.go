@@ -31,7 +31,7 @@ func decode(f exchange.Format, r io.Reader) (exchange.Package, error) {
 }
 
 func decodeString(s string) (exchange.Package, error) {
-	return decode(New(Options{}), strings.NewReader(s))
+	return decode(New(Options{Types: TypesOff}), strings.NewReader(s))
 }
 
 // refusalOf is the format's refusal in err; the test fails if it is none.
@@ -93,7 +93,7 @@ func TestPackagesOfTheField(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer in.Close()
-			p, err := decode(New(Options{}), in)
+			p, err := decode(New(Options{Types: TypesOff}), in)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,6 +17,9 @@ type Options struct {
 	Unpacked int64
 	// Total is how many bytes all attachments may decode and unpack to; 1 GiB.
 	Total int64
+	// Types is what becomes of attachments that are not what their names say;
+	// TypesWarn.
+	Types Types
 	// Document bounds the XML document itself.
 	Document signing.Limits
 }
@@ -29,6 +32,7 @@ func New(o Options) Format {
 	o.Attachments = cmp.Or(o.Attachments, 200)
 	o.Unpacked = cmp.Or(o.Unpacked, 256<<20)
 	o.Total = cmp.Or(o.Total, 1<<30)
+	o.Types = cmp.Or(o.Types, TypesWarn)
 	return Format{o}
 }
 
@@ -36,7 +40,7 @@ func New(o Options) Format {
 func (f Format) Decoder() exchange.Decoder {
 	return &decoder{
 		o:        f.o,
-		budget:   &budget{entry: f.o.Unpacked, total: f.o.Total},
+		budget:   &budget{entry: f.o.Unpacked, total: f.o.Total, types: f.o.Types},
 		contents: map[*signing.Element]*content{},
 	}
 }

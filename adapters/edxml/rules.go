@@ -97,8 +97,14 @@ var (
 		En: "the attachments unpack to more than %d bytes in all; send smaller ones",
 		Vi: "tổng dung lượng tệp đính kèm sau khi giải nén vượt quá %d byte; hãy gửi tệp nhỏ hơn"}
 	ruleName = exchange.Rule{Name: "attachment-name", Code: exchange.Harmful,
-		En: "the attachment's name %q is not a plain file name: receivers save the file under it; expected at most 255 characters without / \\ : or control characters, rename the file",
-		Vi: "tên tệp đính kèm %q không phải tên tệp thông thường, trong khi phần mềm nhận sẽ lưu tệp theo tên này; hãy đổi tên tệp, tối đa 255 ký tự, không chứa / \\ : hoặc ký tự điều khiển"}
+		En: "the attachment's name %q is not a plain file name: receivers save the file under it; expected at most 255 characters without / \\ :, control or invisible characters, not a device's name, no dot or space at its end; rename the file",
+		Vi: "tên tệp đính kèm %q không phải tên tệp thông thường, trong khi phần mềm nhận sẽ lưu tệp theo tên này; hãy đổi tên tệp, tối đa 255 ký tự, không chứa / \\ : hoặc ký tự điều khiển, ký tự ẩn, không trùng tên thiết bị, không kết thúc bằng dấu chấm hay dấu cách"}
+	ruleProgram = exchange.Rule{Name: "attachment-program", Code: exchange.Harmful,
+		En: "the attachment %q is a program, expected a document; receivers would run it when they open it, send the document itself",
+		Vi: "tệp đính kèm %q là chương trình chứ không phải văn bản; cơ quan nhận mở tệp là chạy chương trình, hãy gửi đúng tệp văn bản"}
+	ruleType = exchange.Rule{Name: "attachment-type", Code: exchange.Malformed,
+		En: "the attachment %q has content of the type %s, which does not go with its name; give it the right extension, or attach the right file",
+		Vi: "tệp đính kèm %q có nội dung kiểu %s, không khớp với tên tệp; hãy sửa phần mở rộng, hoặc đính kèm đúng tệp"}
 )
 
 // Rules of a file wrapped in a ZIP. Receivers fail on the whole package, again
@@ -187,6 +193,15 @@ var (
 	warnSameName = exchange.Rule{Name: "attachment-name-repeated", Code: exchange.Malformed,
 		En: "two attachments have the same name and receivers may overwrite one with the other; give each its own name",
 		Vi: "hai tệp đính kèm trùng tên nên phần mềm nhận có thể ghi đè lên nhau; hãy đặt tên riêng cho từng tệp"}
+	warnProgram = exchange.Rule{Name: "attachment-named-program", Code: exchange.Harmful,
+		En: "an attachment has the name of a program or a script, which receivers run when they open it; send documents",
+		Vi: "có tệp đính kèm mang tên chương trình hoặc tập lệnh, mở tệp là chạy chương trình; hãy chỉ gửi tệp văn bản"}
+	warnType = exchange.Rule{Name: "attachment-type-differs", Code: exchange.Malformed,
+		En: "an attachment's content is of another type than its name says; give it the right extension, or attach the right file",
+		Vi: "nội dung một tệp đính kèm không đúng kiểu mà tên tệp thể hiện; hãy sửa phần mở rộng, hoặc đính kèm đúng tệp"}
+	warnMacros = exchange.Rule{Name: "attachment-macros", Code: exchange.Malformed,
+		En: "an attachment has macros, which can do harm when it is opened; save it without them",
+		Vi: "có tệp đính kèm chứa macro, có thể gây hại khi mở; hãy lưu lại tệp không kèm macro"}
 )
 
 // Rules are all rules of the format, those that refuse and those that warn.
@@ -197,7 +212,7 @@ func Rules() []exchange.Rule {
 		ruleCode, ruleIDLength, ruleIDCharacters, ruleFieldLength, ruleDate, rulePriority, ruleBusiness, ruleReceiverType,
 		ruleReceiverTwice, ruleStatusCode,
 		ruleBase64Character, ruleBase64Padding, ruleBase64Length, ruleBase64Bits, ruleContentID, ruleTooMany,
-		ruleTooLarge, ruleName,
+		ruleTooLarge, ruleName, ruleProgram, ruleType,
 		ruleWrapping, ruleZipNot, ruleZipBroken, ruleZipEntries, ruleZipName, ruleZipKind, ruleZipEncrypted, ruleZipMethod,
 		ruleZip64, ruleZipMismatch, ruleZipTrailing, ruleZipTooLarge,
 	}, warningRules()...)
@@ -206,5 +221,6 @@ func Rules() []exchange.Rule {
 // warningRules are those that warn.
 func warningRules() []exchange.Rule {
 	return []exchange.Rule{warnNotSignature, warnStatus14, warnStatusDigits, warnReason, warnTimestamp, warnResponseDate,
-		warnReference, warnUnlisted, warnNames, warnSameName}
+		warnReference, warnUnlisted, warnNames, warnSameName,
+		warnProgram, warnType, warnMacros}
 }

@@ -60,6 +60,20 @@ func (f *flaw) of(name string) *exchange.Error {
 type file struct {
 	size   int64
 	digest exchange.Digest
+	look   *look
+}
+
+func (f *file) see(p []byte) {
+	if f.look != nil {
+		_, _ = f.look.Write(p) // it never fails
+	}
+}
+
+// end is called when the file is whole.
+func (f *file) end() {
+	if f.look != nil {
+		f.look.tell()
+	}
 }
 
 // unwrap reads a ZIP of exactly one entry from its first byte to its last, in
@@ -236,14 +250,18 @@ func (z *archive) content(e entry, b *budget) (file, sums, error) {
 	from := z.n
 	in, done := z.packed(e)
 	crc, sum := crc32.NewIEEE(), sha256.New()
-	size, err := b.copy(io.MultiWriter(append([]io.Writer{crc, sum}, z.also...)...), in)
+	found := file{look: b.look()}
+	look := writerFunc(func(p []byte) error { found.see(p); return nil })
+	size, err := b.copy(io.MultiWriter(append([]io.Writer{crc, sum, look}, z.also...)...), in)
 	if err != nil {
 		return file{}, sums{}, z.broken(err)
 	}
 	if err := done(); err != nil {
 		return file{}, sums{}, z.broken(err)
 	}
-	return file{size, exchange.Digest(sum.Sum(nil))}, sums{crc.Sum32(), z.n - from, size}, nil
+	found.end()
+	found.size, found.digest = size, exchange.Digest(sum.Sum(nil))
+	return found, sums{crc.Sum32(), z.n - from, size}, nil
 }
 
 // packed reads an entry's content; done tells at its end whether all was there.

@@ -111,6 +111,9 @@ var zipRefusals = []struct {
 	{"an entry without a name", func(t testing.TB) []byte { return packed(t, named(""), csv) }, ruleZipName},
 	{"an entry with a zero byte", func(t testing.TB) []byte { return packed(t, named("a.exe\x00.csv"), csv) }, ruleZipName},
 	{"an entry that is not named in UTF-8", func(t testing.TB) []byte { return packed(t, named("C\xe0 Mau.csv"), csv) }, ruleZipName},
+	{"an entry named as a device", func(t testing.TB) []byte { return packed(t, named("com1.csv"), csv) }, ruleZipName},
+	{"an entry that ends in a dot", func(t testing.TB) []byte { return packed(t, named("a.exe."), csv) }, ruleZipName},
+	{"an entry that shows in another direction", func(t testing.TB) []byte { return packed(t, named("a\u202ecsv.exe"), csv) }, ruleZipName},
 	{"a folder", func(t testing.TB) []byte { return packed(t, named("a/"), "") }, ruleZipKind},
 	{"a folder by its attributes", func(t testing.TB) []byte {
 		return withByte(t, packed(t, named("a.csv"), csv), zipCentral, 38, setTo(dosFolder))

@@ -95,6 +95,8 @@ func (s *Server) routes() []route {
 		{post, "/v1/deliveries/:id/retry", operators, jsonBody, s.operate(s.x.Retry)},
 		{post, "/v1/deliveries/:id/cancel", operators, jsonBody, s.operate(s.x.Cancel)},
 
+		{post, "/v1/rescans", operators, jsonBody, s.rescan},
+
 		{get, "/v1/receipts/:id", anyone, noBody, s.receipt},
 		{get, "/v1/receipts/:id/proof", anyone, noBody, s.proof},
 		{get, "/v1/receipts/:id/timestamped", anyone, noBody, s.timestamped},

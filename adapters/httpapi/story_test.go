@@ -460,6 +460,8 @@ func (w *world) service(t *testing.T) {
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/keys/reload", `{"reason":"hết hạn"}`))
 
 	dir := filepath.Join(t.TempDir(), "backup")
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:chi", "/v1/rescans", `{"reason":"mẫu mới"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:binh", "/v1/rescans", `{"reason":"mẫu mới"}`)) // this hub has no scanner
 	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/compaction", ""))
 	var compacted exchange.Compacted
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/compaction", "")).into(w.t, &compacted)

@@ -76,6 +76,11 @@ func (c *Client) Cancel(ctx context.Context, id exchange.DeliveryID, reason stri
 	return c.act(ctx, id, "cancel", reason)
 }
 
+// Rescan has every package with an open delivery scanned for malware again.
+func (c *Client) Rescan(ctx context.Context, reason string) (exchange.Rescanned, error) {
+	return sendJSON[exchange.Rescanned](ctx, c, http.MethodPost, map[string]string{"reason": reason}, "v1", "rescans")
+}
+
 func (c *Client) act(ctx context.Context, id exchange.DeliveryID, verb, reason string) (exchange.Delivery, error) {
 	return sendJSON[exchange.Delivery](ctx, c, http.MethodPost, map[string]string{"reason": reason},
 		"v1", "deliveries", string(id), verb)

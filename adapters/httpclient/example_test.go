@@ -17,7 +17,7 @@ import (
 )
 
 // A system submits a package and keeps the receipt.
-func Example() {
+func ExampleClient_Submit() {
 	ctx := context.Background()
 	hub, err := httpclient.New(httpclient.Config{URL: "https://hub.example:8443", ID: "stc-vanban", Secret: os.Getenv("TRAM_SECRET")})
 	if err != nil {

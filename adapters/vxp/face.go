@@ -86,7 +86,28 @@ func (f *face) sendEdoc(w http.ResponseWriter, r *http.Request, by exchange.Call
 	}
 	answer := good
 	answer.DocID = exchange.Package{ID: submission.Package}.DocID()
+	// The package is taken in. If it cannot be read back, the list of what was sent
+	// still tells of recipients that are not known.
+	if view, err := f.x.Package(r.Context(), by, submission.Package); err == nil {
+		answer.Text += unreached(view.Package.Unknown)
+	}
 	return answer.send(w)
+}
+
+// unreached names the first few recipients that a package did not go to.
+func unreached(unknown []exchange.Recipient) string {
+	const most = 20
+	if len(unknown) == 0 {
+		return ""
+	}
+	var codes []string
+	for _, r := range unknown[:min(most, len(unknown))] {
+		codes = append(codes, r.As)
+	}
+	if len(unknown) > most {
+		codes = append(codes, "…")
+	}
+	return "; không có trong danh bạ nên không chuyển tới: " + strings.Join(codes, ", ")
 }
 
 // getEdoc gives a package out, as base64. It is fetched as often as one likes.
@@ -154,6 +175,9 @@ func (f *face) updateStatus(w http.ResponseWriter, r *http.Request, by exchange.
 	switch p["status"] {
 	case "done":
 		_, _, err = f.x.TakeOver(r.Context(), by, id)
+		if exchange.CodeOf(err) == exchange.Conflict && f.answered(r, by, id) {
+			err = nil
+		}
 	case "fail":
 		err = f.x.ReportTrouble(r.Context(), by, id)
 	default:
@@ -163,6 +187,17 @@ func (f *face) updateStatus(w http.ResponseWriter, r *http.Request, by exchange.
 		return err
 	}
 	return good.send(w)
+}
+
+// answered reports whether a delivery was answered in another way already, by a
+// status that refuses it for example: nothing is left to mark.
+func (f *face) answered(r *http.Request, by exchange.Caller, docID string) bool {
+	pkg, place, err := exchange.ParseDocID(docID)
+	if err != nil {
+		return false
+	}
+	item, err := f.x.Delivery(r.Context(), by, exchange.NewDeliveryID(pkg, place))
+	return err == nil && item.Delivery.MailState() == exchange.MailDone
 }
 
 // register answers for an agency that is there already: software registers its

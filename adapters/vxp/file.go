@@ -1,7 +1,6 @@
 package vxp
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
@@ -14,19 +13,20 @@ import (
 // adds, and at its end only if it is what hash-file is of. It is the body itself
 // if that is what hash-file is of.
 type file struct {
-	body io.Reader
-	want string // hash-file
-	sum  hash.Hash
-	last []byte // what was read and may be the line end that was added
-	out  []byte // of last, to be given out
-	err  error
+	body   io.Reader
+	want   string    // hash-file
+	sum    hash.Hash // of what may be given out
+	room   []byte    // that pieces of the body are read into
+	buffer []byte    // of room: what was read and not given out
+	ready  int       // how much of buffer may be given out: all but what may be the line end
+	err    error     // how the body ended
 }
 
 func newFile(body io.Reader, want string) *file {
-	return &file{body: body, want: strings.ToLower(want), sum: sha256.New()}
+	return &file{body: body, want: strings.ToLower(want), sum: sha256.New(), room: make([]byte, len(lineEnd)+32<<10)}
 }
 
-var lineEnd = []byte("\r\n")
+const lineEnd = "\r\n"
 
 // Read implements io.Reader. It ends with an error in place of io.EOF if the
 // digest is another.
@@ -34,65 +34,40 @@ func (f *file) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if len(f.out) > 0 {
-		n := copy(p, f.out)
-		f.out = f.out[n:]
-		return n, nil
+	for f.ready == 0 && f.err == nil {
+		f.fill()
 	}
-	if f.err != nil {
+	if f.ready == 0 {
 		return 0, f.err
 	}
-	// What is read goes behind what was held back, and its own last two bytes are
-	// held back in turn.
-	window := make([]byte, len(f.last)+max(len(p), 4096))
-	held := copy(window, f.last)
-	n, err := f.body.Read(window[held:])
-	window = window[:held+n]
-	if err != nil {
-		return f.end(p, window, err)
-	}
-	pass := max(len(window)-len(lineEnd), 0)
-	f.last = bytes.Clone(window[pass:])
-	return f.give(p, window[:pass]), nil
-}
-
-// give passes bytes on, as many as there is room for now.
-func (f *file) give(p, b []byte) int {
-	_, _ = f.sum.Write(b) // a hash.Hash returns no error
-	n := copy(p, b)
-	f.out = b[n:]
-	return n
-}
-
-func (f *file) end(p, window []byte, err error) (int, error) {
-	f.err = err
-	if err != io.EOF {
-		return 0, err
-	}
-	body, added := bytes.CutSuffix(window, lineEnd)
-	n := f.give(p, body)
-	found := f.sum.Sum(nil)
-	if f.of(found) {
-		return f.more(n)
-	}
-	if added {
-		_, _ = f.sum.Write(lineEnd)
-		if f.of(f.sum.Sum(nil)) {
-			f.out = append(bytes.Clone(f.out), lineEnd...)
-			return f.more(n)
-		}
-	}
-	f.err = wrongHash.With(hex.EncodeToString(found), f.want)
-	return f.more(n)
-}
-
-// more is the answer of a Read that has come to the end: n bytes, or the rest, or
-// the end itself.
-func (f *file) more(n int) (int, error) {
-	if n == 0 && len(f.out) == 0 {
-		return 0, f.err
-	}
+	n := copy(p, f.buffer[:f.ready])
+	f.buffer, f.ready = f.buffer[n:], f.ready-n
 	return n, nil
+}
+
+// fill reads on behind what is held back; the last two bytes are held back in turn.
+func (f *file) fill() {
+	held := copy(f.room, f.buffer)
+	n, err := f.body.Read(f.room[held:])
+	f.buffer = f.room[:held+n]
+	f.ready = max(len(f.buffer)-len(lineEnd), 0)
+	_, _ = f.sum.Write(f.buffer[:f.ready]) // a hash.Hash returns no error
+	if f.err = err; err == io.EOF {
+		f.end()
+	}
+}
+
+// end decides whether what is held back belongs to the file.
+func (f *file) end() {
+	last := f.buffer[f.ready:]
+	if string(last) == lineEnd && f.of(f.sum.Sum(nil)) {
+		return
+	}
+	_, _ = f.sum.Write(last)
+	f.ready = len(f.buffer)
+	if found := f.sum.Sum(nil); !f.of(found) {
+		f.ready, f.err = 0, wrongHash.With(hex.EncodeToString(found), f.want)
+	}
 }
 
 // of reports whether hash-file is of this digest: in hexadecimal, or as the SDK

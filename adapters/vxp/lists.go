@@ -1,6 +1,7 @@
 package vxp
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -84,18 +85,54 @@ func (f *face) sent(w http.ResponseWriter, r *http.Request, by exchange.Caller) 
 	}
 	entries := make([]sent, 0, len(list))
 	for _, item := range list {
-		p, d := item.Package, item.Delivery
-		state := d.MailState()
-		entries = append(entries, sent{
-			SenderDocID: p.DocID(), ReceiverDocID: d.DocID(), From: as(p.SenderAs, p.Sender), To: to(item),
-			Title: p.Subject, Notation: notation(p), Message: message, Service: service,
-			Sent: local(p.AcceptedAt), Received: local(d.FetchedAt), SendStatus: string(exchange.MailDone), SendWords: "Đã gửi",
-			ReceiveStatus: string(state), ReceiveWords: words[state],
-		})
+		entries = append(entries, sentTo(item, message))
+		if item.Delivery.Index == 1 {
+			entries = append(entries, sentToNobody(item, message)...)
+		}
 	}
 	answer := good
 	answer.Data = entries
 	return answer.send(w)
+}
+
+func sentTo(item exchange.InboxItem, message string) sent {
+	p, d := item.Package, item.Delivery
+	state := d.MailState()
+	entry := sent{
+		SenderDocID: p.DocID(), ReceiverDocID: d.DocID(), From: as(p.SenderAs, p.Sender), To: to(item),
+		Title: p.Subject, Notation: notation(p), Message: message, Service: service,
+		Sent: local(p.AcceptedAt), Received: local(d.FetchedAt), ReceiveStatus: string(state), ReceiveWords: words[state],
+	}
+	entry.SendStatus, entry.SendWords = sending(d)
+	if n := len(d.Statuses); n > 0 { // what the recipient's people last said of the document
+		last := d.Statuses[n-1]
+		entry.ReceiveWords = last.Code + ": " + cmp.Or(last.Description, words[state])
+	}
+	return entry
+}
+
+// sending is how far the hub came with a delivery.
+func sending(d exchange.Delivery) (state, said string) {
+	switch {
+	case !d.ConsignedAt.IsZero():
+		return string(exchange.MailDone), "Đã gửi"
+	case d.State.Final():
+		return string(exchange.MailFail), "Không gửi được"
+	}
+	return string(exchange.MailProcessing), "Đang gửi"
+}
+
+// sentToNobody tells of recipients that are not in the directory: the package went
+// to the others only.
+func sentToNobody(item exchange.InboxItem, message string) (list []sent) {
+	for _, r := range item.Package.Unknown {
+		entry := sentTo(item, message)
+		entry.ReceiverDocID, entry.To, entry.Received = "", r.As, ""
+		entry.SendStatus, entry.SendWords = string(exchange.MailFail), "Đơn vị nhận không có trong danh bạ"
+		entry.ReceiveStatus, entry.ReceiveWords = string(exchange.MailFail), words[exchange.MailFail]
+		list = append(list, entry)
+	}
+	return list
 }
 
 func (f *face) count(statuses bool) func(http.ResponseWriter, *http.Request, exchange.Caller) error {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -51,6 +52,9 @@ func extractInto(file, dir string, attachments []exchange.Attachment) ([]string,
 	return names, nil
 }
 
+// reserved are names that are devices on Windows, with any ending.
+var reserved = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?$`)
+
 // safeName is a name that stays in its directory, shows, and is not taken.
 func safeName(name string, n int, used map[string]bool) (string, error) {
 	name = strings.Map(func(r rune) rune {
@@ -59,7 +63,10 @@ func safeName(name string, n int, used map[string]bool) (string, error) {
 		}
 		return r
 	}, strings.TrimSpace(name))
-	name = strings.TrimLeft(name, ".")
+	name = strings.TrimRight(strings.TrimLeft(name, "."), ". ") // Windows drops what a name ends with
+	if reserved.MatchString(name) {
+		name = "_" + name
+	}
 	if name == "" {
 		name = fmt.Sprintf("attachment-%d", n)
 	}

@@ -28,6 +28,10 @@ func TestSafeName(t *testing.T) {
 		{"nothing", "  ", "attachment-7"},
 		{"a line end", "a\nb.pdf", "a_b.pdf"},
 		{"right to left", "a\u202efdp.exe", "a_fdp.exe"},
+		{"a device of Windows", "con.txt", "_con.txt"},
+		{"a device with a blank", "NUL .pdf", "_NUL .pdf"},
+		{"only like a device", "Congvan.pdf", "Congvan.pdf"},
+		{"an end that Windows drops", "x.pdf. ", "x.pdf"},
 		{"taken", "Taken.pdf", "7-Taken.pdf"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

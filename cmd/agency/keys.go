@@ -20,6 +20,9 @@ type signer struct {
 
 // signer reads what the agency signs with: files, PKCS #12, or a token.
 func (p *program) signer() (signer, error) {
+	if p.signs != nil {
+		return *p.signs, nil
+	}
 	s := p.settings
 	if s.Key == "" {
 		return signer{}, usagef("what does the agency sign with? give --key and --certificate, or key and certificate in the settings file; agency keygen makes them")

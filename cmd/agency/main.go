@@ -6,6 +6,7 @@
 //	agency submit              sends it; keeps the hub's receipt
 //	agency inbox, fetch, ack   what came in: list, get and verify, accept or refuse
 //	agency status, receipts    where a package is, and the evidence of it
+//	agency agent               all of that by watched folders
 //
 // Secrets are never given on the command line, where every user of the machine
 // could read them. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or
@@ -21,6 +22,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	service := asService(func(stopped <-chan struct{}) int {
+		go func() { <-stopped; stop() }()
+		return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	})
+	if service {
+		return
+	}
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

@@ -43,7 +43,8 @@ type program struct {
 	stdout, stderr io.Writer
 	settings       settings
 	json           bool
-	started        bool // the arguments were understood
+	started        bool    // the arguments were understood
+	signs          *signer // what it signs with, once read, for a command that lasts
 }
 
 // run carries out one command line and returns its exit code.
@@ -161,7 +162,7 @@ Exit codes:
 	p.settings.flags(f)
 	manual.Add(root)
 	root.AddCommand(p.keygen(), p.compose(), p.sign(), p.validate(), p.rules(), p.submit(), p.inbox(), p.fetch(), p.ack(),
-		p.status(), p.search(), p.receipts(), p.mock(), p.directory(), p.hubKeys(), p.version())
+		p.status(), p.search(), p.receipts(), p.mock(), p.directory(), p.hubKeys(), p.agent(), p.version())
 	return root
 }
 

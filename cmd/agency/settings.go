@@ -56,6 +56,14 @@ type settings struct {
 	// Language of the hub's words, vi or en; without it, that of LANG.
 	Language string `yaml:"language" help:"language of the hub's words: vi or en"`
 
+	// Folder is where "agency agent" has its folders.
+	Folder string `yaml:"folder" help:"directory of the agent's folders" path:"yes"`
+	// Answer is what the agent says to what verifies: accept, or none.
+	Answer string `yaml:"answer" help:"what the agent answers for what arrives and verifies: accept, or none"`
+	// Refuse is what the agent refuses in the agency's name: none, or invalid.
+	Refuse string `yaml:"refuse" help:"what the agent refuses in the agency's name: none, or invalid for what does not verify"`
+	// SendStatus are codes of statuses to send for each document accepted.
+	SendStatus string `yaml:"send_status" help:"codes of statuses that the agent sends for each document accepted, such as 01,03"`
 	// Mock is how "agency mock" behaves; in the file only.
 	Mock plan `yaml:"mock"`
 

@@ -41,17 +41,14 @@ func readAxisKey(path string) ([]byte, error) {
 	return key, nil
 }
 
-// axisFaces is the national axis's protocol, if the hub has the key for it.
-func axisFaces(x *exchange.Exchange, keys keyring) []httpapi.Face {
-	if keys.axis == nil {
-		return nil
+// axis is the national axis's protocol over the exchange.
+func axis(x *exchange.Exchange) httpapi.Face {
+	f := vxp.New(x, now)
+	face := httpapi.Face{Refuse: f.Refuse}
+	for _, r := range f.Routes {
+		face.Routes = append(face.Routes, httpapi.FaceRoute{Method: r.Method, Path: r.Path, Package: r.Package, Caller: f.Caller, Serve: r.Serve})
 	}
-	axis := vxp.New(x, now)
-	face := httpapi.Face{Refuse: axis.Refuse}
-	for _, r := range axis.Routes {
-		face.Routes = append(face.Routes, httpapi.FaceRoute{Method: r.Method, Path: r.Path, Package: r.Package, Caller: axis.Caller, Serve: r.Serve})
-	}
-	return []httpapi.Face{face}
+	return face
 }
 
 func axisKeyCommand(o *options) *cobra.Command {

@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"tram/adapters/edxml"
 	"tram/adapters/keystore"
 	"tram/adapters/revocation"
 	"tram/exchange"
@@ -48,9 +49,10 @@ type config struct {
 	// its time and memory. Operators must be a loopback address then; absent: false.
 	OperatorsProfile bool `yaml:"operators_profile"`
 
-	// Provincial serves the REST protocol of provincial hubs beside /v1
-	// (/v1/sendEdoc, …); absent: false.
-	Provincial bool `yaml:"provincial"`
+	// Faces are older protocols that are served beside /v1: "axis" is that of the
+	// national axis (VXP; /sendEdoc, …), "provincial" the REST protocol of provincial
+	// hubs (/v1/sendEdoc, …). Absent: none.
+	Faces []string `yaml:"faces"`
 
 	// TLS is the server's certificate. The hub serves TLS itself.
 	TLS struct {
@@ -133,7 +135,7 @@ type config struct {
 	// Axis is the national axis's protocol, which its software speaks with the hub.
 	Axis struct {
 		// Key is the file of the key that seals the secrets which systems share with
-		// the hub, in the ledger. Absent: the protocol is not served.
+		// the hub, in the ledger. Face "axis" needs it.
 		Key string `yaml:"key"`
 	} `yaml:"axis"`
 
@@ -158,6 +160,17 @@ type config struct {
 		// not ended stay until they have. Receipts and the log always stay.
 		Content days `yaml:"content"`
 	} `yaml:"retention"`
+
+	// Attachments says what receivers must not get.
+	Attachments struct {
+		// Types is what happens to attachments whose content is not what their
+		// names say: off, warn (a warning goes with the package; programs under a
+		// document's name are refused) or refuse; absent: warn.
+		Types string `yaml:"types"`
+	} `yaml:"attachments"`
+
+	// Malware has attachments scanned; absent: they are not.
+	Malware malwareConfig `yaml:"malware"`
 
 	// Limits bound what one caller may ask for.
 	Limits struct {
@@ -258,6 +271,8 @@ func (c *config) defaults() {
 	setDefault(&c.Delivery.Deadline, duration(7*24*time.Hour))
 	setDefault(&c.Delivery.RetryFirst, duration(30*time.Second))
 	setDefault(&c.Delivery.RetryMost, duration(time.Hour))
+	setDefault(&c.Attachments.Types, string(edxml.TypesWarn))
+	c.Malware.defaults()
 	setDefault(&c.Limits.Package, 1<<30)
 	setDefault(&c.Limits.RequestsPerSecond, 200)
 	setDefault(&c.Limits.Bodies, 256)
@@ -300,6 +315,10 @@ func (c *config) validate() error {
 	}
 	c.Seal.validate(wrong)
 	c.Queue.validate(wrong)
+	if t := edxml.Types(c.Attachments.Types); t != edxml.TypesOff && t != edxml.TypesWarn && t != edxml.TypesRefuse {
+		wrong("attachments.types", "is "+strconv.Quote(c.Attachments.Types)+", not one of: off, warn, refuse")
+	}
+	c.Malware.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -308,6 +327,14 @@ func (c *config) validate() error {
 			if _, err := netip.ParsePrefix(cidr); err != nil {
 				wrong(key, "has "+strconv.Quote(cidr)+", which is no network such as 10.0.0.0/8")
 			}
+		}
+	}
+	for _, face := range c.Faces {
+		if !slices.Contains(faces, face) {
+			wrong("faces", "has "+strconv.Quote(face)+", not one of: "+strings.Join(faces, ", "))
+		}
+		if face == axisFace && c.Axis.Key == "" {
+			wrong("axis.key", "is missing, which the face axis needs; \"hub keys axis\" makes one")
 		}
 	}
 	if !slices.Contains(revocationPolicies, c.Trust.Revocation) {

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 
 	"tram/adapters/edxml"
@@ -12,9 +13,17 @@ import (
 	"tram/signing"
 )
 
+const (
+	axisFace       = "axis"
+	provincialFace = "provincial"
+)
+
+// faces are the protocols that "faces" of the configuration may name.
+var faces = []string{axisFace, provincialFace}
+
 // format is the packages' format within the hub's limits.
 func format(cfg config) edxml.Format {
-	return edxml.New(edxml.Options{Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}})
+	return edxml.New(edxml.Options{Types: edxml.Types(cfg.Attachments.Types), Document: signing.Limits{Bytes: int64(cfg.Limits.Package)}})
 }
 
 // tokenKey is derived from the log's key, which every node of a hub has: tokens
@@ -25,17 +34,24 @@ func tokenKey(logKey string) ([]byte, error) {
 
 // openFaces makes the protocols that are served beside /v1.
 func openFaces(cfg config, x *exchange.Exchange, keys keyring, log *slog.Logger) ([]httpapi.Face, error) {
-	open := axisFaces(x, keys)
-	if !cfg.Provincial {
-		return open, nil
+	var open []httpapi.Face
+	for _, name := range cfg.Faces {
+		switch name {
+		case axisFace:
+			open = append(open, axis(x))
+		case provincialFace:
+			f, err := provincial.New(provincial.Config{Exchange: x, TokenKey: keys.tokens, Unpack: format(cfg).Unpack, Log: log, Now: now})
+			if err != nil {
+				return nil, err
+			}
+			face := httpapi.Face{Refuse: f.Refuse}
+			for _, r := range f.Routes() {
+				face.Routes = append(face.Routes, httpapi.FaceRoute(r))
+			}
+			open = append(open, face)
+		default:
+			return nil, fmt.Errorf("there is no face %q", name) // validated with the configuration
+		}
 	}
-	f, err := provincial.New(provincial.Config{Exchange: x, TokenKey: keys.tokens, Unpack: format(cfg).Unpack, Log: log, Now: now})
-	if err != nil {
-		return nil, err
-	}
-	face := httpapi.Face{Refuse: f.Refuse}
-	for _, r := range f.Routes() {
-		face.Routes = append(face.Routes, httpapi.FaceRoute(r))
-	}
-	return append(open, face), nil
+	return open, nil
 }

@@ -255,7 +255,7 @@ operators_profile: true        # /debug/pprof there: where the running hub spend
 # operators_profile: true      # /debug/pprof there: where the running hub spends its time and memory
 {{- end}}
 
-# provincial: true              # the REST protocol of provincial hubs too: /v1/sendEdoc and so on
+faces: [axis, provincial]      # older protocols beside /v1: the national axis's (VXP), and the REST of provincial hubs
 
 tls:
   certificate: keys/tls.pem
@@ -301,8 +301,8 @@ webhook:                       # announcements to agencies that asked for them
   roots: {{printf "%q" .WebhookRoots}}
 {{- end}}
 
-axis:                          # the national axis's protocol (VXP): its software works with this hub's address
-  key: keys/axis.key           # seals the secrets that systems share with the hub; without it, the protocol is not served
+axis:                          # the national axis's protocol: its software works with this hub's address
+  key: keys/axis.key           # seals the secrets that systems share with the hub
 
 # timestamp:                   # receipts get time-stamps from this authority (RFC 3161), in the background
 #   url: http://tsa.example/tsr

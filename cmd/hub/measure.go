@@ -19,6 +19,7 @@ type measured struct {
 	waits     *prometheus.HistogramVec
 	receipts  *prometheus.CounterVec
 	announced *prometheus.CounterVec
+	scans     *prometheus.CounterVec
 	commits   prometheus.Histogram
 	groups    prometheus.Histogram
 }
@@ -45,6 +46,8 @@ func newMeasured(r prometheus.Registerer) (*measured, error) {
 			Help: "Receipts issued, by event."}, []string{"event"}),
 		announced: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_announcements_total",
 			Help: "Attempts to announce a delivery to a recipient's system, by outcome."}, []string{"outcome"}),
+		scans: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_scans_total",
+			Help: "Contents that were scanned for malware, by verdict; none: the scanner gave no verdict."}, []string{"verdict"}),
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "tram_ledger_commit_seconds",
 			Help:    "How long a transaction of the ledger takes until it is on the disk.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
@@ -61,7 +64,10 @@ func newMeasured(r prometheus.Registerer) (*measured, error) {
 	for _, outcome := range []string{"taken", "failed"} {
 		m.announced.WithLabelValues(outcome)
 	}
-	for _, c := range []prometheus.Collector{m.steps, m.waits, m.receipts, m.announced, m.commits, m.groups} {
+	for _, verdict := range []string{"clean", "found", "none"} {
+		m.scans.WithLabelValues(verdict)
+	}
+	for _, c := range []prometheus.Collector{m.steps, m.waits, m.receipts, m.announced, m.scans, m.commits, m.groups} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -119,8 +119,6 @@ func (c *provinceClient) list(kind, more string) []map[string]string {
 	return a.Data.list
 }
 
-func withProvincialFace(yaml string) string { return "provincial: true\n" + yaml }
-
 // nodeForm is a multipart body as form-data of Node.js writes one.
 func nodeForm(pkg []byte, last string) (mediaType, body string) {
 	const b = "--------------------------519268374659182736450918"
@@ -134,7 +132,7 @@ const nodeEnd = "\r\n--BOUNDARY--\r\n"
 // fetched and marked, and its status goes back the same way.
 func TestProvincialFlow(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, withProvincialFace).start()
+	s := newSite(t).start()
 	sender, to := s.join("H12.07"), s.join("H12.12", func(a *exchange.Agency) { a.Aliases = []exchange.Alias{{Code: "000.00.12.H12"}} })
 	from, at := s.provincial(sender), s.provincial(to)
 
@@ -236,7 +234,7 @@ func (c *provinceClient) answers(t *testing.T, sender *provinceClient, d edxml.D
 // every call carries.
 func TestProvincialThreeHeaders(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, withProvincialFace).start()
+	s := newSite(t).start()
 	c, other := s.provincial(s.join("H12.07")), s.provincial(s.join("H12.12"))
 	body, _, _ := strings.Cut(c.token[strings.IndexByte(c.token, '.')+1:], ".")
 	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + body + "."
@@ -274,7 +272,7 @@ func TestProvincialThreeHeaders(t *testing.T) {
 // TestProvincialRefusals sees the protocol's numbers.
 func TestProvincialRefusals(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, withProvincialFace).start()
+	s := newSite(t).start()
 	sender := s.join("H12.07")
 	s.join("H12.12")
 	closed := s.join("H04.01", func(a *exchange.Agency) { a.Closed = time.Now().Add(-time.Hour).UTC().Truncate(time.Second) })
@@ -338,7 +336,7 @@ func TestProvincialRefusals(t *testing.T) {
 func TestProvincialByCurl(t *testing.T) {
 	t.Parallel()
 	curl := program(t, "curl")
-	s := newSite(t, withProvincialFace).start()
+	s := newSite(t).start()
 	sender, to := s.join("H12.07"), s.join("H12.12")
 	c := s.provincial(sender)
 	file := filepath.Join(t.TempDir(), "van ban.edxml")

@@ -149,6 +149,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		defer revoked.Close()
 		c.Revocation, c.RevocationPolicy = revoked, exchange.RevocationPolicy(cfg.Trust.Revocation)
 	}
+	if err := cfg.Malware.apply(&c, measure); err != nil {
+		return err
+	}
 	if c.Archive, err = archive(cfg, ledger, vault); err != nil {
 		return err
 	}

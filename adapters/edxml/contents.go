@@ -1,0 +1,43 @@
+package edxml
+
+import (
+	"io"
+
+	"tram/signing"
+)
+
+// Contents implements exchange.Format. The document was read before, so that what
+// stands wrong in it is not looked for.
+func (f Format) Contents(open, again func() (io.ReadCloser, error), begin func(n int) io.WriteCloser) error {
+	in, err := open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	d, n := &decoder{o: f.o}, 0
+	o := d.Options()
+	o.NoDigest, o.SHA1, o.Again = true, true, again
+	o.Stream = func(e *signing.Element) io.Writer {
+		if e.Local != "ContentTransferEncoded" || e.Space != Namespace || e.Parent == nil {
+			return nil
+		}
+		to := begin(n)
+		n++
+		return &decoding{unbase64{to: to}, to}
+	}
+	_, err = signing.Read(in, o)
+	return err
+}
+
+// decoding ends what it decodes to.
+type decoding struct {
+	unbase64
+	to io.WriteCloser
+}
+
+func (d *decoding) Close() error {
+	if err := d.unbase64.Close(); err != nil {
+		return err
+	}
+	return d.to.Close()
+}
