@@ -47,7 +47,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	sweeps.Go(func() { x.stampReceipts(ctx) })
 	for name, r := range x.relays {
 		sweeps.Go(func() {
-			x.every(ctx, r.Poll, "asking another axis", func(ctx context.Context) error { return x.Poll(ctx, name) })
+			x.every(ctx, r.Poll, "asking another axis", func(ctx context.Context) error { return x.pollAndTell(ctx, name) })
 		})
 	}
 	err := x.c.Queue.Consume(ctx, x.attempt)

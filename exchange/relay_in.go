@@ -26,6 +26,23 @@ func (x *Exchange) Poll(ctx context.Context, upstream string) error {
 	return err
 }
 
+// pollAndTell logs when an axis stops answering, and when it does again.
+func (x *Exchange) pollAndTell(ctx context.Context, upstream string) error {
+	r := x.relays[upstream]
+	before := r.view().Up()
+	err := x.Poll(ctx, upstream)
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // the hub is stopping
+	}
+	switch {
+	case err != nil && (before || r.view().PolledAt.IsZero()):
+		x.c.Log.WarnContext(ctx, "another axis does not answer well", "upstream", upstream, "err", err)
+	case err == nil && !before:
+		x.c.Log.InfoContext(ctx, "another axis answers again", "upstream", upstream)
+	}
+	return nil
+}
+
 func (x *Exchange) poll(ctx context.Context, r *relay) error {
 	for _, statuses := range []bool{false, true} {
 		waiting, err := r.Relay.Waiting(ctx, statuses)

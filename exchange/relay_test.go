@@ -25,8 +25,8 @@ const (
 )
 
 var (
-	errOutOfReach   = exchange.Rule{Name: "axis-unreachable", Code: exchange.Unreachable, En: "axis away", Vi: "trục không liên lạc được"}.With()
-	errNotFor = exchange.Rule{Name: "axis-refused", Code: exchange.Refused, En: "axis refuses", Vi: "trục từ chối"}.With()
+	errOutOfReach = exchange.Rule{Name: "axis-unreachable", Code: exchange.Unreachable, En: "axis away", Vi: "trục không liên lạc được"}.With()
+	errNotFor     = exchange.Rule{Name: "axis-refused", Code: exchange.Refused, En: "axis refuses", Vi: "trục từ chối"}.With()
 )
 
 // another is an axis that keeps what it is sent by its digest, as axes do, and

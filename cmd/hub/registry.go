@@ -121,9 +121,9 @@ func term(from, until time.Time) string {
 // agencyFlags are what "agency put" may change.
 type agencyFlags struct {
 	name, parent, policy, mode, webhook, upstream, sha1Until string
-	aliases, certificates, drop                    []string
-	rules, dropRules                               []string
-	ruleIssuer, ruleUntil                          string
+	aliases, certificates, drop                              []string
+	rules, dropRules                                         []string
+	ruleIssuer, ruleUntil                                    string
 }
 
 func agencyPut(o *options) *cobra.Command {
