@@ -181,6 +181,8 @@ func matched(how string) string {
 		return "it was registered for it"
 	case exchange.MatchedSubject:
 		return "a subject rule of the agency took it"
+	case exchange.MatchedUpstream:
+		return "a trusted authority issued it, and whose it is was the word of the axis that the package came from"
 	}
 	return "in a way that this program does not know: " + how
 }
