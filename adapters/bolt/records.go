@@ -11,6 +11,7 @@ import (
 
 // packageFields has no identifier: it is the key.
 func packageFields(c *coder, p *exchange.Package) {
+	near(c, p.ID)
 	c.record(26, func(c *coder) {
 		word(c, &p.Kind)
 		text(c, &p.Sender)
@@ -57,7 +58,12 @@ func scanFields(c *coder, s *exchange.Scan) {
 	})
 }
 
+// recipientFields come again with each package to an agency.
 func recipientFields(c *coder, r *exchange.Recipient) {
+	c.record(1, func(c *coder) { once(c, r, nameFields) })
+}
+
+func nameFields(c *coder, r *exchange.Recipient) {
 	c.record(3, func(c *coder) {
 		text(c, &r.Code)
 		text(c, &r.As)
@@ -130,6 +136,7 @@ func statusFields(c *coder, s *exchange.StatusMessage) {
 
 // deliveryFields has neither package nor index: they are the key.
 func deliveryFields(c *coder, d *exchange.Delivery) {
+	near(c, d.Package)
 	c.record(20, func(c *coder) {
 		integer(c, &d.Version) // first, for versionOf
 		word(c, &d.State)
@@ -179,6 +186,7 @@ func requestFields(c *coder, r *exchange.Request) {
 func receiptFields(c *coder, r *exchange.Receipt) {
 	c.record(9, func(c *coder) {
 		identifier(c, &r.ID)
+		near(c, r.ID)
 		word(c, &r.Event)
 		moment(c, &r.Time)
 		identifier(c, &r.Package)
