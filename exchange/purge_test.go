@@ -68,7 +68,9 @@ func (p *province) purge(id exchange.PackageID) exchange.Purged {
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	p := newProvince(t)
-	p.courier.answers(func(context.Context, exchange.Agency, exchange.Delivery, exchange.Package) error { return errors.New("away") })
+	p.courier.answers(func(context.Context, exchange.Agency, exchange.Delivery, exchange.Package) error {
+		return errors.New("away")
+	})
 	body := signed(t, secret("1250", health, ward, commune, school))
 	first := p.submit(finance, body)
 	id := first.Package
