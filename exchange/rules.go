@@ -16,8 +16,8 @@ var (
 		"the agency %q was closed on %s; look up its successor in the directory",
 		"cơ quan %q đã ngừng hoạt động từ ngày %s; hãy tra trong danh bạ cơ quan tiếp nhận nhiệm vụ thay thế"}
 	mergedAgency = Rule{"merged-agency", UnknownAgency,
-		"the agency %q was merged into %[3]q on %[2]s; use %[3]q",
-		"cơ quan %q đã sáp nhập vào cơ quan %[3]q từ ngày %[2]s; hãy dùng mã %[3]q"}
+		"the agency %q was merged into another on %s; use the code of its successor, %q",
+		"cơ quan %q đã ngừng hoạt động do sáp nhập từ ngày %s; hãy dùng mã của cơ quan kế thừa, %q"}
 	codeNotYetValid = Rule{"code-not-yet-valid", UnknownAgency,
 		"the code %q is valid from %s; use %q until then",
 		"mã cơ quan %q chỉ có hiệu lực từ ngày %s; trước ngày đó hãy dùng mã %q"}
