@@ -98,5 +98,5 @@ func describePurge(w io.Writer, done exchange.Purged, compacted bool) {
 	if !compacted {
 		fmt.Fprintf(w, "then\thub compact\tfree space of the ledger's file may hold its words\n")
 	}
-	fmt.Fprintf(w, "backups\tmade before %s have it still: make a new one, and destroy them\n", moment(done.At))
+	fmt.Fprintf(w, "backups\tmade before %s have it still: make a new one in another directory, and destroy the old directories\n", moment(done.At))
 }
