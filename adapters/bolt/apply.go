@@ -35,6 +35,12 @@ func (b *batch) check(c *change) (again bool, err error) {
 	if err := b.checkErasures(c); err != nil {
 		return false, err
 	}
+	if err := b.checkPurges(c); err != nil {
+		return false, err
+	}
+	if c.index && (b.purged || c.purged != b.purges) {
+		return false, errPurged
+	}
 	if err := b.checkMatched(c); err != nil {
 		return false, err
 	}
@@ -198,6 +204,7 @@ func (b *batch) apply(c *change) {
 		b.timeStamp(s)
 	}
 	b.erase(c.erasures)
+	b.purge(c.purges)
 	b.park(c)
 	for _, e := range c.plain {
 		b.put(e)

@@ -151,6 +151,7 @@ func (c *checker) packages() {
 			index = without(index, []entry{contentEntry(p)})
 		}
 		c.agree(packages, key, idKey(p.ID), index)
+		c.purged(key, p)
 		if r, _, err := decodeReceiptRecord(first, get(c.tx, log, leafKey(first))); err != nil || r.Package != p.ID {
 			c.problem("package %s has no receipt of its acceptance", p.ID)
 		}

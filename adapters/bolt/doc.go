@@ -76,7 +76,10 @@
 // A receipt's document is kept as what it does not have in common with its record,
 // its package's record and an exemplar of its shape, and what does not follow from
 // itself, as the digests in its seal do (parts.go). What a receipt rests on is
-// never changed and never removed: packages, shapes, and the order of words.
+// never changed and never removed: shapes, the order of words, and what knownOf takes
+// of packages. A purge leaves that as it is (exchange.Package.Purge), and takes the
+// rest: the page that held it is free, and overwritten by what comes, or left out of
+// the file that Compact makes.
 //
 // Receipts are found by their time (receiptindex.go), and an agency's deliveries as
 // those of its packages.
@@ -92,9 +95,9 @@
 // block of 16,384 numbers and each term (a word, a number, an agency, an
 // identifier; exchange.SearchTerms), the set of those that have it, under a hash of
 // the term. A block is written once, behind the writer's back, when it is full, and
-// never changes; the newest one is in memory and is filled again when the ledger
-// is opened. So the acceptance of a package writes its number and nothing else of
-// the index. A search intersects sets from the newest block to the oldest and reads
+// only what is purged leaves it; the newest one is in memory and is filled again when
+// the ledger is opened, and when something was purged. So the acceptance of a
+// package writes its number and nothing else of the index. A search intersects sets from the newest block to the oldest and reads
 // the records of what is left: they decide, the index only spares reading. States
 // change and are not in it: a state with few deliveries is a set of packages too,
 // of one with many the deliveries are asked.

@@ -12,7 +12,7 @@ import (
 // packageFields has no identifier: it is the key.
 func packageFields(c *coder, p *exchange.Package) {
 	near(c, p.ID)
-	c.record(26, func(c *coder) {
+	c.record(27, func(c *coder) {
 		word(c, &p.Kind)
 		text(c, &p.Sender)
 		text(c, &p.SenderAs)
@@ -39,6 +39,14 @@ func packageFields(c *coder, p *exchange.Package) {
 		list(c, &p.Unknown, recipientFields)
 		list(c, &p.Replaced, replacedFields)
 		part(c, &p.Scan, scanFields)
+		part(c, &p.Purged, purgeFields)
+	})
+}
+
+func purgeFields(c *coder, p *exchange.Purge) {
+	c.record(2, func(c *coder) {
+		moment(c, &p.At)
+		text(c, &p.Action)
 	})
 }
 
