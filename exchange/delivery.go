@@ -284,6 +284,16 @@ func (d Delivery) Withdraw(now time.Time) (Delivery, Event, error) {
 	return d, event, nil
 }
 
+// Purge ends a delivery that nobody fetched, since its package is purged.
+func (d Delivery) Purge(detail string, now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued, Held, Consigned); err != nil {
+		return d, "", err
+	}
+	event := d.failure()
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Cancelled, detail, now
+	return d, event, nil
+}
+
 // Disown is for a package that turned out to be signed with a certificate that
 // had been revoked. What nobody fetched fails; what the recipient has is marked;
 // what never came to it, and never will, stays as it is, without an event.

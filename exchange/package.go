@@ -73,6 +73,8 @@ type Package struct {
 	// Scan is what the malware scanner said before it was accepted; nil: there was
 	// none.
 	Scan *Scan `json:"scan,omitempty"`
+	// Purged is there if the package was purged; it has no words then.
+	Purged *Purge `json:"purged,omitempty"`
 	// Doubtful is the chain of its certificate, DER, leaf first, if it is accepted
 	// while nothing is known of its revocation.
 	Doubtful [][]byte `json:"-"`

@@ -138,6 +138,9 @@ var (
 	contentErased = Rule{"content-erased", NotFound,
 		"the content of package %s was erased on %s, as the hub's retention policy says; its receipts are kept: ask the sender or a recipient for the document",
 		"nội dung gói tin %s đã được xóa ngày %s theo quy định lưu trữ của trục liên thông; biên nhận vẫn được lưu: hãy hỏi cơ quan gửi hoặc cơ quan nhận để có văn bản"}
+	contentPurged = Rule{"content-purged", NotFound,
+		"package %s was purged on %s by the administrators of the hub, and nothing of its content is left; its receipts are kept: ask the administrators, and the sender, what to do with copies",
+		"nội dung gói tin %s đã bị quản trị viên trục liên thông tiêu hủy ngày %s và không còn lưu tại trục; biên nhận vẫn được lưu: hãy hỏi quản trị viên và cơ quan gửi về cách xử lý các bản sao"}
 	noSpace = Rule{"no-space", Busy,
 		"the hub has no space for further packages, and nothing was kept; its operators have to make some: try again in %d seconds",
 		"trục liên thông không còn đủ dung lượng lưu trữ nên chưa lưu gì; đơn vị vận hành cần giải phóng dung lượng: hãy thử lại sau %d giây"}

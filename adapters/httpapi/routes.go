@@ -78,6 +78,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/packages/:id", anyone, noBody, s.packageView},
 		{get, "/v1/packages/:id/content", systems, noBody, s.packageContent},
 		{get, "/v1/packages/:id/receipts", anyone, noBody, s.receipts},
+		{post, "/v1/packages/:id/purge", administrators, jsonBody, s.purge},
 
 		{post, "/v1/validate", s.validators(), packageBody, s.validate},
 		{get, "/validate", s.validators(), noBody, s.validateForm},
