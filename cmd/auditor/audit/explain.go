@@ -51,6 +51,9 @@ func (v verified) attests(b *strings.Builder) {
 	if e.Receiver != "" {
 		line(b, "", "answered through system %s", e.Receiver)
 	}
+	if e.Upstream != "" {
+		line(b, "Axis", "%s", strings.TrimSuffix(e.Upstream+", which calls it "+e.UpstreamID, ", which calls it "))
+	}
 	if e.Package != "" {
 		line(b, "Package", "%s", e.Package)
 	}
