@@ -122,7 +122,10 @@ func TestMonitoring(t *testing.T) {
 	promtool := program(t, "promtool")
 	program(t, "prometheus")
 	s := newSite(t, setting("  key: keys/webhook.key", "  key: keys/webhook.key\n  allow: [\"127.0.0.0/8\"]\n  roots: trust/roots.pem"),
-		setting("# timestamp:", "timestamp:"), uncommented("#   url:", "  url: http://127.0.0.1:1/"), uncommented("#   roots: trust/timestamp.pem", "  roots: trust/roots.pem")).start()
+		setting("# timestamp:", "timestamp:"), uncommented("#   url:", "  url: http://127.0.0.1:1/"), uncommented("#   roots: trust/timestamp.pem", "  roots: trust/roots.pem"),
+		func(yaml string) string {
+			return yaml + "\nrelay:\n  - {name: quoc-gia, url: \"https://127.0.0.1:1/\", system: H12, secret_file: admin.secret, prefixes: [\"*\"]}\n"
+		}).start()
 	ask := s.prometheus()
 	sender, recipient := s.join("H12.01"), s.join("H12.02")
 	s.join("H12.03", func(a *exchange.Agency) { a.Mode, a.Webhook = exchange.Push, "https://127.0.0.1:1/" })
