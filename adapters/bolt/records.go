@@ -145,7 +145,7 @@ func statusFields(c *coder, s *exchange.StatusMessage) {
 // deliveryFields has neither package nor index: they are the key.
 func deliveryFields(c *coder, d *exchange.Delivery) {
 	near(c, d.Package)
-	c.record(20, func(c *coder) {
+	c.record(22, func(c *coder) {
 		integer(c, &d.Version) // first, for versionOf
 		word(c, &d.State)
 		text(c, &d.Sender)
@@ -166,6 +166,8 @@ func deliveryFields(c *coder, d *exchange.Delivery) {
 		moment(c, &d.TroubleAt)
 		list(c, &d.Requests, requestFields)
 		text(c, &d.Quarantine)
+		word(c, &d.Upstream)
+		text(c, &d.UpstreamID)
 	})
 }
 
@@ -290,4 +292,5 @@ var words = []string{
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 	"hold", "release", "retry", "cancel", "put-agency", "put-system", "put-user",
 	"Công văn", "Quyết định", "Thông báo", "Báo cáo", "Tờ trình", "Kế hoạch", "Giấy mời", "Chỉ thị", "Nghị quyết", "Hướng dẫn",
+	"RelayAcceptance", "RelayRejection", "RelayFailure", "upstream",
 }
