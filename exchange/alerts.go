@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -95,16 +96,24 @@ const (
 // watch is what is known of alerts. All of it is found again after a restart.
 type watch struct {
 	sweeping sync.Mutex // one sweep at a time; what follows is a sweep's own
-	states   int        // which of openStates is looked through
-	cursor   string     // how far
-	until    time.Time  // packages accepted before were looked at, or are in back
-	back     string     // the cursor of older packages still to be looked at; empty at their end
-	waiting  map[DeliveryID]bool
+	progress progress
+	waiting  map[DeliveryID]bool // they have to answer a request
 
 	mu       sync.RWMutex
 	ready    bool
 	open     map[string]Alert
 	answered map[string]AlertAnswer // by alert; the last
+}
+
+// progress is how far sweeps have come.
+type progress struct {
+	state  int    // which of openStates is looked through
+	cursor string // how far
+	// until: packages accepted before were looked at, or are behind.
+	until time.Time
+	// behind: there are older packages to be looked at, from the cursor back on.
+	behind bool
+	back   string
 }
 
 // AlertQuery selects alerts; empty fields select all.
@@ -229,6 +238,7 @@ func (x *Exchange) SweepAlerts(ctx context.Context) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
+	s.progress = w.progress
 	for _, look := range []func(context.Context) error{s.again, s.packages, s.requests, s.deliveries, s.orphans} {
 		if err := look(ctx); err != nil {
 			return err
@@ -241,6 +251,7 @@ func (x *Exchange) SweepAlerts(ctx context.Context) error {
 // alertSweep is one sweep. What it finds takes the place of what was known.
 type alertSweep struct {
 	*Exchange
+	progress
 	now    time.Time
 	kinds  map[PackageID]Kind
 	found  map[string]Alert
@@ -264,11 +275,11 @@ func (s *alertSweep) begin(ctx context.Context) error {
 				answered[a.Object] = answerOf(a)
 			}
 		}
-		if cursor = next; cursor == "" || list[len(list)-1].Time.Before(s.now.Add(-alertsGoBack)) {
+		if cursor = next; cursor == "" || len(list) > 0 && list[len(list)-1].Time.Before(s.now.Add(-alertsGoBack)) {
 			break
 		}
 	}
-	w.until, w.waiting = s.now.Add(-alertsGoBack), map[DeliveryID]bool{}
+	w.progress, w.waiting = progress{until: s.now.Add(-packagesAgain), behind: true}, map[DeliveryID]bool{}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ready, w.answered, w.open = true, answered, map[string]Alert{}
@@ -318,32 +329,24 @@ func (s *alertSweep) again(ctx context.Context) error {
 
 // packages looks at packages that came since the last sweep, and at some older ones
 // that were not looked at since the hub began.
-func (s *alertSweep) packages(ctx context.Context) error {
-	w := &s.watch
-	from, left := w.until, alertsLook
-	if w.back != "" {
-		cursor, err := s.walk(ctx, w.back, s.now.Add(-alertsGoBack), &left)
-		if err != nil {
+func (s *alertSweep) packages(ctx context.Context) (err error) {
+	if s.behind {
+		if s.back, err = s.walk(ctx, s.back, s.now.Add(-alertsGoBack), alertsLook); err != nil {
 			return err
 		}
-		w.back = cursor
+		s.behind = s.back != ""
 	}
-	left = alertsLook
-	cursor, err := s.walk(ctx, "", from, &left)
-	if err != nil {
+	if _, err := s.walk(ctx, "", s.until, math.MaxInt); err != nil {
 		return err
 	}
-	if w.back == "" { // else more came in a minute than a sweep looks at, while it is behind
-		w.back = cursor
-	}
-	w.until = s.now.Add(-packagesAgain)
+	s.until = s.now.Add(-packagesAgain)
 	return nil
 }
 
 // walk goes from the newest to the oldest; the cursor is where it stopped before it
 // came to from.
-func (s *alertSweep) walk(ctx context.Context, cursor string, from time.Time, left *int) (string, error) {
-	for *left > 0 {
+func (s *alertSweep) walk(ctx context.Context, cursor string, from time.Time, left int) (string, error) {
+	for left > 0 {
 		list, next, err := s.c.Ledger.Packages(ctx, PackageQuery{Cursor: cursor, Limit: pageLimit})
 		if err != nil {
 			return "", err
@@ -356,7 +359,7 @@ func (s *alertSweep) walk(ctx context.Context, cursor string, from time.Time, le
 				return "", err
 			}
 		}
-		*left -= len(list)
+		left -= len(list)
 		if cursor = next; cursor == "" {
 			return "", nil
 		}
@@ -420,9 +423,8 @@ var openStates = []State{Consigned, Held, Queued}
 // deliveries looks at open deliveries, going on where the last sweep stopped. It ends
 // when it has gone round.
 func (s *alertSweep) deliveries(ctx context.Context) error {
-	w := &s.watch
 	for left, rounds := alertsLook, 0; left > 0 && rounds <= len(openStates); left-- {
-		list, next, err := s.c.Ledger.Deliveries(ctx, DeliveryQuery{State: openStates[w.states], Cursor: w.cursor, Limit: pageLimit})
+		list, next, err := s.c.Ledger.Deliveries(ctx, DeliveryQuery{State: openStates[s.state], Cursor: s.cursor, Limit: pageLimit})
 		if err != nil {
 			return err
 		}
@@ -432,8 +434,8 @@ func (s *alertSweep) deliveries(ctx context.Context) error {
 			}
 		}
 		left -= len(list)
-		if w.cursor = next; next == "" {
-			w.states = (w.states + 1) % len(openStates)
+		if s.cursor = next; next == "" {
+			s.state = (s.state + 1) % len(openStates)
 			rounds++
 		}
 	}
@@ -489,6 +491,7 @@ func (s *alertSweep) delivery(ctx context.Context, d Delivery) error {
 // is new.
 func (s *alertSweep) end(ctx context.Context) {
 	w := &s.watch
+	w.progress = s.progress
 	w.mu.Lock()
 	before := w.open
 	w.open = s.found
