@@ -136,13 +136,16 @@ type AlertPage struct {
 }
 
 // Alerts lists what people should look into.
-func (x *Exchange) Alerts(_ context.Context, by Caller, q AlertQuery) (AlertPage, error) {
+func (x *Exchange) Alerts(ctx context.Context, by Caller, q AlertQuery) (AlertPage, error) {
 	if !by.Watches() {
 		return AlertPage{}, notPermitted.With(by, Words{"see alerts", "xem cảnh báo"})
 	}
 	if q.Kind != "" && !slices.Contains(AlertKinds, q.Kind) {
 		return AlertPage{}, InvalidError("there is no kind of alert %q; give one of: %s", "không có loại cảnh báo %q; hãy dùng một trong: %s",
 			shortened(string(q.Kind)), listed(AlertKinds))
+	}
+	if err := x.makeCanonical(ctx, &q.Agency); err != nil {
+		return AlertPage{}, err
 	}
 	page := AlertPage{Counts: x.AlertCounts()}
 	for _, a := range x.alertsNow() {

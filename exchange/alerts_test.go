@@ -86,7 +86,7 @@ func TestWhatIsNotFetchedOrAnsweredInTime(t *testing.T) {
 	p.due("and found again", all...)
 	p.says(health, "1250", "03")
 	p.work()
-	p.due("accepted by a status", all[:2]...) // the delivery of 1251, which nobody fetched
+	p.due("one accepted by a status", "no-arrival "+finance, "no-answer-by-day-end "+health)
 	p.until("2026-11-30 09:00")
 	p.work()
 	p.due("it failed at its deadline: nothing is left to do")

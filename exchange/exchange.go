@@ -126,6 +126,7 @@ type Exchange struct {
 
 	spaceSeen spaceSeen
 	watch     watch
+	reporting sync.Mutex // so that one report is made at a time
 
 	seals     atomic.Pointer[[]Seal]
 	reloading sync.Mutex // so that one change of seals follows another
