@@ -141,7 +141,7 @@ func (x *Exchange) Alerts(ctx context.Context, by Caller, q AlertQuery) (AlertPa
 		return AlertPage{}, notPermitted.With(by, Words{"see alerts", "xem cảnh báo"})
 	}
 	if q.Kind != "" && !slices.Contains(AlertKinds, q.Kind) {
-		return AlertPage{}, InvalidError("there is no kind of alert %q; give one of: %s", "không có loại cảnh báo %q; hãy dùng một trong: %s",
+		return AlertPage{}, InvalidError("there is no kind of alert %q; give one of: %q", "không có loại cảnh báo %q; hãy dùng một trong: %q",
 			shortened(string(q.Kind)), listed(AlertKinds))
 	}
 	if err := x.makeCanonical(ctx, &q.Agency); err != nil {

@@ -98,6 +98,7 @@ var (
 	waitingGauge    = prometheus.NewDesc("tram_oldest_delivery_seconds", "How long ago the oldest delivery in an open state was accepted; 0 if there is none.", []string{"state"}, nil)
 	recipientGauge  = prometheus.NewDesc("tram_recipient_oldest_delivery_seconds", "The same of the recipients that wait the longest, at most ten in each state.", []string{"state", "recipient"}, nil)
 	orphansGauge    = prometheus.NewDesc("tram_orphan_statuses", "Statuses on documents that the hub has not brought to their sender.", nil, nil)
+	alertsGauge     = prometheus.NewDesc("tram_alerts", "Alerts that nobody has acknowledged, by kind.", []string{"kind"}, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
 )
 
@@ -115,6 +116,7 @@ func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- waitingGauge
 	to <- recipientGauge
 	to <- orphansGauge
+	to <- alertsGauge
 	to <- readyGauge
 }
 
@@ -140,6 +142,9 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 		g.log.ErrorContext(ctx, "counting statuses without a document for the metrics", "err", err)
 	} else {
 		to <- prometheus.MustNewConstMetric(orphansGauge, prometheus.GaugeValue, float64(orphans))
+	}
+	for kind, n := range g.x.AlertCounts() {
+		to <- prometheus.MustNewConstMetric(alertsGauge, prometheus.GaugeValue, float64(n), string(kind))
 	}
 	g.collectWaiting(ctx, to)
 	g.collectStamps(ctx, to)

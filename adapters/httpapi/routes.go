@@ -103,6 +103,9 @@ func (s *Server) routes() []route {
 		{get, "/v1/timestamps", people, noBody, s.timestamps},
 		{get, "/v1/actions", people, noBody, s.actions},
 		{get, "/v1/orphans", people, noBody, s.orphans},
+		{get, "/v1/alerts", people, noBody, s.alerts},
+		{post, "/v1/alerts/:id/acknowledge", operators, jsonBody, s.acknowledgeAlert},
+		{get, "/v1/reports", people, noBody, s.report},
 		{get, "/v1/certificates", people, noBody, s.certificates},
 		{get, "/v1/revocation", people, noBody, s.revocation},
 
