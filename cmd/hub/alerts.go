@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -14,6 +15,9 @@ func alertsCommand(o *options) *cobra.Command {
 	var q exchange.AlertQuery
 	var kind, acknowledged, reason string
 	c := asking(o, "alerts", "List what is overdue and what waits for people, or acknowledge one", cobra.NoArgs, func(c *cobra.Command, hub *httpclient.Client, _ []string) error {
+		if (acknowledged == "") != (reason == "") {
+			return usageError{errors.New("--ack and --reason go together: an alert, and why it may stand")}
+		}
 		if acknowledged != "" {
 			a, err := hub.AcknowledgeAlert(c.Context(), acknowledged, reason)
 			if err != nil {
@@ -50,7 +54,6 @@ no longer counts as open, and your reason stays on record.`
 	c.Flags().IntVar(&q.Limit, "limit", 200, "how many at most")
 	c.Flags().StringVar(&acknowledged, "ack", "", "acknowledge the alert with this `ID`; needs --reason")
 	c.Flags().StringVar(&reason, "reason", "", "why it may stand, or who looks into it; it stays on record")
-	c.MarkFlagsRequiredTogether("ack", "reason")
 	return watch(c)
 }
 
