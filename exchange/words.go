@@ -35,6 +35,7 @@ var nouns = map[string]string{
 	"tile":                    "mảnh cây Merkle",
 	"entries":                 "nhóm bản ghi nhật ký",
 	"leaf":                    "bản ghi nhật ký",
+	"alert":                   "cảnh báo",
 }
 
 // noun is the noun in both languages; what has no word of its own is an entry.
@@ -57,6 +58,7 @@ var deeds = map[string]Words{
 	"put-user":            {"change users", "sửa danh sách người dùng"},
 	"issue-system-secret": {"issue secrets", "cấp mật khẩu"},
 	"issue-user-secret":   {"issue secrets", "cấp mật khẩu"},
+	acknowledgeAlert:      {"acknowledge alerts", "xác nhận cảnh báo"},
 }
 
 // shortened is a piece of what a caller sent, short enough to be shown to it.

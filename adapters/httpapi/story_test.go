@@ -35,6 +35,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("operators steer deliveries", w.operators)
 	t.Run("administrators keep the registry", w.registry)
 	t.Run("people read what people did", w.actions)
+	t.Run("people read what is overdue, and reports", w.overdue)
 	t.Run("receipts get time-stamps", w.timestamps)
 	t.Run("people read what ends soon", w.terms)
 	t.Run("anyone reads the log", w.log)
@@ -366,6 +367,47 @@ func (w *world) actions(t *testing.T) {
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/orphans?agency=x"))
 	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/orphans"))
 	w.want(http.StatusUnauthorized, w.get("", "/v1/actions"))
+}
+
+func (w *world) overdue(t *testing.T) {
+	w.submitted(w.sign(w.document(func(d *edxml.Document) { d.Date = d.Date.AddDate(0, 0, -20) }), "H12.01"))
+	if err := w.x.SweepAlerts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var page struct {
+		Alerts []struct {
+			exchange.Alert
+			En, Vi string
+		}
+		More   bool
+		Counts map[exchange.AlertKind]int
+	}
+	w.want(http.StatusOK, w.get("user:chi", "/v1/alerts?kind=sent-late&agency=H12.01&open=true&limit=1")).into(t, &page)
+	if len(page.Alerts) != 1 || page.Alerts[0].Sender != "H12.01" || page.Alerts[0].Vi == "" || page.Counts["sent-late"] < 1 {
+		t.Fatalf("alerts: %+v", page)
+	}
+	path := "/v1/alerts/" + page.Alerts[0].ID + "/acknowledge"
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:chi", path, `{"reason":"đã báo"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:binh", path, `{"reason":""}`))
+	w.want(http.StatusNotFound, w.json(http.MethodPost, "user:binh", "/v1/alerts/sent-late.x/acknowledge", `{"reason":"đã báo"}`))
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:binh", path, `{"reason":"đã báo"}`))
+	var after struct{ Alerts []exchange.Alert }
+	w.want(http.StatusOK, w.get("user:chi", "/v1/alerts?open=false")).into(t, &after)
+	if i := slices.IndexFunc(after.Alerts, func(a exchange.Alert) bool { return a.ID == page.Alerts[0].ID }); i < 0 || after.Alerts[i].Acknowledged == nil {
+		t.Errorf("acknowledged: %+v", after)
+	}
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/alerts?kind=x"))
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/alerts?open=x"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/alerts"))
+
+	day := time.Now().In(time.FixedZone("UTC+7", 7*60*60)).Format(time.DateOnly)
+	var r exchange.Report
+	w.want(http.StatusOK, w.get("user:chi", "/v1/reports?from="+day+"&to="+day)).into(t, &r)
+	if r.Total.Documents < 1 || r.Total.SentLate < 1 || len(r.Agencies) == 0 || r.Total.SentDeliveries != r.Total.Received {
+		t.Errorf("report: %+v", r)
+	}
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/reports?from=2026-01-01&to=2029-01-01"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/reports?from="+day+"&to="+day))
 }
 
 func (w *world) timestamps(t *testing.T) {

@@ -156,6 +156,9 @@ type config struct {
 		RetryMost duration `yaml:"retry_most"`
 	} `yaml:"delivery"`
 
+	// Calendar says when agencies work, for alerts and reports.
+	Calendar calendarConfig `yaml:"calendar"`
+
 	// Retention says how long is kept what need not be kept for ever.
 	Retention struct {
 		// Content is how long packages' bytes are kept after they were accepted,
@@ -318,6 +321,7 @@ func (c *config) validate() error {
 	}
 	c.Seal.validate(wrong)
 	c.Queue.validate(wrong)
+	c.Calendar.validate(wrong)
 	if t := edxml.Types(c.Attachments.Types); t != edxml.TypesOff && t != edxml.TypesWarn && t != edxml.TypesRefuse {
 		wrong("attachments.types", "is "+strconv.Quote(c.Attachments.Types)+", not one of: off, warn, refuse")
 	}
@@ -401,7 +405,7 @@ func (c *config) resolve() {
 // paths are the settings that name what the hub reads and writes.
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots, &c.Calendar.File,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
 		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {

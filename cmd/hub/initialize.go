@@ -336,6 +336,10 @@ delivery:
   retry_first: {{.RetryFirst}}             # wait before the second attempt to announce
   retry_most: 1h               # the longest wait between attempts
 
+# calendar:                    # when agencies work, for alerts and reports
+#   file: calendar.txt         # days off beside those built in, as in "off 2027-02-05..2027-02-11 Tết"
+#   hours: ["07:30-11:30", "13:30-17:00"]
+
 # retention:
 #   content: 1825d             # how long packages' bytes are kept; without, for ever. Receipts always are
 

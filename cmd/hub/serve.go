@@ -139,6 +139,10 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	defer closeRelays()
+	calendar, err := cfg.Calendar.open()
+	if err != nil {
+		return usageError{err}
+	}
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
@@ -149,6 +153,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		AtOnce:      consignedAtOnce, Upstreams: upstreams,
 		Deadline: time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
 		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Now: now, Reserve: int64(cfg.Limits.Reserve), Log: log,
+		Calendar: calendar,
 	}
 	if revoked != nil {
 		defer revoked.Close()
