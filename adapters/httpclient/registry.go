@@ -1,7 +1,10 @@
 package httpclient
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"tram/exchange"
@@ -34,6 +37,25 @@ func (c *Client) PutAgency(ctx context.Context, a exchange.Agency, certificates 
 		PEM []string `json:"pem,omitempty"`
 	}{a, certificates}
 	return sendJSON[exchange.Agency](ctx, c, http.MethodPut, entry, "v1", "agencies", a.Code)
+}
+
+// ImportDirectory brings the directory in line with a list, or tells how they differ.
+func (c *Client) ImportDirectory(ctx context.Context, list []exchange.Listing, o exchange.DirectoryOrder) (exchange.DirectoryOutcome, error) {
+	var lines bytes.Buffer
+	e := json.NewEncoder(&lines)
+	for _, entry := range list {
+		if err := e.Encode(entry); err != nil {
+			return exchange.DirectoryOutcome{}, fmt.Errorf("writing the request: %w", err)
+		}
+	}
+	v := values("source", o.Source)
+	for name, set := range map[string]bool{"dryRun": o.DryRun, "missing": o.Missing, "closings": o.Closings} {
+		if set {
+			v.Set(name, "true")
+		}
+	}
+	return doJSON[exchange.DirectoryOutcome](ctx, c, call{method: http.MethodPost, path: []string{"v1", "directory"}, query: v,
+		body: bytesBody(lines.Bytes()), header: map[string]string{"Content-Type": "application/x-ndjson"}})
 }
 
 // Systems lists the systems, without digests of their secrets.
