@@ -156,7 +156,7 @@ func (x *Exchange) importDirectory(ctx context.Context, actor string, list []Lis
 // keep, if there is one, in pages. The list is compared before anything is kept, and
 // again while it is: that costs less than to hold all entries twice.
 func (x *Exchange) compareDirectory(ctx context.Context, list []Listing, keep func([]Agency) error) (*comparison, error) {
-	c := &comparison{x: x, claimed: make(map[string]string, len(list)), aliased: map[string]string{}}
+	c := &comparison{x: x, claimed: make(map[string]string, len(list)), aliased: map[string]string{}, parents: map[string]string{}}
 	c.outcome.Changes, c.outcome.Findings = []DirectoryChange{}, []DirectoryFinding{}
 	c.outcome.Counts.Listed = len(list)
 	for _, entry := range list {
@@ -195,6 +195,7 @@ type comparison struct {
 	outcome DirectoryOutcome
 	claimed map[string]string // codes of the list so far, to the agency they are kept under
 	aliased map[string]string // aliases anywhere in the list, to the code they stand with
+	parents map[string]string // as they were found; many entries name the same
 }
 
 // owner is the agency that has a code, by the list so far or by the directory; its
@@ -334,8 +335,15 @@ func (c *comparison) parent(ctx context.Context, code string) (string, error) {
 	if code == "" {
 		return "", nil
 	}
+	if known, ok := c.parents[code]; ok {
+		return known, nil
+	}
 	a, err := c.owner(ctx, code)
-	return cmp.Or(a.Code, c.aliased[code], code), err
+	if err != nil {
+		return "", err
+	}
+	c.parents[code] = cmp.Or(a.Code, c.aliased[code], code)
+	return c.parents[code], nil
 }
 
 // aliases adds those codes to the entry that are nobody's.

@@ -139,6 +139,10 @@ type config struct {
 		Key string `yaml:"key"`
 	} `yaml:"axis"`
 
+	// Directory is where the directory of agencies comes from; absent: it is kept by
+	// hand.
+	Directory directoryConfig `yaml:"directory"`
+
 	// Queue is the message broker that hands out work; absent: the hub's process
 	// does that itself. Changing it loses nothing.
 	Queue queueConfig `yaml:"queue"`
@@ -319,6 +323,7 @@ func (c *config) validate() error {
 		wrong("attachments.types", "is "+strconv.Quote(c.Attachments.Types)+", not one of: off, warn, refuse")
 	}
 	c.Malware.validate(wrong)
+	c.Directory.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -397,7 +402,7 @@ func (c *config) resolve() {
 // paths are the settings that name what the hub reads and writes.
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Directory.SecretFile, &c.Directory.Roots, &c.Client.SecretFile, &c.Client.Roots,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
 		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {
