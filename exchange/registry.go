@@ -25,7 +25,7 @@ func (x *Exchange) AuthenticateSystem(ctx context.Context, id, secret string) (C
 	if !x.proves(s.Secrets, secret) {
 		return Caller{}, badCredentials.With()
 	}
-	return systemCaller(s)
+	return x.systemCaller(ctx, s)
 }
 
 // SystemOfCertificate finds the system that proves itself by a TLS client
@@ -38,14 +38,15 @@ func (x *Exchange) SystemOfCertificate(ctx context.Context, d Digest) (Caller, e
 	if err != nil {
 		return Caller{}, err
 	}
-	return systemCaller(s)
+	return x.systemCaller(ctx, s)
 }
 
-func systemCaller(s System) (Caller, error) {
+func (x *Exchange) systemCaller(ctx context.Context, s System) (Caller, error) {
 	if s.Disabled {
 		return Caller{}, disabled.With(s.ID)
 	}
-	return Caller{System: &s}, nil
+	speaking, err := x.speaking(ctx, s)
+	return Caller{System: &speaking}, err
 }
 
 // AuthenticateUser finds the person who proves themself by a secret.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -69,4 +70,19 @@ func onLine(err error, n int) error {
 		return refused.At(refused.Path, n)
 	}
 	return err
+}
+
+func (s *Server) mergeAgency(c *gin.Context, by exchange.Caller) error {
+	var order struct {
+		Into   string    `json:"into"`
+		Closed time.Time `json:"closed,omitzero"`
+	}
+	if err := decode(c, &order); err != nil {
+		return err
+	}
+	a, err := s.x.Merge(c.Request.Context(), by, c.Param("code"), order.Into, order.Closed)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, a)
 }

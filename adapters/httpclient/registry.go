@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"tram/exchange"
 )
@@ -37,6 +38,15 @@ func (c *Client) PutAgency(ctx context.Context, a exchange.Agency, certificates 
 		PEM []string `json:"pem,omitempty"`
 	}{a, certificates}
 	return sendJSON[exchange.Agency](ctx, c, http.MethodPut, entry, "v1", "agencies", a.Code)
+}
+
+// Merge closes an agency at a time, now when zero, and lets another one take its
+// place.
+func (c *Client) Merge(ctx context.Context, from, into string, at time.Time) (exchange.Agency, error) {
+	return sendJSON[exchange.Agency](ctx, c, http.MethodPost, struct {
+		Into   string    `json:"into"`
+		Closed time.Time `json:"closed,omitzero"`
+	}{into, at}, "v1", "agencies", from, "merger")
 }
 
 // ImportDirectory brings the directory in line with a list, or tells how they differ.
