@@ -169,7 +169,7 @@ func (x *Exchange) consign(ctx context.Context, m matter, d Delivery) error {
 		}
 		err = x.settle(ctx, m, consigned, event)
 		if err == nil {
-			x.bells.ring(d.Recipient)
+			x.ring(ctx, d.Recipient)
 		}
 		if CodeOf(err) != Conflict || attempt == mostTries {
 			return err

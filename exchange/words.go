@@ -54,6 +54,8 @@ var deeds = map[string]Words{
 	"restore-drill":       {"record restore drills", "ghi nhận việc diễn tập khôi phục"},
 	"rotate-seal":         {"change the sealing keys", "thay khóa ký biên nhận"},
 	"put-agency":          {"change agencies", "sửa danh bạ cơ quan"},
+	"import-directory":    {"import a directory", "nhập danh bạ cơ quan"},
+	"merge-agency":        {"merge agencies", "sáp nhập cơ quan"},
 	"put-system":          {"change systems", "sửa danh sách hệ thống"},
 	"put-user":            {"change users", "sửa danh sách người dùng"},
 	"issue-system-secret": {"issue secrets", "cấp mật khẩu"},

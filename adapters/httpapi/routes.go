@@ -114,6 +114,8 @@ func (s *Server) routes() []route {
 		{get, "/v1/agencies", anyone, noBody, s.agencies},
 		{get, "/v1/agencies/:code", anyone, noBody, s.agency},
 		{put, "/v1/agencies/:code", administrators, jsonBody, s.putAgency},
+		{post, "/v1/agencies/:code/merger", administrators, jsonBody, s.mergeAgency},
+		{post, "/v1/directory", administrators, listBody, s.importDirectory},
 		{get, "/v1/systems", people, noBody, s.systems},
 		{get, "/v1/systems/:id", people, noBody, s.system},
 		{put, "/v1/systems/:id", administrators, jsonBody, s.putSystem},

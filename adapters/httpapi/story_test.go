@@ -302,6 +302,7 @@ func (w *world) registry(t *testing.T) {
 
 func (w *world) registryOfSystems(t *testing.T) {
 	w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/systems/moi", `{"name":"Mới","agencies":["H12.40"]}`))
+	w.directory(t)
 	var issued struct{ Secret string }
 	w.want(http.StatusOK, w.do(request{method: http.MethodPost, path: "/v1/systems/moi/secret", as: "user:an"})).into(t, &issued)
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/systems/moi/shared-secret", `{"secret":"c2VjcmV0LXRyYW0="}`))
@@ -543,4 +544,38 @@ func (w *world) service(t *testing.T) {
 	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/restore-drills", `{"backup":"`+dir+`","failure":"no disk"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/restore-drills", `{"backup":"`+dir+`"}`))
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/restore-drills", `{"backup":"`+dir+`","failure":"no disk"}`))
+}
+
+// directory imports a list, and merges two agencies of it.
+func (w *world) directory(t *testing.T) {
+	list := func(as, query, lines string) answer {
+		return w.do(request{method: http.MethodPost, path: "/v1/directory" + query, as: as, body: strings.NewReader(lines),
+			header: map[string]string{"Content-Type": "application/x-ndjson"}})
+	}
+	const lines = `{"code":"H12.41","name":"Cũ","parent":""}` + "\n\n" + `{"code":"H12.42","name":"Mới","mail":"moi@example.vn"}` + "\n"
+	w.want(http.StatusForbidden, list("user:binh", "", lines))
+	w.want(http.StatusUnsupportedMediaType, w.json(http.MethodPost, "user:an", "/v1/directory", `{}`))
+	if p := w.want(http.StatusBadRequest, list("user:an", "", lines+`{"code":"H12.43","namme":"x"}`)); !strings.Contains(string(p.body), `"line":4`) {
+		t.Errorf("a member that nobody reads: %s", p.body)
+	}
+	w.want(http.StatusNotFound, w.get("user:an", "/v1/agencies/H12.41"))
+	for _, c := range []struct {
+		query string
+		added int
+		kept  bool
+	}{{"?dryRun=true&missing=true", 2, false}, {"?source=test", 2, true}, {"", 0, false}} {
+		var outcome exchange.DirectoryOutcome
+		w.want(http.StatusOK, list("user:an", c.query, lines)).into(t, &outcome)
+		if outcome.Counts.Added != c.added || outcome.Kept != c.kept {
+			t.Errorf("%s: %+v", c.query, outcome)
+		}
+	}
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/agencies/H12.41/merger", `{"into":"H12.42"}`))
+	w.want(http.StatusConflict, w.json(http.MethodPost, "user:an", "/v1/agencies/H12.41/merger", `{"into":"H12.41"}`))
+	w.want(http.StatusNotFound, w.json(http.MethodPost, "user:an", "/v1/agencies/H12.41/merger", `{"into":"H99.99"}`))
+	var merged exchange.Agency
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/agencies/H12.41/merger", `{"into":"H12.42","closed":"2025-07-01T00:00:00+07:00"}`)).into(t, &merged)
+	if merged.Successor != "H12.42" || merged.Closed.IsZero() {
+		t.Errorf("merged: %+v", merged)
+	}
 }

@@ -141,6 +141,9 @@ type config struct {
 
 	// Relay are other axes, and which agencies' codes they serve; absent: none.
 	Relay []relayConfig `yaml:"relay"`
+	// Directory is where the directory of agencies comes from; absent: it is kept by
+	// hand.
+	Directory directoryConfig `yaml:"directory"`
 
 	// Queue is the message broker that hands out work; absent: the hub's process
 	// does that itself. Changing it loses nothing.
@@ -327,6 +330,7 @@ func (c *config) validate() error {
 	}
 	c.Malware.validate(wrong)
 	validateRelays(c.Relay, wrong)
+	c.Directory.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -405,7 +409,8 @@ func (c *config) resolve() {
 // paths are the settings that name what the hub reads and writes.
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots, &c.Calendar.File,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Directory.SecretFile, &c.Directory.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Calendar.File,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
 		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {

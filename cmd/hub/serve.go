@@ -190,11 +190,15 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err := registry.Register(&hostGauges{cfg, vault, again, log}); err != nil {
 		return err
 	}
+	synchronizer, err := newSynchronizer(cfg.Directory, x, registry, log)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(ctx, cfg, keys.tls)
 	if err != nil {
 		return err
 	}
-	defer beside(ctx, func(ctx context.Context) { again.run(ctx, reloads) }, func(ctx context.Context) { keepAlive(ctx, ledger, log) })()
+	defer beside(ctx, func(ctx context.Context) { again.run(ctx, reloads) }, func(ctx context.Context) { keepAlive(ctx, ledger, log) }, synchronizer.run)()
 	log.InfoContext(ctx, "hub serving", "agencies", listeners.agencies.Addr().String(), "hub", cfg.Hub.Code, "version", version())
 	defer log.InfoContext(ctx, "hub stopped")
 	ready(listeners.agencies.Addr())
