@@ -9,6 +9,9 @@ var (
 	unknownRecipient = Rule{"unknown-recipient", UnknownAgency,
 		"no agency has the recipient's code %q; look the code up in the directory",
 		"mã cơ quan nhận %q không có trong danh bạ; hãy tra lại mã trong danh bạ cơ quan"}
+	notServed = Rule{"not-served-here", UnknownAgency,
+		"agency %q does not live at this hub, and what comes from the axis %q is not passed on; send it to the axis that serves the agency",
+		"cơ quan %q không kết nối tại trục này và văn bản đến từ trục %q không được chuyển tiếp; hãy gửi tới trục phục vụ cơ quan đó"}
 	closedCode = Rule{"closed-code", UnknownAgency,
 		"the code %q was closed on %s; use %q",
 		"mã cơ quan %q đã hết hiệu lực từ ngày %s; hãy dùng mã %q"}

@@ -64,7 +64,7 @@ func (b *batch) purge(list []purging) {
 	for _, p := range list {
 		before, err := pkg(b.tx, b.shapes, p.record.key)
 		if err == nil {
-			err = b.unindex(before, p.pkg)
+			err = b.unlist(before, p.pkg)
 		}
 		if err != nil && b.err == nil {
 			b.err = err
@@ -77,15 +77,15 @@ func (b *batch) purge(list []purging) {
 	}
 }
 
-// unindex takes a package out of the sets of terms that it has no longer. Those of
+// unlist takes a package out of the sets of terms that it has no longer. Those of
 // a block that is being written may be there in part: what comes after is refused,
 // and made again (indexer).
-func (b *batch) unindex(before, after exchange.Package) error {
+func (b *batch) unlist(before, after exchange.Package) error {
 	full, err := blockSize(b.tx)
 	if err != nil {
 		return err
 	}
-	number := leafOf(get(b.tx, numbersOfPackages, idKey(before.ID)))
+	number := packageLeaves(get(b.tx, packageReceipts, idKey(before.ID))).number()
 	block, n := number/int64(full), int(number%int64(full))
 	still := hashesOf(after)
 	for _, hash := range hashesOf(before) {

@@ -16,17 +16,6 @@ import (
 	"tram/exchange"
 )
 
-// number counts a package: the first accepted is 0.
-func (b *batch) number(p exchange.PackageID) {
-	n := leafKey(numbered(b.tx))
-	b.put(entry{packageNumbers, n, idKey(p)})
-	b.put(entry{numbersOfPackages, idKey(p), n})
-	b.accepted = true
-}
-
-// numbered is how many packages a transaction sees.
-func numbered(tx *bbolt.Tx) int64 { return next(tx, packageNumbers) }
-
 // written is how many blocks of the search index a transaction sees.
 func written(tx *bbolt.Tx) int64 { return next(tx, searchBlocks) }
 
@@ -249,8 +238,11 @@ type indexed struct {
 // read reads at most limit packages from a number on.
 func (x *indexer) read(ctx context.Context, from int64, limit int) (list []indexed, err error) {
 	err = x.l.view(ctx, func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(packageNumbers)).Cursor()
-		for key, id := c.Seek(leafKey(from)); key != nil && len(list) < limit; key, id = c.Next() {
+		for n := from; len(list) < limit; n++ {
+			id := packageNumbered(tx, n)
+			if id == nil {
+				return nil
+			}
 			p, err := indexedPackage(tx, x.l.shapes, id)
 			if err != nil {
 				return err

@@ -106,6 +106,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/orphans", people, noBody, s.orphans},
 		{get, "/v1/certificates", people, noBody, s.certificates},
 		{get, "/v1/revocation", people, noBody, s.revocation},
+		{get, "/v1/relays", people, noBody, s.relays},
 
 		{get, "/v1/agencies", anyone, noBody, s.agencies},
 		{get, "/v1/agencies/:code", anyone, noBody, s.agency},

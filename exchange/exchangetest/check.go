@@ -237,7 +237,7 @@ func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
 	for _, r := range receipts {
 		switch {
 		case r.Delivery != d.ID:
-		case r.Event == exchange.ContentConsignment:
+		case r.Event.Consigns():
 			consigned++
 		case r.Event == exchange.RevocationEstablished: // moves nothing on
 			established++
