@@ -24,6 +24,8 @@
 //	Exchange.Deliver      if to be announced: Ledger.Update (attempt counted) > Courier.Send; then issue > Ledger.Update (state, receipt, leaf)
 //	Exchange.Acknowledge  signing.Read > bind to the delivery and the recipient > issue > Ledger.Update
 //	Exchange.Sweep        Ledger.Due > Queue.Publish; Deliver fails what is past its deadline
+//	Exchange.Deliver      to an agency of another axis: Ledger.Update (attempts counted) > Relay.Send, once for all there > issue > Ledger.Update
+//	Exchange.Poll         Relay.Waiting > Relay.Fetch > Submit > Relay.Done, or Fail; Relay.Sent > Ledger.Update (what became of it there)
 //	Exchange.SweepRevocation  Ledger.RechecksDue > Revocation.Check > issue > Ledger.Update, where a signature was accepted unasked
 //	Exchange.SweepRetention   Ledger.Erasable > Ledger.Update (an action of the log) > Vault.Remove, where bytes need not be kept for ever
 //
@@ -36,8 +38,11 @@
 //	queued ────────────────┼──────────────► consigned ──► handed-over   accepted by the recipient
 //	   │      consigned    │                    ├───────► rejected      refused by the recipient
 //	   ▼                   ▼                    ▼
-//	 failed: deadline, cancelled by an operator, or its certificate turned out to be revoked before anyone fetched it
+//	 failed: deadline, not taken by the recipient's axis, cancelled by an operator, or its certificate turned out to be revoked before anyone fetched it
 //	 withdrawn: recalled before anyone fetched it
+//
+// A recipient that lives at another axis is consigned once that axis has taken the
+// package on, and counts as having fetched it since the first attempt.
 //
 // queued, held and consigned are open; handed-over, rejected, failed and
 // withdrawn are final and never change.

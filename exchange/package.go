@@ -144,7 +144,7 @@ type Signature struct {
 	// under which the sender was allowed that.
 	SHA1Until time.Time `json:"sha1Until,omitzero"`
 	// Matched says how the certificate was found to be the agency's:
-	// MatchedRegistered or MatchedSubject.
+	// MatchedRegistered, MatchedSubject or MatchedUpstream.
 	Matched string `json:"matched,omitempty"`
 	// Revocation is what was known of its revocation when it was accepted.
 	Revocation RevocationFinding `json:"revocation,omitzero"`

@@ -184,7 +184,8 @@ func openRelays(list []Upstream) (map[string]*relay, error) {
 			return nil, err
 		}
 		if relays[u.Name] != nil || u.Relay == nil {
-			return nil, InvalidError("the axis %q is configured twice, or has no way to it", "trục %q bị khai báo hai lần, hoặc chưa có đường kết nối; hãy khai báo mỗi trục một lần và đủ đường kết nối", u.Name)
+			return nil, InvalidError("the axis %q is configured twice, or has no way to it; give each axis once, with its address",
+				"trục %q bị khai báo hai lần, hoặc chưa có đường kết nối; hãy khai báo mỗi trục một lần, kèm địa chỉ", u.Name)
 		}
 		if u.Poll <= 0 {
 			u.Poll = pollEvery

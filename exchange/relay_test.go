@@ -323,10 +323,14 @@ func TestWhatComesFromAnotherAxis(t *testing.T) {
 	axis.broken["broken"] = true
 	axis.offers("onward", false, unsigned(t, of(ministry, "9", quarter)))
 	axis.offers("rubbish", false, []byte("<a/>"))
+	axis.offers("signed by another", false, signed(t, of(ministry, "11", finance), health))
+	axis.offers("signed by a stranger", false, signed(t, of(ministry, "12", finance), "stranger"))
+	axis.offers("signed", false, signed(t, of(ministry, "13", finance), "unregistered"))
 	good := unsigned(t, of(ministry, "10", finance, quarter))
 	axis.offers("good", false, good)
 	p.poll()
-	want := map[string]string{"spoofed": "fail", "onward": "fail", "rubbish": "fail", "good": "done"}
+	want := map[string]string{"spoofed": "fail", "onward": "fail", "rubbish": "fail", "good": "done",
+		"signed by another": "fail", "signed by a stranger": "fail", "signed": "done"}
 	if fmt.Sprint(axis.marks) != fmt.Sprint(want) {
 		t.Errorf("marked %v, want %v", axis.marks, want)
 	}
@@ -337,13 +341,15 @@ func TestWhatComesFromAnotherAxis(t *testing.T) {
 	if axis.marks["broken"] != "done" || !slices.Equal(axis.fetched, []string{"broken"}) {
 		t.Errorf("the next poll fetched %v, and marked %v", axis.fetched, axis.marks)
 	}
-	inbox := must(p.x.Inbox(t.Context(), system(finance), finance, "", 0, 0))
 	p.work()
-	inbox = must(p.x.Inbox(t.Context(), system(finance), finance, "", 0, 0))
-	if len(inbox.Items) != 2 {
+	inbox := must(p.x.Inbox(t.Context(), system(finance), finance, "", 0, 0))
+	if len(inbox.Items) != 3 {
 		t.Fatalf("%d packages came", len(inbox.Items))
 	}
-	if got := p.fetch(inbox.Items[0].Delivery); !bytes.Equal(got, good) {
+	if s := inbox.Items[0].Package.Signature; s == nil || s.Matched != exchange.MatchedUpstream {
+		t.Errorf("of the one that is signed it says %+v", s)
+	}
+	if got := p.fetch(inbox.Items[1].Delivery); !bytes.Equal(got, good) {
 		t.Error("it came with other bytes")
 	}
 	if axis.sends != 0 {
@@ -358,7 +364,7 @@ func TestWhatComesFromAnotherAxis(t *testing.T) {
 		}
 	}
 	slices.Sort(aside)
-	if !slices.Equal(aside, []string{"missing", "onward", "rubbish", "spoofed"}) || !states[0].Up() {
+	if !slices.Equal(aside, []string{"missing", "onward", "rubbish", "signed by a stranger", "signed by another", "spoofed"}) || !states[0].Up() {
 		t.Errorf("operators see %+v", states)
 	}
 	axis.offers("again", false, good)

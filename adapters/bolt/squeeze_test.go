@@ -41,7 +41,7 @@ func TestReceiptsAreSqueezed(t *testing.T) {
 			if err != nil || !bytes.Equal(text, raw) {
 				t.Fatalf("%d bytes came back as %d, %v", len(raw), len(text), err)
 			}
-			if len(packed) > 700 {
+			if len(packed) > 750 { // the longest has the identifier of another axis too
 				t.Errorf("a text of %d bytes takes %d", len(raw), len(packed))
 			}
 		}

@@ -481,7 +481,12 @@ func (w *world) terms(t *testing.T) {
 	if view.Policy != "" || view.Doubtful != 0 || view.Sources == nil {
 		t.Errorf("of revocation it says %+v", view)
 	}
-	for _, path := range []string{"/v1/certificates", "/v1/revocation"} {
+	var axes struct{ Relays []exchange.RelayView }
+	w.want(http.StatusOK, w.get("user:chi", "/v1/relays")).into(t, &axes)
+	if axes.Relays == nil || len(axes.Relays) != 0 {
+		t.Errorf("of other axes it says %+v", axes)
+	}
+	for _, path := range []string{"/v1/certificates", "/v1/revocation", "/v1/relays"} {
 		w.want(http.StatusForbidden, w.get("he-thong-01", path))
 		w.want(http.StatusUnauthorized, w.get("", path))
 	}

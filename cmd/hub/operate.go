@@ -92,6 +92,9 @@ func describeDelivery(w io.Writer, item exchange.InboxItem) {
 			fmt.Fprintf(w, "revoked\tthe %s was signed with a certificate that had been revoked, as was found out at %s\n", m.whose, moment(m.at))
 		}
 	}
+	if d.Upstream != "" {
+		fmt.Fprintf(w, "axis\t%s\t%s\n", d.Upstream, d.UpstreamID)
+	}
 	describeLife(w, d)
 }
 
@@ -157,6 +160,9 @@ func describePackage(w io.Writer, view exchange.PackageView) {
 func byRule(s *exchange.Signature) string {
 	if s.Matched == exchange.MatchedSubject {
 		return ", by a subject rule"
+	}
+	if s.Matched == exchange.MatchedUpstream {
+		return ", by the word of the axis that it came from"
 	}
 	return ""
 }

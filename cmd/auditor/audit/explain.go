@@ -51,6 +51,9 @@ func (v verified) attests(b *strings.Builder) {
 	if e.Receiver != "" {
 		line(b, "", "answered through system %s", e.Receiver)
 	}
+	if e.Upstream != "" {
+		line(b, "Axis", "%s", strings.TrimSuffix(e.Upstream+", which calls it "+e.UpstreamID, ", which calls it "))
+	}
 	if e.Package != "" {
 		line(b, "Package", "%s", e.Package)
 	}
@@ -181,6 +184,8 @@ func matched(how string) string {
 		return "it was registered for it"
 	case exchange.MatchedSubject:
 		return "a subject rule of the agency took it"
+	case exchange.MatchedUpstream:
+		return "a trusted authority issued it, and whose it is was the word of the axis that the package came from"
 	}
 	return "in a way that this program does not know: " + how
 }
