@@ -30,12 +30,22 @@ func (s *Server) importDirectory(c *gin.Context, by exchange.Caller) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := s.x.ImportDirectory(c.Request.Context(), by, list, exchange.DirectoryOrder{Source: excerpt(q.Get("source")),
+	outcome, err := s.x.ImportDirectory(c.Request.Context(), by, list, exchange.DirectoryOrder{Source: sourceOf(q.Get("source")),
 		DryRun: q.Get("dryRun") == "true", Missing: q.Get("missing") == "true", Closings: q.Get("closings") == "true"})
 	if err != nil {
 		return err
 	}
 	return answer(c, http.StatusOK, outcome)
+}
+
+// mostSource is how many characters of a list's name go on record.
+const mostSource = 500
+
+func sourceOf(s string) string {
+	if runes := []rune(s); len(runes) > mostSource {
+		return string(runes[:mostSource]) + "…"
+	}
+	return s
 }
 
 // listings reads lines of JSON; empty ones do not count.
