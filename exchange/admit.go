@@ -326,20 +326,25 @@ func (x *Exchange) unused(ctx context.Context, pkg Package) error {
 	return nil
 }
 
+// dayOf is the day of a time in Vietnam, for those who read it there.
+func dayOf(at time.Time) string {
+	return at.In(time.FixedZone("UTC+7", 7*60*60)).Format(time.DateOnly)
+}
+
 // openCode refuses a code that was closed before now, or is not in use yet.
 func openCode(a Agency, as string, now time.Time) *Error {
 	if !a.Closed.IsZero() && !now.Before(a.Closed) {
 		if a.Successor != "" {
-			return mergedAgency.With(a.Code, a.Closed.Format(time.DateOnly), a.Successor)
+			return mergedAgency.With(a.Code, dayOf(a.Closed), a.Successor)
 		}
-		return closedAgency.With(a.Code, a.Closed.Format(time.DateOnly))
+		return closedAgency.With(a.Code, dayOf(a.Closed))
 	}
 	for _, alias := range a.Aliases {
 		if alias.Code == as && now.Before(alias.From) {
-			return codeNotYetValid.With(as, alias.From.Format(time.DateOnly), a.Code)
+			return codeNotYetValid.With(as, dayOf(alias.From), a.Code)
 		}
 		if alias.Code == as && !alias.Until.IsZero() && !now.Before(alias.Until) {
-			return closedCode.With(as, alias.Until.Format(time.DateOnly), a.Code)
+			return closedCode.With(as, dayOf(alias.Until), a.Code)
 		}
 	}
 	return nil

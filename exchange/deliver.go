@@ -43,6 +43,7 @@ func (x *Exchange) Run(ctx context.Context) error {
 	sweeps.Go(func() { x.every(ctx, vaultSweepEvery, "sweep of the vault", x.SweepVault) })
 	sweeps.Go(func() { x.every(ctx, retentionEvery, "erasing what need not be kept", x.SweepRetention) })
 	sweeps.Go(func() { x.every(ctx, orphansEvery, "matching statuses with documents", x.SweepOrphans) })
+	sweeps.Go(func() { x.every(ctx, alertsEvery, "looking for what is overdue", x.SweepAlerts) })
 	sweeps.Go(func() { x.every(ctx, spaceEvery, "looking for space", x.watchSpace) })
 	sweeps.Go(func() { x.stampReceipts(ctx) })
 	for name, r := range x.relays {
@@ -168,7 +169,7 @@ func (x *Exchange) consign(ctx context.Context, m matter, d Delivery) error {
 		}
 		err = x.settle(ctx, m, consigned, event)
 		if err == nil {
-			x.bells.ring(d.Recipient)
+			x.ring(ctx, d.Recipient)
 		}
 		if CodeOf(err) != Conflict || attempt == mostTries {
 			return err

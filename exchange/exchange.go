@@ -91,6 +91,8 @@ type Config struct {
 	// for packages to be taken in: what is under way is brought to its end with
 	// them. 1 GiB by default.
 	Reserve int64
+	// Calendar is when agencies work; the one that is built in by default.
+	Calendar *Calendar
 	// Now defaults to time.Now, Random to crypto/rand.Reader.
 	Now    func() time.Time
 	Random io.Reader
@@ -125,6 +127,8 @@ type Exchange struct {
 	stamps stamps
 
 	spaceSeen spaceSeen
+	watch     watch
+	reporting sync.Mutex // so that one report is made at a time
 
 	relays map[string]*relay // by name
 
@@ -170,6 +174,13 @@ func New(c Config) (*Exchange, error) {
 	}
 	if c.Reserve <= 0 {
 		c.Reserve = 1 << 30
+	}
+	if c.Calendar == nil {
+		calendar, err := NewCalendar(nil, nil)
+		if err != nil {
+			return nil, fmt.Errorf("exchange: %w", err)
+		}
+		c.Calendar = calendar
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -94,7 +94,7 @@ func (x *Exchange) keep(ctx context.Context, d Delivery, event Event, action Act
 // afterwards tells those whom a change of a delivery concerns.
 func (x *Exchange) afterwards(ctx context.Context, d Delivery) {
 	if d.State == Consigned {
-		x.bells.ring(d.Recipient)
+		x.ring(ctx, d.Recipient)
 	}
 	if d.State != Queued {
 		return

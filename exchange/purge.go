@@ -44,7 +44,8 @@ type Purged struct {
 	// Ended are the deliveries that it ended: nobody had fetched them. Those that
 	// were consigned showed the subject in an inbox.
 	Ended []Delivery `json:"ended"`
-	// Had are the deliveries whose recipients have the package: they are to be told.
+	// Had are the deliveries whose recipients have the package, or another axis: they
+	// are to be told.
 	Had []Delivery `json:"had"`
 	// Related are other packages about the document, which may hold the same: its
 	// updates and recalls, the statuses on it.
@@ -121,7 +122,7 @@ func (x *Exchange) purgeDelivery(ctx context.Context, d Delivery, action Action,
 	if d.State.Final() {
 		return nil
 	}
-	if !d.FetchedAt.IsZero() {
+	if d.had() {
 		if d.Quarantine != "" {
 			d.Detail = "" // what was found, with names of attachments
 			change.Deliveries = append(change.Deliveries, d)
@@ -143,6 +144,11 @@ func (x *Exchange) purgeDelivery(ctx context.Context, d Delivery, action Action,
 	change.Deliveries = append(change.Deliveries, d)
 	change.Receipts = append(change.Receipts, receipt)
 	return nil
+}
+
+// had reports whether the recipient has the package, or another axis took it on.
+func (d Delivery) had() bool {
+	return !d.FetchedAt.IsZero() || d.State == HandedOver || d.State == Rejected || d.UpstreamID != ""
 }
 
 func purgedBy(action string) string { return "purged by action " + action }
@@ -191,7 +197,7 @@ func (x *Exchange) purged(ctx context.Context, id PackageID) (Purged, error) {
 		switch {
 		case d.Detail == purgedBy(p.Purged.Action):
 			done.Ended = append(done.Ended, d)
-		case !d.FetchedAt.IsZero() || d.State == HandedOver || d.State == Rejected:
+		case d.had():
 			done.Had = append(done.Had, d)
 		}
 		for _, s := range d.Statuses {

@@ -282,3 +282,19 @@ func TestFetchedWhileItIsPurged(t *testing.T) {
 		}
 	}
 }
+
+// TestPurgeOfWhatAnotherAxisHas: it has left the hub, and its answer may come.
+func TestPurgeOfWhatAnotherAxisHas(t *testing.T) {
+	t.Parallel()
+	p := newProvince(t)
+	id := p.sent("1250", health)
+	d := p.delivery(id, 1)
+	d.Upstream, d.UpstreamID = "quoc-gia", "doc-1"
+	if err := p.ledger.Update(t.Context(), exchange.Change{Deliveries: []exchange.Delivery{d}}); err != nil {
+		t.Fatal(err)
+	}
+	if done := p.purge(id); len(done.Had) != 1 || len(done.Ended) != 0 {
+		t.Errorf("%+v", done)
+	}
+	p.inState(id, 1, exchange.Consigned)
+}

@@ -25,7 +25,7 @@ func (x *Exchange) AuthenticateSystem(ctx context.Context, id, secret string) (C
 	if !x.proves(s.Secrets, secret) {
 		return Caller{}, badCredentials.With()
 	}
-	return systemCaller(s)
+	return x.systemCaller(ctx, s)
 }
 
 // SystemOfCertificate finds the system that proves itself by a TLS client
@@ -38,14 +38,15 @@ func (x *Exchange) SystemOfCertificate(ctx context.Context, d Digest) (Caller, e
 	if err != nil {
 		return Caller{}, err
 	}
-	return systemCaller(s)
+	return x.systemCaller(ctx, s)
 }
 
-func systemCaller(s System) (Caller, error) {
+func (x *Exchange) systemCaller(ctx context.Context, s System) (Caller, error) {
 	if s.Disabled {
 		return Caller{}, disabled.With(s.ID)
 	}
-	return Caller{System: &s}, nil
+	speaking, err := x.speaking(ctx, s)
+	return Caller{System: &speaking}, err
 }
 
 // AuthenticateUser finds the person who proves themself by a secret.
@@ -114,8 +115,11 @@ func (x *Exchange) Agencies(ctx context.Context, cursor string, limit int) ([]Ag
 // (Decision 20/2020/QĐ-TTg, "H12.07").
 var codeShape = regexp.MustCompile(`^[0-9A-Z]+(\.[0-9A-Z]+)*$`)
 
+// maxCode is how many characters a code has at most (Decision 20/2020/QĐ-TTg).
+const maxCode = 35
+
 func checkCode(code string) error {
-	if len(code) > 35 || !codeShape.MatchString(code) {
+	if len(code) > maxCode || !codeShape.MatchString(code) {
 		return InvalidError("%q is not an agency code; give at most 35 characters, groups of 0-9 and A-Z with dots between them, such as H12.07",
 			"%q không phải mã định danh cơ quan; hãy ghi mã dài tối đa 35 ký tự, gồm các nhóm 0-9 và A-Z cách nhau bằng dấu chấm, ví dụ H12.07", shortened(code))
 	}

@@ -54,6 +54,11 @@ var (
 	ruleTaken = Rule{"subject-rule-taken", Conflict,
 		"the subject rule %q takes the same certificates as one of agency %q; make one of the two narrower",
 		"quy tắc chủ thể %q nhận cùng các chứng thư số với một quy tắc của cơ quan %q; hãy thu hẹp một trong hai quy tắc"}
+	reportPeriod = Rule{"report-period", Malformed,
+		"a report needs both from and to, from before to, and at most 400 days between them; give for example from=2026-11-01&to=2026-11-30",
+		"báo cáo cần cả thời điểm đầu và thời điểm cuối, cách nhau không quá 400 ngày; ví dụ \"from=2026-11-01&to=2026-11-30\""}
+	reportBusy = Rule{"report-busy", Busy,
+		"another report is being made; ask again in %d seconds", "đang lập một báo cáo khác; hãy thử lại sau %d giây"}
 	duplicateDocument = Rule{"duplicate-document", Duplicate,
 		"%q already submitted document %q with other content, as package %s; give the new document its own identifier, or send an update or a replacement",
 		"cơ quan %q đã gửi văn bản mang mã định danh %q với nội dung khác trong gói tin %s; hãy cấp mã định danh mới cho văn bản này, hoặc gửi gói tin cập nhật hay thay thế"}

@@ -104,7 +104,7 @@ func (x *Exchange) AuthenticateMAC(ctx context.Context, id, message string, mac 
 	if !proved {
 		return Caller{}, badCredentials.With()
 	}
-	return systemCaller(s)
+	return x.systemCaller(ctx, s)
 }
 
 var errNoSecretKey = errors.New("this hub has no key for shared secrets")

@@ -184,7 +184,7 @@ func (x *Exchange) publish(ctx context.Context, deliveries []Delivery) {
 		switch {
 		case d.Version > 0: // of an earlier package
 		case d.State == Consigned:
-			x.bells.ring(d.Recipient)
+			x.ring(ctx, d.Recipient)
 		case d.State == Queued:
 			jobs = append(jobs, jobOf(d))
 		}

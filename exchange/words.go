@@ -35,6 +35,7 @@ var nouns = map[string]string{
 	"tile":                    "mảnh cây Merkle",
 	"entries":                 "nhóm bản ghi nhật ký",
 	"leaf":                    "bản ghi nhật ký",
+	"alert":                   "cảnh báo",
 }
 
 // noun is the noun in both languages; what has no word of its own is an entry.
@@ -53,10 +54,13 @@ var deeds = map[string]Words{
 	"restore-drill":       {"record restore drills", "ghi nhận việc diễn tập khôi phục"},
 	"rotate-seal":         {"change the sealing keys", "thay khóa ký biên nhận"},
 	"put-agency":          {"change agencies", "sửa danh bạ cơ quan"},
+	"import-directory":    {"import a directory", "nhập danh bạ cơ quan"},
+	"merge-agency":        {"merge agencies", "sáp nhập cơ quan"},
 	"put-system":          {"change systems", "sửa danh sách hệ thống"},
 	"put-user":            {"change users", "sửa danh sách người dùng"},
 	"issue-system-secret": {"issue secrets", "cấp mật khẩu"},
 	"issue-user-secret":   {"issue secrets", "cấp mật khẩu"},
+	acknowledgeAlert:      {"acknowledge alerts", "xác nhận cảnh báo"},
 }
 
 // shortened is a piece of what a caller sent, short enough to be shown to it.

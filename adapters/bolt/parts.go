@@ -41,6 +41,13 @@ var (
 	sealEnd         = []byte("</ds:Signature>")
 	propertiesStart = []byte("<xades:SignedProperties")
 	propertiesEnd   = []byte("</xades:SignedProperties>")
+
+	// declarations are what the canonical form of the signed properties declares.
+	declarations = map[string]string{
+		"<xades:SignedProperties": ` xmlns:xades="http://uri.etsi.org/01903/v1.3.2#"`,
+		"<ds:DigestMethod":        ` xmlns:ds="http://www.w3.org/2000/09/xmldsig#"`,
+		"<ds:DigestValue":         ` xmlns:ds="http://www.w3.org/2000/09/xmldsig#"`,
+	}
 )
 
 // parts are a document taken apart.
@@ -68,7 +75,7 @@ func takeApart(text []byte, depth int) parts {
 }
 
 func (p *parts) takeSeal(text []byte) {
-	start := bytes.LastIndex(text, sealStart)
+	start := bytes.Index(text, sealStart)
 	if start < 0 {
 		return
 	}
@@ -82,10 +89,11 @@ func (p *parts) takeSeal(text []byte) {
 		return
 	}
 	p.form |= formSealed
-	p.body = join2(text[:start], rest)
-	digests := digestsOf(p.body, signed)
+	p.body = bytes.Join([][]byte{text[:start], rest}, nil)
+	digests := digestsOf(p.body)
+	digests.properties = propertiesDigest(signed)
 	p.properties = digests.hide(signed)
-	p.seal = digests.hide(join2(seal[:properties], after))
+	p.seal = digests.hide(bytes.Join([][]byte{seal[:properties], after}, nil))
 	p.sealAt, p.propertiesAt = len(rest), len(after)
 }
 
@@ -123,8 +131,6 @@ func cutAfter(text, end []byte) (before, after []byte, found bool) {
 	return text[:at], text[at:], true
 }
 
-func join2(a, b []byte) []byte { return append(bytes.Clone(a), b...) }
-
 func digestHex(text []byte) []byte {
 	sum := sha256.Sum256(text)
 	return hex.AppendEncode(nil, sum[:])
@@ -133,20 +139,31 @@ func digestHex(text []byte) []byte {
 // sealDigests are the texts that stand for marks in a seal.
 type sealDigests struct{ sealed, digest, properties []byte }
 
-// digestsOf reckons the digest of the properties as the canonical form of the
-// element alone has it: it declares what is declared further out in the document.
-func digestsOf(body, properties []byte) sealDigests {
+func digestsOf(body []byte) sealDigests {
 	sum := sha256.Sum256(body)
-	canonical := bytes.Replace(properties, propertiesStart, append(bytes.Clone(propertiesStart), ` xmlns:xades="http://uri.etsi.org/01903/v1.3.2#"`...), 1)
-	for _, element := range []string{"<ds:DigestMethod", "<ds:DigestValue"} {
-		canonical = bytes.ReplaceAll(canonical, []byte(element), []byte(element+` xmlns:ds="http://www.w3.org/2000/09/xmldsig#"`))
+	return sealDigests{sealed: hex.AppendEncode(nil, sum[:halfDigest]), digest: base64.StdEncoding.AppendEncode(nil, sum[:])}
+}
+
+// propertiesDigest is that of the canonical form of the element alone, which declares
+// what is declared further out in the document.
+func propertiesDigest(properties []byte) []byte {
+	b := make([]byte, 0, len(properties)+512)
+	for len(properties) > 0 {
+		end := bytes.IndexAny(properties[1:], " >") + 1 // of an element's name, or of what is in none
+		if end == 0 {
+			end = len(properties)
+		}
+		b = append(b, properties[:end]...)
+		b = append(b, declarations[string(properties[:end])]...)
+		next := bytes.IndexByte(properties[end:], '<')
+		if next < 0 {
+			next = len(properties) - end
+		}
+		b = append(b, properties[end:end+next]...)
+		properties = properties[end+next:]
 	}
-	own := sha256.Sum256(canonical)
-	return sealDigests{
-		sealed:     hex.AppendEncode(nil, sum[:halfDigest]),
-		digest:     base64.StdEncoding.AppendEncode(nil, sum[:]),
-		properties: base64.StdEncoding.AppendEncode(nil, own[:]),
-	}
+	sum := sha256.Sum256(b)
+	return base64.StdEncoding.AppendEncode(nil, sum[:])
 }
 
 func (d sealDigests) hide(text []byte) []byte {
@@ -254,16 +271,17 @@ func putWithin(body, within []byte, form byte, ok bool) ([]byte, bool) {
 }
 
 func putSeal(body, seal, properties []byte, sealAt, propertiesAt int) ([]byte, bool) {
-	// The digest of the properties is not in themselves.
-	half, ok := digestsOf(body, nil).show(properties)
+	digests := digestsOf(body)
+	shown, ok := digests.show(properties) // which do not have their own digest
 	if !ok {
 		return nil, false
 	}
-	if seal, ok = digestsOf(body, half).show(seal); !ok || propertiesAt > len(seal) {
+	digests.properties = propertiesDigest(shown)
+	if seal, ok = digests.show(seal); !ok || propertiesAt > len(seal) {
 		return nil, false
 	}
 	cut, at := len(seal)-propertiesAt, len(body)-sealAt
-	text := make([]byte, 0, len(body)+len(seal)+len(half))
-	text = append(append(append(text, body[:at]...), seal[:cut]...), half...)
+	text := make([]byte, 0, len(body)+len(seal)+len(shown))
+	text = append(append(append(text, body[:at]...), seal[:cut]...), shown...)
 	return append(append(text, seal[cut:]...), body[at:]...), true
 }

@@ -208,13 +208,13 @@ func digested(text string) string {
 			signature = strings.ReplaceAll(signature, old, string(by))
 		}
 	}
-	put(`Id="s-`, `"`, digestsOf(body, nil).sealed)
-	put("DigestValue>", "<", digestsOf(body, nil).digest)
+	put(`Id="s-`, `"`, digestsOf(body).sealed)
+	put("DigestValue>", "<", digestsOf(body).digest)
 	properties := signature[strings.Index(signature, string(propertiesStart)):]
 	properties = properties[:strings.Index(properties, string(propertiesEnd))+len(propertiesEnd)]
 	_, second, _ := strings.Cut(signature, "</ds:Reference>")
 	stale, _ := between(second, "DigestValue>", "<")
-	signature = strings.ReplaceAll(signature, stale, string(digestsOf(body, []byte(properties)).properties))
+	signature = strings.ReplaceAll(signature, stale, string(propertiesDigest([]byte(properties))))
 	return text[:start] + signature + string(rest)
 }
 

@@ -25,6 +25,7 @@ const (
 	acknowledgementBody
 	jsonBody
 	formBody
+	listBody // lines of JSON
 	faceBody // of another protocol's calls, but for packages
 )
 
@@ -34,12 +35,15 @@ var mediaTypes = map[bodyKind][]string{
 	acknowledgementBody: {"application/xml", "text/xml"},
 	jsonBody:            {"application/json"},
 	formBody:            {"multipart/form-data"},
+	listBody:            {"application/x-ndjson"},
 }
 
 func (s *Server) longest(kind bodyKind) int64 {
 	switch kind {
 	case packageBody, formBody:
 		return s.limits.Package
+	case listBody:
+		return mostListed
 	case acknowledgementBody:
 		return s.limits.Acknowledgement
 	}

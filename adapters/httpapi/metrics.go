@@ -101,6 +101,7 @@ var (
 	relayUpGauge    = prometheus.NewDesc("tram_relay_up", "Whether the last call to another axis went well: 1 or 0.", []string{"axis"}, nil)
 	relayQueueGauge = prometheus.NewDesc("tram_relay_queued", "Deliveries that wait to be taken by another axis.", []string{"axis"}, nil)
 	relayAsideGauge = prometheus.NewDesc("tram_relay_refused", "Parcels of another axis that could not be taken in, and are tried again later.", []string{"axis"}, nil)
+	alertsGauge     = prometheus.NewDesc("tram_alerts", "Alerts that nobody has acknowledged, by kind.", []string{"kind"}, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
 )
 
@@ -121,6 +122,7 @@ func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- relayUpGauge
 	to <- relayQueueGauge
 	to <- relayAsideGauge
+	to <- alertsGauge
 	to <- readyGauge
 }
 
@@ -147,6 +149,9 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 		g.log.ErrorContext(ctx, "counting statuses without a document for the metrics", "err", err)
 	} else {
 		to <- prometheus.MustNewConstMetric(orphansGauge, prometheus.GaugeValue, float64(orphans))
+	}
+	for kind, n := range g.x.AlertCounts() {
+		to <- prometheus.MustNewConstMetric(alertsGauge, prometheus.GaugeValue, float64(n), string(kind))
 	}
 	g.collectWaiting(ctx, to)
 	g.collectStamps(ctx, to)

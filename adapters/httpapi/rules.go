@@ -79,6 +79,9 @@ var (
 	badDays = exchange.Rule{Name: badQuery.Name, Code: badQuery.Code,
 		En: "days is %q; give a whole number from 0 to 100000",
 		Vi: "days là %q; hãy dùng số nguyên từ 0 đến 100000"}
+	badOpen = exchange.Rule{Name: badQuery.Name, Code: badQuery.Code,
+		En: "open is %q; give true or false",
+		Vi: "open là %q; hãy dùng true hoặc false"}
 	badWait = exchange.Rule{Name: badQuery.Name, Code: badQuery.Code,
 		En: "wait is %q; give a time such as 30s",
 		Vi: "wait là %q; hãy ghi khoảng thời gian, ví dụ 30s"}

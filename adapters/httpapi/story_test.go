@@ -35,6 +35,7 @@ func TestTheWholeInterface(t *testing.T) {
 	t.Run("operators steer deliveries", w.operators)
 	t.Run("administrators keep the registry", w.registry)
 	t.Run("people read what people did", w.actions)
+	t.Run("people read what is overdue, and reports", w.overdue)
 	t.Run("receipts get time-stamps", w.timestamps)
 	t.Run("people read what ends soon", w.terms)
 	t.Run("anyone reads the log", w.log)
@@ -301,6 +302,7 @@ func (w *world) registry(t *testing.T) {
 
 func (w *world) registryOfSystems(t *testing.T) {
 	w.want(http.StatusOK, w.json(http.MethodPut, "user:an", "/v1/systems/moi", `{"name":"Mới","agencies":["H12.40"]}`))
+	w.directory(t)
 	var issued struct{ Secret string }
 	w.want(http.StatusOK, w.do(request{method: http.MethodPost, path: "/v1/systems/moi/secret", as: "user:an"})).into(t, &issued)
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/systems/moi/shared-secret", `{"secret":"c2VjcmV0LXRyYW0="}`))
@@ -366,6 +368,47 @@ func (w *world) actions(t *testing.T) {
 	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/orphans?agency=x"))
 	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/orphans"))
 	w.want(http.StatusUnauthorized, w.get("", "/v1/actions"))
+}
+
+func (w *world) overdue(t *testing.T) {
+	w.submitted(w.sign(w.document(func(d *edxml.Document) { d.Date = d.Date.AddDate(0, 0, -20) }), "H12.01"))
+	if err := w.x.SweepAlerts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var page struct {
+		Alerts []struct {
+			exchange.Alert
+			En, Vi string
+		}
+		More   bool
+		Counts map[exchange.AlertKind]int
+	}
+	w.want(http.StatusOK, w.get("user:chi", "/v1/alerts?kind=sent-late&agency=H12.01&open=true&limit=1")).into(t, &page)
+	if len(page.Alerts) != 1 || page.Alerts[0].Sender != "H12.01" || page.Alerts[0].Vi == "" || page.Counts["sent-late"] < 1 {
+		t.Fatalf("alerts: %+v", page)
+	}
+	path := "/v1/alerts/" + page.Alerts[0].ID + "/acknowledge"
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:chi", path, `{"reason":"đã báo"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:binh", path, `{"reason":""}`))
+	w.want(http.StatusNotFound, w.json(http.MethodPost, "user:binh", "/v1/alerts/sent-late.x/acknowledge", `{"reason":"đã báo"}`))
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:binh", path, `{"reason":"đã báo"}`))
+	var after struct{ Alerts []exchange.Alert }
+	w.want(http.StatusOK, w.get("user:chi", "/v1/alerts?open=false")).into(t, &after)
+	if i := slices.IndexFunc(after.Alerts, func(a exchange.Alert) bool { return a.ID == page.Alerts[0].ID }); i < 0 || after.Alerts[i].Acknowledged == nil {
+		t.Errorf("acknowledged: %+v", after)
+	}
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/alerts?kind=x"))
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/alerts?open=x"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/alerts"))
+
+	day := time.Now().In(time.FixedZone("UTC+7", 7*60*60)).Format(time.DateOnly)
+	var r exchange.Report
+	w.want(http.StatusOK, w.get("user:chi", "/v1/reports?from="+day+"&to="+day)).into(t, &r)
+	if r.Total.Documents < 1 || r.Total.SentLate < 1 || len(r.Agencies) == 0 || r.Total.SentDeliveries != r.Total.Received {
+		t.Errorf("report: %+v", r)
+	}
+	w.want(http.StatusBadRequest, w.get("user:chi", "/v1/reports?from=2026-01-01&to=2029-01-01"))
+	w.want(http.StatusForbidden, w.get("he-thong-01", "/v1/reports?from="+day+"&to="+day))
 }
 
 func (w *world) timestamps(t *testing.T) {
@@ -506,4 +549,38 @@ func (w *world) service(t *testing.T) {
 	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/restore-drills", `{"backup":"`+dir+`","failure":"no disk"}`))
 	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", "/v1/restore-drills", `{"backup":"`+dir+`"}`))
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/restore-drills", `{"backup":"`+dir+`","failure":"no disk"}`))
+}
+
+// directory imports a list, and merges two agencies of it.
+func (w *world) directory(t *testing.T) {
+	list := func(as, query, lines string) answer {
+		return w.do(request{method: http.MethodPost, path: "/v1/directory" + query, as: as, body: strings.NewReader(lines),
+			header: map[string]string{"Content-Type": "application/x-ndjson"}})
+	}
+	const lines = `{"code":"H12.41","name":"Cũ","parent":""}` + "\n\n" + `{"code":"H12.42","name":"Mới","mail":"moi@example.vn"}` + "\n"
+	w.want(http.StatusForbidden, list("user:binh", "", lines))
+	w.want(http.StatusUnsupportedMediaType, w.json(http.MethodPost, "user:an", "/v1/directory", `{}`))
+	if p := w.want(http.StatusBadRequest, list("user:an", "", lines+`{"code":"H12.43","namme":"x"}`)); !strings.Contains(string(p.body), `"line":4`) {
+		t.Errorf("a member that nobody reads: %s", p.body)
+	}
+	w.want(http.StatusNotFound, w.get("user:an", "/v1/agencies/H12.41"))
+	for _, c := range []struct {
+		query string
+		added int
+		kept  bool
+	}{{"?dryRun=true&missing=true", 2, false}, {"?source=test", 2, true}, {"", 0, false}} {
+		var outcome exchange.DirectoryOutcome
+		w.want(http.StatusOK, list("user:an", c.query, lines)).into(t, &outcome)
+		if outcome.Counts.Added != c.added || outcome.Kept != c.kept {
+			t.Errorf("%s: %+v", c.query, outcome)
+		}
+	}
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", "/v1/agencies/H12.41/merger", `{"into":"H12.42"}`))
+	w.want(http.StatusConflict, w.json(http.MethodPost, "user:an", "/v1/agencies/H12.41/merger", `{"into":"H12.41"}`))
+	w.want(http.StatusNotFound, w.json(http.MethodPost, "user:an", "/v1/agencies/H12.41/merger", `{"into":"H99.99"}`))
+	var merged exchange.Agency
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/agencies/H12.41/merger", `{"into":"H12.42","closed":"2025-07-01T00:00:00+07:00"}`)).into(t, &merged)
+	if merged.Successor != "H12.42" || merged.Closed.IsZero() {
+		t.Errorf("merged: %+v", merged)
+	}
 }

@@ -1,8 +1,12 @@
 package httpclient
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"time"
 
 	"tram/exchange"
 )
@@ -34,6 +38,34 @@ func (c *Client) PutAgency(ctx context.Context, a exchange.Agency, certificates 
 		PEM []string `json:"pem,omitempty"`
 	}{a, certificates}
 	return sendJSON[exchange.Agency](ctx, c, http.MethodPut, entry, "v1", "agencies", a.Code)
+}
+
+// Merge closes an agency at a time, now when zero, and lets another one take its
+// place.
+func (c *Client) Merge(ctx context.Context, from, into string, at time.Time) (exchange.Agency, error) {
+	return sendJSON[exchange.Agency](ctx, c, http.MethodPost, struct {
+		Into   string    `json:"into"`
+		Closed time.Time `json:"closed,omitzero"`
+	}{into, at}, "v1", "agencies", from, "merger")
+}
+
+// ImportDirectory brings the directory in line with a list, or tells how they differ.
+func (c *Client) ImportDirectory(ctx context.Context, list []exchange.Listing, o exchange.DirectoryOrder) (exchange.DirectoryOutcome, error) {
+	var lines bytes.Buffer
+	e := json.NewEncoder(&lines)
+	for _, entry := range list {
+		if err := e.Encode(entry); err != nil {
+			return exchange.DirectoryOutcome{}, fmt.Errorf("writing the request: %w", err)
+		}
+	}
+	v := values("source", o.Source)
+	for name, set := range map[string]bool{"dryRun": o.DryRun, "missing": o.Missing, "closings": o.Closings} {
+		if set {
+			v.Set(name, "true")
+		}
+	}
+	return doJSON[exchange.DirectoryOutcome](ctx, c, call{method: http.MethodPost, path: []string{"v1", "directory"}, query: v,
+		body: bytesBody(lines.Bytes()), header: map[string]string{"Content-Type": "application/x-ndjson"}})
 }
 
 // Systems lists the systems, without digests of their secrets.

@@ -141,6 +141,9 @@ type config struct {
 
 	// Relay are other axes, and which agencies' codes they serve; absent: none.
 	Relay []relayConfig `yaml:"relay"`
+	// Directory is where the directory of agencies comes from; absent: it is kept by
+	// hand.
+	Directory directoryConfig `yaml:"directory"`
 
 	// Queue is the message broker that hands out work; absent: the hub's process
 	// does that itself. Changing it loses nothing.
@@ -155,6 +158,9 @@ type config struct {
 		// RetryMost is the longest wait between attempts; absent: 1h.
 		RetryMost duration `yaml:"retry_most"`
 	} `yaml:"delivery"`
+
+	// Calendar says when agencies work, for alerts and reports.
+	Calendar calendarConfig `yaml:"calendar"`
 
 	// Retention says how long is kept what need not be kept for ever.
 	Retention struct {
@@ -318,11 +324,13 @@ func (c *config) validate() error {
 	}
 	c.Seal.validate(wrong)
 	c.Queue.validate(wrong)
+	c.Calendar.validate(wrong)
 	if t := edxml.Types(c.Attachments.Types); t != edxml.TypesOff && t != edxml.TypesWarn && t != edxml.TypesRefuse {
 		wrong("attachments.types", "is "+strconv.Quote(c.Attachments.Types)+", not one of: off, warn, refuse")
 	}
 	c.Malware.validate(wrong)
 	validateRelays(c.Relay, wrong)
+	c.Directory.validate(wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -401,7 +409,8 @@ func (c *config) resolve() {
 // paths are the settings that name what the hub reads and writes.
 func (c *config) paths() []*string {
 	paths := []*string{&c.TLS.Certificate, &c.TLS.Key, &c.Ledger, &c.Vault, &c.Trust.Roots, &c.Trust.Intermediates, &c.Trust.RevocationDir,
-		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Log.Key, &c.Webhook.Key, &c.Webhook.Roots, &c.Axis.Key, &c.Directory.SecretFile, &c.Directory.Roots, &c.Client.SecretFile, &c.Client.Roots,
+		&c.Calendar.File,
 		&c.Timestamp.Roots, &c.Timestamp.SecretFile, &c.Timestamp.TLSRoots,
 		&c.Queue.PasswordFile, &c.Queue.Roots, &c.Queue.Certificate, &c.Queue.Key}
 	for i := range c.Seal {

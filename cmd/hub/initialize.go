@@ -304,6 +304,14 @@ webhook:                       # announcements to agencies that asked for them
 axis:                          # the national axis's protocol: its software works with this hub's address
   key: keys/axis.key           # seals the secrets that systems share with the hub
 
+# directory:                   # the national directory of agencies, from an axis: "hub directory sync"
+#   url: https://axis.example/
+#   system: H12.01             # the systemid that the axis issued
+#   secret_file: directory.secret
+#   roots: trust/axis.pem      # authorities of its TLS certificate; absent: the system's
+#   old_codes: true            # take 000.00.07.H12 for a further code of H12.07
+#   every: 24h                 # the hub does it by itself; absent: only by the command
+
 # timestamp:                   # receipts get time-stamps from this authority (RFC 3161), in the background
 #   url: http://tsa.example/tsr
 #   roots: trust/timestamp.pem # its roots; they are published with the hub's keys
@@ -335,6 +343,10 @@ delivery:
   deadline: 168h               # an unanswered delivery fails after this, with a receipt
   retry_first: {{.RetryFirst}}             # wait before the second attempt to announce
   retry_most: 1h               # the longest wait between attempts
+
+# calendar:                    # when agencies work, for alerts and reports
+#   file: calendar.txt         # days off beside those built in, as in "off 2027-02-05..2027-02-11 Tết"
+#   hours: ["07:30-11:30", "13:30-17:00"]
 
 # retention:
 #   content: 1825d             # how long packages' bytes are kept; without, for ever. Receipts always are

@@ -25,7 +25,7 @@ func TestMerge(t *testing.T) {
 	must(t, err)
 	theirsID := strings.Join([]string{"H04", theirs.Date.Format("2006/01/02"), "2/TN"}, ",")
 
-	if _, errOut, code := s.hub("agency", "merge", "H04", "--into", "H04", "--config", s.config()); code != exitUsage || !strings.Contains(errOut, "one agency") {
+	if _, errOut, code := s.hub("agency", "merge", "H04", "--into", "H04", "--config", s.config()); code != exitFailed || !strings.Contains(errOut, "one agency") {
 		t.Errorf("merged into itself: %d %s", code, errOut)
 	}
 	today := time.Now().In(vietnam).Format(time.DateOnly)

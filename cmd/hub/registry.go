@@ -24,16 +24,9 @@ func agencyCommand(o *options) *cobra.Command {
 
 func agencyList(o *options) *cobra.Command {
 	return asking(o, "list", "List the agencies", cobra.NoArgs, func(c *cobra.Command, hub *httpclient.Client, _ []string) error {
-		all := []exchange.Agency{}
-		for cursor := ""; ; {
-			page, err := hub.Agencies(c.Context(), cursor, 0)
-			if err != nil {
-				return err
-			}
-			all = append(all, page.Agencies...)
-			if cursor = page.Cursor; cursor == "" {
-				break
-			}
+		all, err := allAgencies(c.Context(), hub)
+		if err != nil {
+			return err
 		}
 		return o.show(c, all, func(w io.Writer) {
 			fmt.Fprintln(w, "CODE\tNAME\tPOLICY\tMODE\tCERTIFICATES\tALIASES")
@@ -147,6 +140,7 @@ func agencyPut(o *options) *cobra.Command {
 		if err := f.warn(c, o); err != nil {
 			return err
 		}
+		suggestCode(c, a)
 		return o.show(c, a, func(w io.Writer) { describeAgency(w, a) })
 	})
 	c.Long = `put registers an agency or changes the entry it has; what no flag names stays.
@@ -177,6 +171,16 @@ two agencies take is refused.`
 	c.Flags().StringVar(&f.ruleUntil, "rule-until", "", "yyyy-mm-dd: the subject rules end at the beginning of that day")
 	c.Flags().StringArrayVar(&f.dropRules, "drop-subject-rule", nil, "attributes of a subject rule to drop, as they are shown; repeat for more")
 	return c
+}
+
+// suggestCode names the code that the agency probably has in the other form, and
+// which software may still write.
+func suggestCode(c *cobra.Command, a exchange.Agency) {
+	other := exchange.OtherForm(a.Code)
+	if other == "" || slices.ContainsFunc(a.Aliases, func(o exchange.Alias) bool { return o.Code == other }) {
+		return
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "hub: %s may be its code in the other form; if it is: hub agency put %s --alias %s\n", other, a.Code, other)
 }
 
 // warn tells of certificates that are registered now and that the hub would

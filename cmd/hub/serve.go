@@ -139,6 +139,10 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		return err
 	}
 	defer closeRelays()
+	calendar, err := cfg.Calendar.open()
+	if err != nil {
+		return usageError{err}
+	}
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
@@ -149,6 +153,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		AtOnce:      consignedAtOnce, Upstreams: upstreams,
 		Deadline: time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
 		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Now: now, Reserve: int64(cfg.Limits.Reserve), Log: log,
+		Calendar: calendar,
 	}
 	if revoked != nil {
 		defer revoked.Close()
@@ -185,11 +190,15 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err := registry.Register(&hostGauges{cfg, vault, again, log}); err != nil {
 		return err
 	}
+	synchronizer, err := newSynchronizer(cfg.Directory, x, registry, log)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(ctx, cfg, keys.tls)
 	if err != nil {
 		return err
 	}
-	defer beside(ctx, func(ctx context.Context) { again.run(ctx, reloads) }, func(ctx context.Context) { keepAlive(ctx, ledger, log) })()
+	defer beside(ctx, func(ctx context.Context) { again.run(ctx, reloads) }, func(ctx context.Context) { keepAlive(ctx, ledger, log) }, synchronizer.run)()
 	log.InfoContext(ctx, "hub serving", "agencies", listeners.agencies.Addr().String(), "hub", cfg.Hub.Code, "version", version())
 	defer log.InfoContext(ctx, "hub stopped")
 	ready(listeners.agencies.Addr())
