@@ -15,24 +15,55 @@ import (
 // it speaks for.
 func (x *Exchange) sender(ctx context.Context, pkg *Package, from Caller) (Agency, error) {
 	at := pkg.SenderPlace
-	agency, err := x.c.Ledger.Agency(ctx, pkg.SenderAs)
+	agency, err := x.find(ctx, pkg.SenderAs, "")
 	if CodeOf(err) == NotFound {
 		return Agency{}, unknownSender.With(pkg.SenderAs).At(at.Path, at.Line)
 	}
 	if err != nil {
 		return Agency{}, err
 	}
+	pkg.Sender, pkg.System = agency.Code, from.System.ID
+	if agency.Mode == Relayed || from.Upstream != "" {
+		return agency, x.fromUpstream(pkg, agency, from)
+	}
 	if !from.Speaks(agency.Code) {
 		return Agency{}, systemNotForAgency.With(from.System.ID, agency.Code).At(at.Path, at.Line)
 	}
-	pkg.Sender, pkg.System = agency.Code, from.System.ID
 	return agency, nil
+}
+
+// fromUpstream holds packages of agencies that live at an axis to come from there,
+// and what comes from there to be of such agencies.
+func (x *Exchange) fromUpstream(pkg *Package, sender Agency, from Caller) error {
+	if sender.Mode != Relayed || sender.Upstream != from.Upstream {
+		pkg.System = from.System.ID
+		return systemNotForAgency.With(from.System.ID, sender.Code).At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
+	}
+	pkg.strange(sender)
+	return nil
+}
+
+// strange notes an agency that is not in the directory yet.
+func (p *Package) strange(a Agency) {
+	if a.Version == 0 && !slices.ContainsFunc(p.Strangers, func(o Agency) bool { return o.Code == a.Code }) {
+		p.Strangers = append(p.Strangers, a)
+	}
+}
+
+// cameBack reports whether another axis brings what an agency of this hub has
+// submitted itself: it goes nowhere again.
+func (x *Exchange) cameBack(ctx context.Context, pkg Package, from Caller) bool {
+	if from.Upstream == "" || pkg.Sender == "" {
+		return false
+	}
+	_, err := x.c.Ledger.FirstReceipt(ctx, pkg)
+	return err == nil
 }
 
 // admit decides whether the package may enter: the signer speaks for the
 // sender, the recipients resolve, the rules of the kind hold. Whether the
 // certificate was revoked is asked last: somebody else may have to be asked.
-func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *signing.Signature, partial bool) error {
+func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *signing.Signature, from Caller) error {
 	now := x.now()
 	// A closed agency sends nothing new. It still answers what it got, and takes
 	// back what it sent.
@@ -52,7 +83,7 @@ func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *si
 			pkg.Signature.SHA1Until = sender.SHA1Until
 		}
 	}
-	if err := x.resolve(ctx, pkg, partial, now); err != nil {
+	if err := x.resolve(ctx, pkg, from, now); err != nil {
 		return err
 	}
 	if err := x.owns(ctx, *pkg); err != nil {
@@ -85,6 +116,9 @@ func (x *Exchange) signedBy(ctx context.Context, a Agency, s *signing.Signature,
 		return standing{}, atSignature(refusal(err), s)
 	}
 	digest := DigestOf(s.Certificate.Raw)
+	if a.Mode == Relayed && len(a.Certificates)+len(a.SubjectRules) == 0 {
+		return x.vouched(ctx, a, s, chain)
+	}
 	if a.Holds(digest, now) {
 		return standing{chain, MatchedRegistered}, nil
 	}
@@ -102,6 +136,19 @@ func (x *Exchange) signedBy(ctx context.Context, a Agency, s *signing.Signature,
 	// It is registered for the agency and its time is over, or has not come: no
 	// rule brings it back.
 	return standing{}, atSignature(certificateNotRegistered.With(digest.String(), a.Code), s)
+}
+
+// vouched takes the word of the axis that a package came from for whose certificate
+// it is, unless somebody else has it here.
+func (x *Exchange) vouched(ctx context.Context, a Agency, s *signing.Signature, chain []*x509.Certificate) (standing, error) {
+	other, err := x.c.Ledger.AgencyOfCertificate(ctx, DigestOf(s.Certificate.Raw))
+	if err == nil {
+		return standing{}, atSignature(signerNotSender.With(other.Code, a.Code), s)
+	}
+	if CodeOf(err) != NotFound {
+		return standing{}, err
+	}
+	return standing{chain, MatchedUpstream}, nil
 }
 
 // matchedBy looks for a subject rule that takes the certificate, which nobody
@@ -144,7 +191,7 @@ func atSignature(err error, s *signing.Signature) error {
 // resolve finds every recipient's canonical code. A recipient written twice, or
 // under two of its codes, is one recipient. Partial: one that is not found, or
 // whose code was closed, does not keep the package from the others.
-func (x *Exchange) resolve(ctx context.Context, pkg *Package, partial bool, now time.Time) error {
+func (x *Exchange) resolve(ctx context.Context, pkg *Package, from Caller, now time.Time) error {
 	if pkg.Status != nil {
 		if err := x.resolveStatus(ctx, pkg); err != nil {
 			return err
@@ -156,8 +203,8 @@ func (x *Exchange) resolve(ctx context.Context, pkg *Package, partial bool, now 
 	var recipients, unknown []Recipient
 	var first error
 	for _, r := range pkg.Recipients {
-		code, err := x.recipientCode(ctx, r, pkg.Kind, now)
-		if CodeOf(err) == UnknownAgency && partial {
+		code, err := x.recipientCode(ctx, r, pkg, from, now)
+		if CodeOf(err) == UnknownAgency && from.Partial {
 			first = cmp.Or(first, err)
 			unknown = append(unknown, r)
 			continue
@@ -182,8 +229,8 @@ func (x *Exchange) resolve(ctx context.Context, pkg *Package, partial bool, now 
 }
 
 // recipientCode is the canonical code of a recipient that takes packages.
-func (x *Exchange) recipientCode(ctx context.Context, r Recipient, kind Kind, now time.Time) (string, error) {
-	agency, err := x.c.Ledger.Agency(ctx, r.As)
+func (x *Exchange) recipientCode(ctx context.Context, r Recipient, pkg *Package, from Caller, now time.Time) (string, error) {
+	agency, err := x.find(ctx, r.As, r.Name)
 	if CodeOf(err) == NotFound {
 		return "", unknownRecipient.With(r.As).At(r.Place.Path, r.Place.Line)
 	}
@@ -191,9 +238,15 @@ func (x *Exchange) recipientCode(ctx context.Context, r Recipient, kind Kind, no
 		return "", err
 	}
 	// A closed code still takes answers to what was sent from it.
-	if refused := openCode(agency, r.As, now); refused != nil && kind != KindStatus {
+	if refused := openCode(agency, r.As, now); refused != nil && pkg.Kind != KindStatus {
 		return "", refused.At(r.Place.Path, r.Place.Line)
 	}
+	if from.Upstream != "" && agency.Mode == Relayed {
+		// It goes neither back to where it came from, nor round: who sent it to
+		// this hub sends it there too.
+		return "", notServed.With(agency.Code, from.Upstream).At(r.Place.Path, r.Place.Line)
+	}
+	pkg.strange(agency)
 	return agency.Code, nil
 }
 
@@ -203,7 +256,7 @@ func (x *Exchange) recipientCode(ctx context.Context, r Recipient, kind Kind, no
 // those that refused it or agreed to give it back.
 func (x *Exchange) resolveStatus(ctx context.Context, pkg *Package) error {
 	s := pkg.Status
-	origin, err := x.c.Ledger.Agency(ctx, s.ToAs)
+	origin, err := x.find(ctx, s.ToAs, "")
 	if CodeOf(err) == NotFound {
 		return unknownRecipient.With(s.ToAs).At(s.Place.Path, s.Place.Line)
 	}

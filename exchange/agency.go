@@ -27,6 +27,9 @@ const (
 	// Push agencies are told of each delivery by a signed webhook request and
 	// fetch the package then.
 	Push DeliveryMode = "push"
+	// Relayed agencies live at another axis, which the hub hands their packages to.
+	// No system of this hub speaks for them.
+	Relayed DeliveryMode = "relay"
 )
 
 // Agency is an organisation that sends and receives packages.
@@ -45,6 +48,8 @@ type Agency struct {
 	Mode DeliveryMode `json:"mode,omitempty"`
 	// Webhook is the URL that Push deliveries are announced to.
 	Webhook string `json:"webhook,omitempty"`
+	// Upstream is the name of the axis that a Relayed agency lives at.
+	Upstream string `json:"upstream,omitempty"`
 	// Certificates are those the agency signs with; several overlap during a
 	// rotation.
 	Certificates []Certificate `json:"certificates,omitempty"`

@@ -61,6 +61,9 @@ type Caller struct {
 	// Partial: of a package's recipients those count that are known, as the older
 	// protocols have it; else one that is not known refuses the package.
 	Partial bool
+	// Upstream is the axis that the system submits for; empty for systems of this
+	// hub's own agencies.
+	Upstream string
 }
 
 // Speaks reports whether the caller is a system of the agency.

@@ -46,6 +46,11 @@ func (x *Exchange) Run(ctx context.Context) error {
 	sweeps.Go(func() { x.every(ctx, alertsEvery, "looking for what is overdue", x.SweepAlerts) })
 	sweeps.Go(func() { x.every(ctx, spaceEvery, "looking for space", x.watchSpace) })
 	sweeps.Go(func() { x.stampReceipts(ctx) })
+	for name, r := range x.relays {
+		sweeps.Go(func() {
+			x.every(ctx, r.Poll, "asking another axis", func(ctx context.Context) error { return x.pollAndTell(ctx, name) })
+		})
+	}
 	err := x.c.Queue.Consume(ctx, x.attempt)
 	stop()
 	sweeps.Wait()
@@ -120,6 +125,9 @@ func (x *Exchange) Deliver(ctx context.Context, id DeliveryID) error {
 	}
 	if !now.Before(d.Deadline) {
 		return x.expire(ctx, m, d, now)
+	}
+	if m.recipient.Mode == Relayed {
+		return x.relayOn(ctx, m, now)
 	}
 	if m.recipient.Mode == Push {
 		if d, err = x.announce(ctx, m, d, now); err != nil {

@@ -31,7 +31,8 @@ const (
 	// Held waits for an operator, who may release or cancel it.
 	Held State = "held"
 	// Consigned is in the recipient's inbox, and announced to it if it asked
-	// for that; the recipient moves it on by acknowledging.
+	// for that, or at the axis that the recipient lives at; the recipient moves it
+	// on by acknowledging, or by a status.
 	Consigned State = "consigned"
 	// HandedOver was accepted by the recipient. Final.
 	HandedOver State = "handed-over"
@@ -89,6 +90,10 @@ type Delivery struct {
 	Requests []Request `json:"requests,omitempty"`
 	// Quarantine is why the hub itself holds it: QuarantineScan or QuarantineMalware.
 	Quarantine string `json:"quarantine,omitempty"`
+	// Upstream is the axis that it was handed to, or is to be, since the first
+	// attempt; UpstreamID is what that axis calls the package, once it has it.
+	Upstream   string `json:"upstream,omitempty"`
+	UpstreamID string `json:"upstreamId,omitempty"`
 	// Version counts changes; the ledger refuses a change to another version.
 	Version int64 `json:"version"`
 }
@@ -137,6 +142,35 @@ func (d Delivery) Consign(now time.Time) (Delivery, Event, error) {
 	return d, ContentConsignment, nil
 }
 
+// Relayed is for another axis that took the delivery on, under its own identifier
+// of the package.
+func (d Delivery) Relayed(id string, now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued); err != nil {
+		return d, "", err
+	}
+	d.State, d.ConsignedAt, d.Detail, d.UpstreamID = Consigned, now, "", id
+	return d, RelayAcceptance, nil
+}
+
+// RelayRefused is for another axis that does not take the delivery on.
+func (d Delivery) RelayRefused(detail string, now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued); err != nil {
+		return d, "", err
+	}
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Refused, detail, now
+	return d, RelayRejection, nil
+}
+
+// Undelivered is for another axis that took the delivery on and cannot bring it to
+// the recipient.
+func (d Delivery) Undelivered(detail string, now time.Time) (Delivery, Event, error) {
+	if err := d.in(Consigned); err != nil {
+		return d, "", err
+	}
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Unreachable, detail, now
+	return d, ContentHandoverFailure, nil
+}
+
 // AttemptFailed keeps what went wrong; the delivery stays queued for Next.
 func (d Delivery) AttemptFailed(detail string) Delivery {
 	d.Detail = detail
@@ -183,6 +217,9 @@ func (d Delivery) Expire(now time.Time) (Delivery, Event, error) {
 		event = ContentConsignmentFailure
 		if d.Attempts > 0 && d.State == Queued {
 			reason = Unreachable
+		}
+		if d.Upstream != "" {
+			event = RelayFailure
 		}
 	}
 	d.State, d.Reason, d.SettledAt = Failed, reason, now
@@ -244,6 +281,16 @@ func (d Delivery) Withdraw(now time.Time) (Delivery, Event, error) {
 	}
 	event := d.failure()
 	d.State, d.Reason, d.SettledAt = Withdrawn, WithdrawnBySender, now
+	return d, event, nil
+}
+
+// Purge ends a delivery that nobody fetched, since its package is purged.
+func (d Delivery) Purge(detail string, now time.Time) (Delivery, Event, error) {
+	if err := d.in(Queued, Held, Consigned); err != nil {
+		return d, "", err
+	}
+	event := d.failure()
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Cancelled, detail, now
 	return d, event, nil
 }
 

@@ -53,7 +53,11 @@ type Evidence struct {
 	// Parts are the package itself, then its attachments, decoded.
 	Parts    []Part
 	Delivery DeliveryID
-	Basis    Basis
+	// Upstream is the axis that the delivery was handed to, or was to be, and
+	// UpstreamID what that axis calls the package; empty for the hub's own agencies.
+	Upstream   string
+	UpstreamID string
+	Basis      Basis
 	// Scan is what a malware scanner said when the package was accepted; nil: none
 	// was asked, or the receipt is of something else.
 	Scan *Scan
@@ -111,6 +115,9 @@ const (
 	MatchedRegistered = "registered"
 	// MatchedSubject is one that a subject rule of the agency fits.
 	MatchedSubject = "subject-rule"
+	// MatchedUpstream is one that a trusted authority issued, and that nobody here
+	// has: that it is the agency's is the word of the axis the package came from.
+	MatchedUpstream = "upstream"
 )
 
 const (
@@ -180,6 +187,9 @@ func (e Evidence) Canonical() []byte {
 		w.leaf("erds:MessageIdentifier", string(e.Package))
 	}
 	e.content(&w)
+	if e.Upstream != "" {
+		w.leaf("erds:ForwardedToExternalSystem", e.Upstream)
+	}
 	e.transaction(&w)
 	w.close(1)
 	return w.b
@@ -211,6 +221,9 @@ func (e Evidence) transaction(w *xmlWriter) {
 	w.open("erds:TransactionLog")
 	if e.Delivery != "" {
 		w.leaf("t:Delivery", string(e.Delivery), "xmlns:t", nsTram)
+	}
+	if e.UpstreamID != "" {
+		w.leaf("t:ForwardedAs", e.UpstreamID, "xmlns:t", nsTram)
 	}
 	w.open("t:Basis", "xmlns:t", nsTram)
 	w.leaf("t:Method", e.Basis.Method)

@@ -24,6 +24,7 @@ func parseEvidence(root *signing.Element) (Evidence, error) {
 		Receiver:   p.text("RecipientsDelegateDetails", "Identifier"),
 		Package:    PackageID(p.text("MessageIdentifier")),
 		DocumentID: p.text("UserContentInfo", "AppLayerIdentifier"),
+		Upstream:   p.text("ForwardedToExternalSystem"),
 	}
 	e.Hub = Hub{Policy: p.text("EvidenceIssuerPolicyID", "PolicyID")}
 	e.Hub.Code, e.Hub.Name = identity(p.at("EvidenceIssuerDetails"))
@@ -102,6 +103,7 @@ func (p *evidenceParser) parts() []Part {
 func (p *evidenceParser) transaction(e *Evidence) {
 	log := p.at("TransactionLogInformation", "TransactionLog")
 	e.Delivery = DeliveryID(log.Child(nsTram, "Delivery").Value())
+	e.UpstreamID = log.Child(nsTram, "ForwardedAs").Value()
 	basis := log.Child(nsTram, "Basis")
 	e.Basis = Basis{Method: basis.Child(nsTram, "Method").Value(), Algorithm: basis.Child(nsTram, "Algorithm").Value(),
 		Subject: basis.Child(nsTram, "Subject").Value(), Matched: basis.Child(nsTram, "Matched").Value(),

@@ -97,6 +97,12 @@ func evidences() map[string]Evidence {
 	with("handover-failure", ContentHandoverFailure, failed(Cancelled, "theo yêu cầu của bên gửi"))
 	with("refusal", ConsignmentRejection, func(e *Evidence) { answered(e); e.Reason, e.Detail = Refused, "gửi nhầm cơ quan" })
 	with("expiry", AcceptanceRejectionExpiry, failed(Expired, ""))
+	with("relay", RelayAcceptance, func(e *Evidence) {
+		delivered(e)
+		e.Upstream, e.UpstreamID = "quoc-gia", "8b8f6d52-6b1c-4c38-9f0e-0d4a6c1e7a01"
+	})
+	with("relay-rejection", RelayRejection, func(e *Evidence) { failed(Refused, "mã 18: không có nơi nhận")(e); e.Upstream = "quoc-gia" })
+	with("relay-failure", RelayFailure, func(e *Evidence) { failed(Unreachable, "")(e); e.Upstream = "quoc-gia" })
 	return all
 }
 

@@ -80,6 +80,8 @@ type Config struct {
 	// Retention is how long packages' bytes are kept after they were accepted;
 	// 0: for ever. What happened to them stays on record.
 	Retention time.Duration
+	// Upstreams are other axes, and which agencies' codes they serve.
+	Upstreams []Upstream
 	// AtOnce is how many recipients a package has at most for the transaction that
 	// accepts it to consign its deliveries too, to agencies that only look into
 	// their inboxes: nothing has to be attempted there. For more, the sender would
@@ -127,6 +129,8 @@ type Exchange struct {
 	spaceSeen spaceSeen
 	watch     watch
 	reporting sync.Mutex // so that one report is made at a time
+
+	relays map[string]*relay // by name
 
 	seals     atomic.Pointer[[]Seal]
 	reloading sync.Mutex // so that one change of seals follows another
@@ -190,8 +194,12 @@ func New(c Config) (*Exchange, error) {
 	if err := checkSeals(c.Seals, c.Now()); err != nil {
 		return nil, fmt.Errorf("exchange: %w", err)
 	}
+	relays, err := openRelays(c.Upstreams)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: %w", err)
+	}
 	c.Ledger = remember(c.Ledger)
-	x := &Exchange{c: c}
+	x := &Exchange{c: c, relays: relays}
 	x.seals.Store(&c.Seals)
 	return x, nil
 }

@@ -82,12 +82,13 @@ func (x *Exchange) matterOf(ctx context.Context, d Delivery) (m matter, err erro
 // recipient only.
 func (x *Exchange) attest(ctx context.Context, m matter, d Delivery, event Event, fill func(*Evidence)) (Receipt, error) {
 	at := d.SettledAt
-	if event == ContentConsignment {
+	if event.Consigns() {
 		at = d.ConsignedAt
 	}
 	e := EvidenceOf(m.pkg, event, at)
 	e.Sender, e.Recipients, e.RefersTo = partyOf(m.sender), []Party{partyOf(m.recipient)}, 1
 	e.Delivery, e.Reason, e.Detail = d.ID, d.Reason, d.Detail
+	e.Upstream, e.UpstreamID = d.Upstream, d.UpstreamID
 	e.Basis = Basis{Method: BasisHub}
 	fill(&e)
 	receipt, err := x.issue(ctx, e)

@@ -43,8 +43,8 @@ func (x *Exchange) operate(ctx context.Context, by Caller, verb string, id Deliv
 	if !by.Operates() {
 		return Delivery{}, notPermitted.With(by, deeds[verb])
 	}
-	if strings.TrimSpace(reason) == "" {
-		return Delivery{}, InvalidError("give a reason: it stays on record", "hãy ghi lý do (reason); lý do được lưu vào hồ sơ")
+	if err := needsReason(reason); err != nil {
+		return Delivery{}, err
 	}
 	for attempt := 1; ; attempt++ {
 		d, err := x.c.Ledger.Delivery(ctx, id)
@@ -70,6 +70,13 @@ func (x *Exchange) operate(ctx context.Context, by Caller, verb string, id Deliv
 		x.afterwards(ctx, d)
 		return d, nil
 	}
+}
+
+func needsReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return InvalidError("give a reason: it stays on record", "hãy ghi lý do (reason); lý do được lưu vào hồ sơ")
+	}
+	return nil
 }
 
 // keep writes what was done to a delivery, with a receipt if that is an event.

@@ -73,9 +73,14 @@ type Package struct {
 	// Scan is what the malware scanner said before it was accepted; nil: there was
 	// none.
 	Scan *Scan `json:"scan,omitempty"`
+	// Purged is there if the package was purged; it has no words then.
+	Purged *Purge `json:"purged,omitempty"`
 	// Doubtful is the chain of its certificate, DER, leaf first, if it is accepted
 	// while nothing is known of its revocation.
 	Doubtful [][]byte `json:"-"`
+	// Strangers are its agencies that live at another axis and are not in the
+	// directory yet.
+	Strangers []Agency `json:"-"`
 	// SenderPlace is where the sender stands in the document.
 	SenderPlace Place `json:"-"`
 	// TargetPlace is where the first target stands in the document.

@@ -151,6 +151,11 @@ type Change struct {
 	// before, else it is a ConflictError. The ledger no longer holds their content
 	// then. They are no leaves: the action that they name is one.
 	Erasures []Erasure
+	// Purges are of packages that the ledger has and that were not purged before,
+	// else it is a ConflictError. The ledger has them from then on as Package.Purge
+	// makes them, and does not find them any more by what they had before. It is an
+	// erasure too, where there was none.
+	Purges []Erasure
 	// Parked is the accepted package, if it is a status on no document that is
 	// known. Matched are packages that are no longer parked; it is a ConflictError
 	// if they are not parked.

@@ -22,11 +22,20 @@ const (
 	ContentHandoverFailure    Event = "ContentHandoverFailure"
 	ConsignmentRejection      Event = "ConsignmentRejection"
 	AcceptanceRejectionExpiry Event = "AcceptanceRejectionExpiry"
+	// RelayAcceptance says that another axis took the package on, RelayRejection that
+	// it does not, RelayFailure that it could not be reached in time.
+	RelayAcceptance Event = "RelayAcceptance"
+	RelayRejection  Event = "RelayRejection"
+	RelayFailure    Event = "RelayFailure"
 	// RevocationEstablished says what was found out later about a signature that
 	// was accepted while nothing was known of its certificate's revocation. The
 	// standard has no such event: it is our own.
 	RevocationEstablished Event = "RevocationEstablished"
 )
+
+// Consigns reports whether the event puts a delivery at the recipient's disposal,
+// here or at another axis.
+func (e Event) Consigns() bool { return e == ContentConsignment || e == RelayAcceptance }
 
 const (
 	eventBase    = "http://uri.etsi.org/19522/Event/"

@@ -16,7 +16,7 @@ func (s State) FinalEvents() []Event {
 	case Rejected:
 		return []Event{ConsignmentRejection}
 	case Failed:
-		return []Event{ContentConsignmentFailure, ContentHandoverFailure, AcceptanceRejectionExpiry}
+		return []Event{ContentConsignmentFailure, ContentHandoverFailure, AcceptanceRejectionExpiry, RelayRejection, RelayFailure}
 	case Withdrawn:
 		return []Event{ContentConsignmentFailure, ContentHandoverFailure}
 	}
@@ -81,7 +81,7 @@ func CheckReceipts(ctx context.Context, l Ledger, receipt func(Receipt) error) e
 
 // attested holds a delivery's state against the events of its receipts.
 func attested(d Delivery, events []Event) error {
-	final := slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e == ContentConsignment })
+	final := slices.DeleteFunc(slices.Clone(events), Event.Consigns)
 	consigned := len(events) - len(final)
 	allowed := d.State.FinalEvents()
 	switch {

@@ -155,12 +155,16 @@ func checkAgency(a *Agency) error {
 	if !slices.Contains([]SignaturePolicy{"", Required, IfPresent}, a.Policy) {
 		return InvalidError("policy is %q; give required or if-present", "policy là %q; hãy ghi required hoặc if-present", shortened(string(a.Policy)))
 	}
-	if !slices.Contains([]DeliveryMode{"", Pull, Push}, a.Mode) {
-		return InvalidError("mode is %q; give pull or push", "mode là %q; hãy ghi pull hoặc push", shortened(string(a.Mode)))
+	if !slices.Contains([]DeliveryMode{"", Pull, Push, Relayed}, a.Mode) {
+		return InvalidError("mode is %q; give pull, push or relay", "mode là %q; hãy ghi pull, push hoặc relay", shortened(string(a.Mode)))
 	}
 	if u, err := url.Parse(a.Webhook); a.Mode == Push && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
 		return InvalidError("mode is push, which needs an http or https URL to announce to; give one in webhook, or set mode to pull",
 			"mode là push thì phải có URL http hoặc https để gửi thông báo; hãy ghi URL vào webhook, hoặc đặt mode là pull")
+	}
+	if (a.Mode == Relayed) != (a.Upstream != "") {
+		return InvalidError("mode relay and upstream go together; give the name of the axis that the agency lives at, or neither",
+			"mode relay phải đi cùng upstream; hãy ghi tên trục nơi cơ quan kết nối, hoặc bỏ cả hai")
 	}
 	a.Certificates = slices.Clone(a.Certificates) // what is completed is not the caller's
 	for i := range a.Certificates {
@@ -272,7 +276,12 @@ func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, 
 		return System{}, err
 	}
 	for _, code := range s.Agencies {
-		if a, err := x.c.Ledger.Agency(ctx, code); err != nil || a.Code != code {
+		a, err := x.c.Ledger.Agency(ctx, code)
+		if err == nil && a.Mode == Relayed {
+			return System{}, InvalidError("agency %q lives at the axis %q, and no system of this hub speaks for it; set its mode to pull or push first",
+				"cơ quan %q kết nối qua trục %q nên không hệ thống nào của trục này được gửi thay; hãy đổi mode sang pull hoặc push trước", a.Code, a.Upstream)
+		}
+		if err != nil || a.Code != code {
 			return System{}, InvalidError("no agency has the code %q as its current one; register the agency first, or give its current code",
 				"không có cơ quan nào đang dùng mã %q; hãy đăng ký cơ quan trước, hoặc ghi mã hiện hành của cơ quan", shortened(code))
 		}

@@ -9,8 +9,9 @@ import (
 // asks for again: the registry's entries, and packages.
 //
 // It shows nothing that the ledger has not shown. A package never changes once
-// it is kept. The registry changes through Update only, and the ledger has one
-// process: whoever is told that a change is kept reads nothing older afterwards.
+// it is kept, unless it is purged. That, and the registry,
+// change through Update only, and the ledger has one process: whoever is told that
+// a change is kept reads nothing older afterwards.
 // What is returned is shared: it is not to be changed in place.
 type remembering struct {
 	Ledger
@@ -45,7 +46,8 @@ func (l *remembering) System(ctx context.Context, id string) (System, error) {
 }
 
 func (l *remembering) Package(ctx context.Context, id PackageID) (Package, error) {
-	if p, ok, _ := l.large.find(id); ok {
+	p, ok, largeForgotten := l.large.find(id)
+	if ok {
 		return p, nil
 	}
 	p, ok, forgotten := l.packages.find(id)
@@ -56,26 +58,32 @@ func (l *remembering) Package(ctx context.Context, id PackageID) (Package, error
 	if err != nil {
 		return p, err
 	}
-	near := &l.packages
 	if len(p.Recipients)+len(p.Attachments) >= largePackage {
-		near = &l.large
+		l.large.put(id, p, largeForgotten)
+	} else {
+		l.packages.put(id, p, forgotten)
 	}
-	near.put(id, p, forgotten) // no package is ever forgotten for a change
 	return p, nil
 }
 
-// Update waits for a change of the registry to its end, also when the caller no
-// longer does: if it took hold after this had returned, what is read meanwhile
-// would be kept at hand and never be right again.
+// Update waits for a change of the registry, and for a purge, to its end, also when
+// the caller no longer does: if it took hold after this had returned, what is read
+// meanwhile would be kept at hand and never be right again.
 func (l *remembering) Update(ctx context.Context, c Change) error {
-	if len(c.Agencies)+len(c.Systems) == 0 {
+	if len(c.Agencies)+len(c.Systems)+len(c.Purges) == 0 {
 		return l.Ledger.Update(ctx, c)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer l.systems.forget()
-	defer l.agencies.forget()
+	if len(c.Agencies)+len(c.Systems) > 0 {
+		defer l.systems.forget()
+		defer l.agencies.forget()
+	}
+	if len(c.Purges) > 0 {
+		defer l.packages.forget()
+		defer l.large.forget()
+	}
 	return l.Ledger.Update(context.WithoutCancel(ctx), c)
 }
 

@@ -159,3 +159,26 @@ func TestWhatIsAtHandIsBounded(t *testing.T) {
 		t.Errorf("%d large packages are at hand", n)
 	}
 }
+
+func TestWhatIsPurgedIsNotAtHand(t *testing.T) {
+	below := &slowLedger{}
+	l := remember(below)
+	for _, id := range []PackageID{"1", "large1"} {
+		for range 2 {
+			if _, err := l.Package(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := l.Update(t.Context(), Change{Purges: []Erasure{{Package: "1"}, {Package: "large1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []PackageID{"1", "large1"} {
+		if _, err := l.Package(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if below.packageLoaded != 4 {
+		t.Errorf("%d packages were read, want each again after the purge", below.packageLoaded)
+	}
+}

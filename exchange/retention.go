@@ -109,11 +109,18 @@ func (x *Exchange) forget(ctx context.Context, d Digest) error {
 	return x.c.Vault.Remove(ctx, d)
 }
 
-// content opens a package's bytes.
+// content opens a package's bytes. Those of one that was purged are not read, also
+// where a crash left them.
 func (x *Exchange) content(ctx context.Context, p Package) (Content, error) {
+	if p.Purged != nil {
+		return nil, contentPurged.With(p.ID, p.Purged.At.Format(time.DateOnly))
+	}
 	c, err := x.c.Vault.Open(ctx, p.Digest)
 	if CodeOf(err) != NotFound {
 		return c, err
+	}
+	if now, e := x.c.Ledger.Package(ctx, p.ID); e == nil && now.Purged != nil { // since it was read
+		return x.content(ctx, now)
 	}
 	erased, e := x.c.Ledger.Erasure(ctx, p.ID)
 	if e != nil {

@@ -9,6 +9,9 @@ var (
 	unknownRecipient = Rule{"unknown-recipient", UnknownAgency,
 		"no agency has the recipient's code %q; look the code up in the directory",
 		"mã cơ quan nhận %q không có trong danh bạ; hãy tra lại mã trong danh bạ cơ quan"}
+	notServed = Rule{"not-served-here", UnknownAgency,
+		"agency %q does not live at this hub, and what comes from the axis %q is not passed on; send it to the axis that serves the agency",
+		"cơ quan %q không kết nối tại trục này và văn bản đến từ trục %q không được chuyển tiếp; hãy gửi tới trục phục vụ cơ quan đó"}
 	closedCode = Rule{"closed-code", UnknownAgency,
 		"the code %q was closed on %s; use %q",
 		"mã cơ quan %q đã hết hiệu lực từ ngày %s; hãy dùng mã %q"}
@@ -16,8 +19,8 @@ var (
 		"the agency %q was closed on %s; look up its successor in the directory",
 		"cơ quan %q đã ngừng hoạt động từ ngày %s; hãy tra trong danh bạ cơ quan tiếp nhận nhiệm vụ thay thế"}
 	mergedAgency = Rule{"merged-agency", UnknownAgency,
-		"the agency %q was merged into %[3]q on %[2]s; use %[3]q",
-		"cơ quan %q đã sáp nhập vào cơ quan %[3]q từ ngày %[2]s; hãy dùng mã %[3]q"}
+		"the agency %q was merged into another on %s; use the code of its successor, %q",
+		"cơ quan %q đã ngừng hoạt động do sáp nhập từ ngày %s; hãy dùng mã của cơ quan kế thừa, %q"}
 	codeNotYetValid = Rule{"code-not-yet-valid", UnknownAgency,
 		"the code %q is valid from %s; use %q until then",
 		"mã cơ quan %q chỉ có hiệu lực từ ngày %s; trước ngày đó hãy dùng mã %q"}
@@ -140,6 +143,9 @@ var (
 	contentErased = Rule{"content-erased", NotFound,
 		"the content of package %s was erased on %s, as the hub's retention policy says; its receipts are kept: ask the sender or a recipient for the document",
 		"nội dung gói tin %s đã được xóa ngày %s theo quy định lưu trữ của trục liên thông; biên nhận vẫn được lưu: hãy hỏi cơ quan gửi hoặc cơ quan nhận để có văn bản"}
+	contentPurged = Rule{"content-purged", NotFound,
+		"package %s was purged on %s by the administrators of the hub, and nothing of its content is left; its receipts are kept: ask the administrators, and the sender, what to do with copies",
+		"nội dung gói tin %s đã bị quản trị viên trục liên thông tiêu hủy ngày %s và không còn lưu tại trục; biên nhận vẫn được lưu: hãy hỏi quản trị viên và cơ quan gửi về cách xử lý các bản sao"}
 	noSpace = Rule{"no-space", Busy,
 		"the hub has no space for further packages, and nothing was kept; its operators have to make some: try again in %d seconds",
 		"trục liên thông không còn đủ dung lượng lưu trữ nên chưa lưu gì; đơn vị vận hành cần giải phóng dung lượng: hãy thử lại sau %d giây"}

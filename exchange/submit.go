@@ -58,7 +58,7 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 		return Submission{}, err
 	}
 	sender, err := x.sender(ctx, pkg, from)
-	if err != nil {
+	if err != nil && !x.cameBack(ctx, *pkg, from) {
 		return Submission{}, err
 	}
 	// A resubmission is answered before anything that may have changed since
@@ -66,10 +66,13 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	if first, err := x.c.Ledger.FirstReceipt(ctx, *pkg); CodeOf(err) != NotFound {
 		return Submission{Package: first.Package, Receipt: first, Resubmitted: true}, err
 	}
-	if err := x.admit(ctx, pkg, sender, doc.Signature, from.Partial); err != nil {
+	if err := x.admit(ctx, pkg, sender, doc.Signature, from); err != nil {
 		return Submission{}, err
 	}
 	if err := x.screen(ctx, pkg, draft.Again); err != nil {
+		return Submission{}, err
+	}
+	if err := x.meet(ctx, pkg.Strangers); err != nil {
 		return Submission{}, err
 	}
 	if _, err := draft.Keep(); err != nil { // synced before it is promised
@@ -155,8 +158,8 @@ func (x *Exchange) consignAtOnce(ctx context.Context, pkg Package, sender Agency
 		if err != nil {
 			return err
 		}
-		if recipient.Mode == Push {
-			continue // to be announced first
+		if recipient.Mode == Push || recipient.Mode == Relayed {
+			continue // to be announced first, or to be sent
 		}
 		d, event, err := d.Consign(pkg.AcceptedAt)
 		if err != nil {

@@ -254,7 +254,7 @@ func (e *examination) recipients(ctx context.Context) error {
 	if e.pkg.Status != nil && e.pkg.Status.ToAs != "" {
 		status, one := *e.pkg.Status, e.pkg
 		one.Status = &status
-		return e.note(e.x.resolve(ctx, &one, false, e.x.now()))
+		return e.note(e.x.resolve(ctx, &one, Caller{}, e.x.now()))
 	}
 	list := slices.Clone(e.pkg.Recipients)
 	for _, code := range e.pkg.Added {
@@ -264,7 +264,7 @@ func (e *examination) recipients(ctx context.Context) error {
 		if r.As == "" {
 			continue // said already
 		}
-		_, err := e.x.recipientCode(ctx, r, e.pkg.Kind, e.x.now())
+		_, err := e.x.recipientCode(ctx, r, &e.pkg, Caller{}, e.x.now())
 		if err := e.note(err); err != nil {
 			return err
 		}

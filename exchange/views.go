@@ -226,7 +226,7 @@ func (x *Exchange) DeliveryContent(ctx context.Context, by Caller, id DeliveryID
 			return Package{}, nil, err
 		}
 		if err := d.readable(); err != nil {
-			return Package{}, nil, err
+			return Package{}, nil, x.orPurged(ctx, d, err)
 		}
 		if d.FetchedAt.IsZero() {
 			err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d.Fetch(x.now())}})
@@ -244,6 +244,17 @@ func (x *Exchange) DeliveryContent(ctx context.Context, by Caller, id DeliveryID
 		content, err := x.content(ctx, p)
 		return p, content, err
 	}
+}
+
+// orPurged is why a delivery cannot be read: most of all because its package was
+// purged.
+func (x *Exchange) orPurged(ctx context.Context, d Delivery, err error) error {
+	p, e := x.c.Ledger.Package(ctx, d.Package)
+	if e != nil || p.Purged == nil {
+		return err
+	}
+	_, err = x.content(ctx, p)
+	return err
 }
 
 // readable says why the recipient may not have the content, or nil.

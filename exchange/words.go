@@ -48,6 +48,7 @@ var deeds = map[string]Words{
 	"release":             {"release deliveries", "cho chuyển tiếp lượt chuyển đang tạm giữ"},
 	"retry":               {"retry deliveries", "yêu cầu chuyển lại"},
 	"cancel":              {"cancel deliveries", "hủy lượt chuyển"},
+	"purge":               {"purge packages", "tiêu hủy nội dung gói tin"},
 	"backup":              {"make backups", "sao lưu dữ liệu của trục"},
 	"compact":             {"compact the ledger", "thu gọn sổ cái của trục"},
 	"restore-drill":       {"record restore drills", "ghi nhận việc diễn tập khôi phục"},

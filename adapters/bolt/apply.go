@@ -3,7 +3,6 @@ package bolt
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -19,7 +18,7 @@ func (b *batch) check(c *change) (again bool, err error) {
 		}
 	}
 	for _, r := range c.receipts {
-		if get(b.tx, receiptLeaves, idKey(r.ID)) != nil {
+		if _, found := leafOfReceipt(b.tx, b.tree.size, idKey(r.ID)); found {
 			return false, exchange.ConflictError("receipt", string(r.ID))
 		}
 	}
@@ -35,6 +34,12 @@ func (b *batch) check(c *change) (again bool, err error) {
 	}
 	if err := b.checkErasures(c); err != nil {
 		return false, err
+	}
+	if err := b.checkPurges(c); err != nil {
+		return false, err
+	}
+	if c.index && (b.purged || c.purged != b.purges) {
+		return false, errPurged
 	}
 	if err := b.checkMatched(c); err != nil {
 		return false, err
@@ -65,15 +70,29 @@ func firstOf(tx *bbolt.Tx, s *shapes, p exchange.Package) (first []byte, other e
 	if !owns(p) {
 		return get(tx, documents, contentKey(p)), "", nil
 	}
-	key, leaf := newStream(tx, documents, documentKey(p, ownPackage)).from(nil)
+	leaf, key, err := ownerOf(tx, p)
 	if key == nil {
-		return nil, "", nil
+		return nil, "", err
 	}
 	owner, err := pkg(tx, s, key)
 	if err == nil && owner.Kind == p.Kind && owner.Content == p.Content {
 		return leaf, "", nil
 	}
 	return nil, owner.ID, err
+}
+
+// ownerOf is the package that has a document's identifier to itself, and the leaf of
+// its acceptance; nil if there is none.
+func ownerOf(tx *bbolt.Tx, p exchange.Package) (leaf, key []byte, err error) {
+	leaf = get(tx, documents, documentKey(p, ownPackage))
+	if leaf == nil {
+		return nil, nil, nil
+	}
+	r, _, err := decodeReceiptRecord(leafOf(leaf), get(tx, log, leaf))
+	if err != nil {
+		return nil, nil, err
+	}
+	return leaf, idKey(r.Package), nil
 }
 
 func (b *batch) checkVersion(v *versioned) error {
@@ -167,11 +186,14 @@ func (b *batch) apply(c *change) {
 		b.count(v)
 	}
 	b.reindex(c.versions)
+	if c.pkg != nil {
+		b.number(c.pkg.ID)
+	}
 	for i := range c.receipts {
 		b.receipt(&c.receipts[i], c.leaves[i])
 	}
 	for _, l := range c.leaves[len(c.receipts):] {
-		b.put(entry{actions, leafKey(b.leaf(l)), nil})
+		b.put(entry{actions, leafKey(b.leaf(l, nil)), nil})
 	}
 	for _, s := range c.uses {
 		if !s.kept.Load() {
@@ -182,12 +204,12 @@ func (b *batch) apply(c *change) {
 		b.timeStamp(s)
 	}
 	b.erase(c.erasures)
+	b.purge(c.purges)
 	b.park(c)
 	for _, e := range c.plain {
 		b.put(e)
 	}
 	if c.pkg != nil {
-		b.number(c.pkg.ID)
 		c.receipt = c.receipts[0]
 		for _, e := range packageIndex(*c.pkg, c.receipt.Leaf) {
 			b.put(e)
@@ -206,13 +228,13 @@ func (b *batch) count(v versioned) {
 }
 
 func (b *batch) receipt(r *exchange.Receipt, l leaf) {
-	r.Leaf = b.leaf(l)
+	r.Leaf = b.leaf(l, idKey(r.ID))
 	for _, e := range receiptIndex(*r) {
 		b.put(e)
 	}
 	if r.Package != "" {
-		key, place := idKey(r.Package), leafKey(r.Leaf)
-		b.put(entry{packageReceipts, key, append(slices.Clip(b.bucket(packageReceipts).Get(key)), place...)})
+		key := idKey(r.Package)
+		b.put(entry{packageReceipts, key, packageLeaves(b.bucket(packageReceipts).Get(key)).with(r.Leaf)})
 	}
 	if r.TimeStamp == exchange.TimeStampPending {
 		b.counts[unstamped]++
@@ -228,19 +250,20 @@ func (b *batch) timeStamp(s exchange.StampedReceipt) {
 	b.counts[unstamped]--
 }
 
-// leaf adds a leaf to the log and returns its place.
-func (b *batch) leaf(l leaf) int64 {
+// leaf adds a leaf to the log and returns its place; id is that of a receipt.
+func (b *batch) leaf(l leaf, id []byte) int64 {
 	n := b.tree.size
 	b.put(entry{log, leafKey(n), l.record})
 	b.tree.append(l.hash)
+	b.index(n, id)
 	return n
 }
 
 // receipt reads a receipt with its document.
 func receipt(tx *bbolt.Tx, s *shapes, id exchange.ReceiptID) (exchange.Receipt, error) {
-	leaf := get(tx, receiptLeaves, idKey(id))
-	if leaf == nil {
+	leaf, found := leafOfReceipt(tx, logSize(tx), idKey(id))
+	if !found {
 		return exchange.Receipt{}, exchange.NotFoundError("receipt", string(id))
 	}
-	return receiptAt(tx, s, leafOf(leaf))
+	return receiptAt(tx, s, leaf)
 }

@@ -19,18 +19,23 @@ type batch struct {
 	into   map[string]*bbolt.Bucket
 	counts map[exchange.State]int64
 	wrote  bool
+	mark   uint64 // the greatest order of a receipt
 	// accepted is set when a package was.
 	accepted bool
-	noting   bool    // for a journal:
-	done     []noted // what was put and deleted
-	err      error   // of the first change that failed
+	// purges is how many there were before, purged is set when there is one.
+	purges int64
+	purged bool
+	noting bool    // for a journal:
+	done   []noted // what was put and deleted
+	err    error   // of the first change that failed
 }
 
-func newBatch(tx *bbolt.Tx, s *shapes) (*batch, error) {
-	b := &batch{tx: tx, shapes: s, into: map[string]*bbolt.Bucket{}, counts: map[exchange.State]int64{}}
+func newBatch(tx *bbolt.Tx, s *shapes, purges int64) (*batch, error) {
+	b := &batch{tx: tx, shapes: s, purges: purges, into: map[string]*bbolt.Bucket{}, counts: map[exchange.State]int64{}}
 	for name, full := range filling() {
 		b.bucket(name).FillPercent = full
 	}
+	b.mark = lastMark(tx)
 	var err error
 	b.tree, err = edgeOf(tx, logSize(tx), func(key, chunk []byte) { b.put(entry{hashes, key, chunk}) })
 	return b, err
@@ -68,6 +73,9 @@ func (b *batch) finish() error {
 		return errNothing
 	}
 	b.tree.end()
+	if n := b.tree.size; n%blockLeaves != 0 {
+		b.put(markEntry(n/blockLeaves, b.mark))
+	}
 	for state, n := range b.counts {
 		total, err := count(b.tx, state)
 		if err != nil {

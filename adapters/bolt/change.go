@@ -25,10 +25,15 @@ type change struct {
 	receipts []exchange.Receipt
 	stamps   []exchange.StampedReceipt
 	erasures []entry
+	purges   []purging
 	parked   []entry
 	matched  []entry
 	leaves   []leaf // of receipts, then of actions
 	known    map[string]bool
+	// index is set for a part of a block of the search index, which was made when
+	// there had been so many purges.
+	index  bool
+	purged int64
 
 	// What Accept answers.
 	receipt exchange.Receipt
@@ -118,6 +123,7 @@ func (l *Ledger) prepare(c exchange.Change, p *exchange.Package) (change, error)
 		each(c.Actions, ready.action),
 		each(c.TimeStamps, ready.timeStamp),
 		each(c.Erasures, ready.erasure),
+		each(c.Purges, func(e exchange.Erasure) error { return l.purge(&ready, e) }),
 		each(c.Parked, func(id exchange.PackageID) error { return ready.orphan(&ready.parked, id) }),
 		each(c.Matched, func(id exchange.PackageID) error { return ready.orphan(&ready.matched, id) }),
 	)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -57,6 +56,10 @@ type checker struct {
 	problems []error
 	shapes   *shapes
 	listed   int // receipts that belong to a package
+
+	size  int64    // of the log
+	mark  uint64   // the greatest order of a receipt so far
+	marks []uint64 // by block
 }
 
 func newChecker(ctx context.Context, tx *bbolt.Tx) *checker {
@@ -140,7 +143,7 @@ func (c *checker) packages() {
 	every(c, packages, func(key, value []byte) (exchange.Package, error) { return decodePackage(c.shapes, key, value) }, func(key []byte, p exchange.Package) {
 		at := contentKey(p)
 		if owns(p) {
-			at = appendID(documentKey(p, ownPackage), p.ID)
+			at = documentKey(p, ownPackage)
 		}
 		first := leafOf(get(c.tx, documents, at))
 		index := packageIndex(p, first)
@@ -148,6 +151,7 @@ func (c *checker) packages() {
 			index = without(index, []entry{contentEntry(p)})
 		}
 		c.agree(packages, key, idKey(p.ID), index)
+		c.purged(key, p)
 		if r, _, err := decodeReceiptRecord(first, get(c.tx, log, leafKey(first))); err != nil || r.Package != p.ID {
 			c.problem("package %s has no receipt of its acceptance", p.ID)
 		}
@@ -158,8 +162,8 @@ func (c *checker) deliveries() {
 	every(c, deliveries, decodeDelivery, func(key []byte, d exchange.Delivery) {
 		c.agree(deliveries, key, deliveryKey(d.Package, d.Index), deliveryIndex(d))
 		c.counts[d.State]++
-		if get(c.tx, packages, idKey(d.Package)) == nil {
-			c.problem("delivery %s has no package", d.ID)
+		if !(sentBy{packages: newStream(c.tx, senders, under(d.Sender))}).has(idKey(d.Package)) {
+			c.problem("delivery %s is of no package of its sender", d.ID)
 		}
 	})
 	for _, s := range exchange.States {
@@ -182,12 +186,16 @@ func (c *checker) rechecks() {
 // stored hash is only compared, and so never helps to prove itself.
 func (c *checker) log() {
 	t := &tree{store: c.chunk}
+	c.size = logSize(c.tx)
 	every(c, log, func(key, value []byte) (exchange.LogEntry, error) {
 		if !bytes.Equal(key, leafKey(t.size)) {
 			return exchange.LogEntry{}, fmt.Errorf("leaf %d of the log is missing", t.size)
 		}
 		return c.leaf(t.size, value)
-	}, func(_ []byte, e exchange.LogEntry) { t.append(e.Hash()) })
+	}, func(_ []byte, e exchange.LogEntry) {
+		c.blockEnds(t.size)
+		t.append(e.Hash())
+	})
 	t.end()
 	c.expected[log] = int(min(t.size, math.MaxInt))
 	if n, err := count(c.tx, unstamped); err != nil || n != int64(c.expected[unstamped]) {
@@ -222,21 +230,30 @@ func (c *checker) receipt(r exchange.Receipt) {
 		c.problem("receipt %s has a time-stamp that it did not wait for", r.ID)
 	}
 	c.agree(log, leafKey(r.Leaf), leafKey(r.Leaf), receiptIndex(r))
+	c.receiptIndexed(r.Leaf, idKey(r.ID))
 }
 
 // packageReceipts holds the lists against the receipts. Each names its receipts
-// once, in their order, and all lists together name as many as there are.
+// once, in their order, and all lists together name as many as there are. search
+// holds the packages' numbers against them.
 func (c *checker) packageReceipts() {
 	every(c, packageReceipts, func(key, value []byte) (none struct{}, err error) {
+		l, again := packageLeaves(value), packageLeaves(nil)
 		last := int64(-1)
-		for place := range slices.Chunk(value, leafSize) {
-			leaf := leafOf(place)
+		for _, leaf := range l.leaves() {
+			again = again.with(leaf)
 			r, _, err := decodeReceiptRecord(leaf, get(c.tx, log, leafKey(leaf)))
 			if err != nil || leaf <= last || !bytes.Equal(key, idKey(r.Package)) {
 				return none, fmt.Errorf("leaf %d stands in the list of another package (%w)", leaf, err)
 			}
 			c.listed--
 			last = leaf
+		}
+		if !bytes.Equal(again.numbered(l.number()), value) {
+			return none, errRecord
+		}
+		if l.number() >= 0 && !bytes.Equal(packageNumbered(c.tx, l.number()), key) {
+			return none, fmt.Errorf("it does not have the number %d", l.number())
 		}
 		c.expected[packageReceipts]++
 		return none, nil

@@ -28,6 +28,8 @@ type coder struct {
 	// that what was written rests on.
 	shapes *shapes
 	uses   []*shape
+	// since is what moments are counted from: see near.
+	since int64
 
 	// Of the record under way.
 	fields, next int
@@ -180,6 +182,15 @@ func digest(c *coder, v *exchange.Digest) {
 	c.b = append(c.b, v[:]...)
 }
 
+// near counts the moments that follow from the one at which an identifier was made,
+// which is in it: they are small numbers then. An identifier of another kind gives
+// a number of no meaning, which does no harm.
+func near[T ~string](c *coder, id T) {
+	if u, ok := parseUUID(id); ok {
+		c.since = int64(binary.BigEndian.Uint64(u[:]) >> 16)
+	}
+}
+
 // moment is a time, read in UTC. Most have no finer part than milliseconds: that
 // is what the lowest bit says.
 func moment(c *coder, v *time.Time) {
@@ -188,7 +199,7 @@ func moment(c *coder, v *time.Time) {
 	}
 	if !c.reading {
 		fine := v.Nanosecond() % 1e6
-		c.b = binary.AppendVarint(c.b, v.UnixMilli()<<1|int64(min(fine, 1)))
+		c.b = binary.AppendVarint(c.b, (v.UnixMilli()-c.since)<<1|int64(min(fine, 1)))
 		if fine > 0 {
 			c.b = binary.AppendUvarint(c.b, uint64(fine))
 		}
@@ -196,7 +207,7 @@ func moment(c *coder, v *time.Time) {
 	}
 	u := c.uvarint()
 	n := int64(u>>1) ^ -int64(u&1)
-	*v = time.UnixMilli(n >> 1).UTC()
+	*v = time.UnixMilli(n>>1 + c.since).UTC()
 	if n&1 != 0 {
 		*v = v.Add(time.Duration(c.uvarint() % 1e6))
 	}

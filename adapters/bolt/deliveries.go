@@ -70,7 +70,7 @@ func (l *Ledger) Deliveries(ctx context.Context, q exchange.DeliveryQuery) (list
 		bound = key
 	}
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		list, cursor, err = searchDeliveries(deliveryStreams(tx, q), tx, bound, limitOf(q.Limit))
+		list, cursor, err = searchDeliveries(deliveryStreams(tx, q), q.State, tx, bound, limitOf(q.Limit))
 		return err
 	})
 	if err != nil {
@@ -86,14 +86,14 @@ func badCursor(cursor string) error {
 
 func deliveryStreams(tx *bbolt.Tx, q exchange.DeliveryQuery) streams {
 	var s streams
-	if q.State != "" {
+	if q.State != "" && listed(q.State) {
 		s = append(s, newStream(tx, deliveryStates, stateKey(q.State)))
 	}
 	if q.Recipient != "" {
 		s = append(s, newStream(tx, deliveryRecipients, under(q.Recipient)))
 	}
 	if q.Sender != "" {
-		s = append(s, newStream(tx, deliverySenders, under(q.Sender)))
+		s = append(s, sentBy{newStream(tx, senders, under(q.Sender)), tx})
 	}
 	if len(s) == 0 {
 		s = append(s, newStream(tx, deliveries, nil))
@@ -101,7 +101,8 @@ func deliveryStreams(tx *bbolt.Tx, q exchange.DeliveryQuery) streams {
 	return s
 }
 
-func searchDeliveries(s streams, tx *bbolt.Tx, bound []byte, limit int) (list []exchange.Delivery, cursor string, err error) {
+// searchDeliveries reads what is in all of the lists, and in the state.
+func searchDeliveries(s streams, state exchange.State, tx *bbolt.Tx, bound []byte, limit int) (list []exchange.Delivery, cursor string, err error) {
 	steps := mostSteps
 	for {
 		key, ok := s.before(bound, &steps)
@@ -111,15 +112,60 @@ func searchDeliveries(s streams, tx *bbolt.Tx, bound []byte, limit int) (list []
 		if key == nil {
 			return list, "", nil
 		}
-		if len(list) == limit {
-			return list, string(list[limit-1].ID), nil
-		}
 		d, err := delivery(tx, key)
 		if err != nil {
 			return nil, "", err
 		}
-		list, bound = append(list, d), key
+		bound = key
+		if state != "" && d.State != state {
+			if steps--; steps < 0 {
+				return list, string(d.ID), nil
+			}
+			continue
+		}
+		if len(list) == limit {
+			return list, string(list[limit-1].ID), nil
+		}
+		list = append(list, d)
 	}
+}
+
+// sentBy are the deliveries of an agency's packages.
+type sentBy struct {
+	packages stream
+	tx       *bbolt.Tx
+}
+
+func (s sentBy) before(k []byte) []byte {
+	p, place := cutKey(k)
+	if p != nil && s.has(p) {
+		if key := s.last(p, place); key != nil {
+			return key
+		}
+	}
+	for p = s.packages.before(p); p != nil; p = s.packages.before(p) {
+		if key := s.last(p, nil); key != nil {
+			return key
+		}
+	}
+	return nil
+}
+
+func (s sentBy) upTo(k []byte) []byte {
+	if p, _ := cutKey(k); p != nil && s.has(p) && get(s.tx, deliveries, k) != nil {
+		return k
+	}
+	return s.before(k)
+}
+
+func (s sentBy) has(p []byte) bool { return bytes.Equal(s.packages.upTo(p), p) }
+
+// last is a package's last delivery, of those before a place.
+func (s sentBy) last(p, place []byte) []byte {
+	if place = newStream(s.tx, deliveries, p).before(place); place == nil {
+		return nil
+	}
+	return append(bytes.Clone(p), place...)
 }
 
 // Inbox implements exchange.Ledger. The oldest is the one whose package was

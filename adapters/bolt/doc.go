@@ -31,18 +31,16 @@
 //	                        "block"                                      packages in a block of the search index, decimal
 //	                        "erased-to"                                  the greatest package up to which all are erased
 //	packages                package                                      exchange.Package, record
-//	package-numbers         number of acceptance, five bytes             package
-//	numbers-of-packages     package                                      the same number
+//	package-numbers         number of acceptance / 64, five bytes        packages, one after another
 //	search-postings         block in four bytes, hash of a term          which packages of the block have the term
 //	search-blocks           block, in five bytes                         first and last second of acceptance, by stretches
 //	senders                 sender, package                              -
-//	documents               sender, document, "x" package                leaf of the acceptance: the package has the identifier to itself
-//	                        sender, document, "c" half a digest          leaf of the acceptance: others, by kind and content
-//	                        sender, document, "p" package                -       others, by age
+//	documents               sender, half a digest of document, "x"       leaf of the acceptance: a package has the identifier to itself
+//	                        the same, "c" half a digest                  leaf of the acceptance: others, by kind and content
+//	                        the same, "p" package                        -       others, by age
 //	contents                half the digest of the bytes, package        -
 //	deliveries              delivery                                     exchange.Delivery, record
-//	delivery-states         state in one byte, delivery                  -
-//	delivery-senders        sender, delivery                             -
+//	delivery-states         state in one byte, delivery                  -       but not what was handed over
 //	delivery-recipients     recipient, delivery                          -
 //	inbox                   recipient, "0" if urgent else "1" delivery   -       consigned ones only
 //	due                     recipient, time delivery                     -       open ones only
@@ -50,9 +48,10 @@
 //	                        "orphans"                                    number of packages in orphans, decimal
 //	                        "unstamped"                                  number of receipts in unstamped, decimal
 //	log                     leaf                                         receipt with its document, packed, or action; records
-//	receipt-leaves          receipt                                      leaf
-//	package-receipts        package                                      leaves, one after another
-//	unstamped               receipt                                      -       those that wait for a time-stamp only
+//	receipt-leaves          receipt                                      leaf    the newest, and those that marks do not find
+//	receipt-marks           leaf / 64, five bytes                        half the greatest receipt up to there
+//	package-receipts        package                                      number of acceptance and one; leaves, by their distances
+//	unstamped               receipt                                      leaf    those that wait for a time-stamp only
 //	time-stamps             receipt                                      time-stamp token, DER
 //	actions                 leaf                                         -
 //	hashes                  level / 4 in one byte, place / 16            hashes of the tree, 16 or as many as there are
@@ -75,11 +74,18 @@
 // Nothing that can be made again is kept. A leaf's bytes are made from the receipt
 // or action that it records, and the tree's inner hashes from chunks of 16 (tree.go).
 // A receipt's document is kept as what it does not have in common with its record,
-// its package's record and an exemplar of its shape. What a receipt rests on is
-// never changed and never removed: packages, shapes, and the order of words.
+// its package's record and an exemplar of its shape, and what does not follow from
+// itself, as the digests in its seal do (parts.go). What a receipt rests on is
+// never changed and never removed: shapes, the order of words, and what knownOf takes
+// of packages. A purge leaves that as it is (exchange.Package.Purge), and takes the
+// rest: the page that held it is free, and overwritten by what comes, or left out of
+// the file that Compact makes.
 //
-// An agency's pages, of senders, delivery-senders, delivery-recipients, inbox, due
-// and documents, are its own: each delivery changes some six pages that a group of
+// Receipts are found by their time (receiptindex.go), and an agency's deliveries as
+// those of its packages.
+//
+// An agency's pages, of senders, delivery-recipients, inbox, due and documents, are
+// its own: each delivery changes some five pages that a group of
 // deliveries between other agencies does not. The page of contents is one among
 // all, for digests have no order. All other buckets grow at their end.
 //
@@ -89,9 +95,9 @@
 // block of 16,384 numbers and each term (a word, a number, an agency, an
 // identifier; exchange.SearchTerms), the set of those that have it, under a hash of
 // the term. A block is written once, behind the writer's back, when it is full, and
-// never changes; the newest one is in memory and is filled again when the ledger
-// is opened. So the acceptance of a package writes its number and nothing else of
-// the index. A search intersects sets from the newest block to the oldest and reads
+// only what is purged leaves it; the newest one is in memory and is filled again when
+// the ledger is opened, and when something was purged. So the acceptance of a
+// package writes its number and nothing else of the index. A search intersects sets from the newest block to the oldest and reads
 // the records of what is left: they decide, the index only spares reading. States
 // change and are not in it: a state with few deliveries is a set of packages too,
 // of one with many the deliveries are asked.

@@ -85,6 +85,19 @@ func cutID[T ~string](b []byte) (id T, rest []byte) {
 	return T(appendUUID(nil, b[:uuidSize])), b[uuidSize:]
 }
 
+// cutKey cuts an identifier off what follows it, as it is written; nil if there is
+// none.
+func cutKey(b []byte) (key, rest []byte) {
+	n := uuidSize
+	if len(b) > 0 && b[0] == otherID {
+		n = bytes.IndexByte(b, 0) + 1
+	}
+	if n == 0 || n > len(b) {
+		return nil, nil
+	}
+	return b[:n:n], b[n:]
+}
+
 // idOf reads an identifier that stands alone.
 func idOf[T ~string](b []byte) T {
 	id, _ := cutID[T](b)

@@ -28,7 +28,7 @@ func packageIndex(p exchange.Package, acceptance int64) []entry {
 		contentEntry(p),
 	}
 	if owns(p) { // there is no other: what it has says whether it is submitted again
-		return append(index, entry{documents, appendID(documentKey(p, ownPackage), p.ID), leafKey(acceptance)})
+		return append(index, entry{documents, documentKey(p, ownPackage), leafKey(acceptance)})
 	}
 	index = append(index, entry{documents, contentKey(p), leafKey(acceptance)})
 	if p.DocumentID != "" {
@@ -48,7 +48,7 @@ func owns(p exchange.Package) bool { return p.Exclusive() && p.DocumentID != "" 
 // What stands in documents about one of a sender.
 const (
 	sameContent = 'c' // then the content's digest: recognises a resubmission
-	ownPackage  = 'x' // then the package that has the identifier to itself
+	ownPackage  = 'x' // a package has the identifier to itself
 	alsoPackage = 'p' // then another package about it
 )
 
@@ -57,8 +57,11 @@ const (
 // whoever makes them gets his own first receipt again.
 const halfDigest = 16
 
+// documentKey has half a digest of the document's identifier, which is long and would
+// take more room than all else.
 func documentKey(p exchange.Package, as byte) []byte {
-	return append(under(p.Sender, p.DocumentID), as)
+	d := exchange.DigestOf([]byte(p.DocumentID))
+	return append(append(under(p.Sender), d[:halfDigest]...), as)
 }
 
 func contentKey(p exchange.Package) []byte {
@@ -72,10 +75,9 @@ func deliveryIndex(d exchange.Delivery) []entry {
 		return nil
 	}
 	key := deliveryKey(d.Package, d.Index)
-	index := []entry{
-		{deliveryStates, append(stateKey(d.State), key...), nil},
-		{deliverySenders, append(under(d.Sender), key...), nil},
-		{deliveryRecipients, append(under(d.Recipient), key...), nil},
+	index := []entry{{deliveryRecipients, append(under(d.Recipient), key...), nil}}
+	if listed(d.State) {
+		index = append(index, entry{deliveryStates, append(stateKey(d.State), key...), nil})
 	}
 	if d.State == exchange.Consigned {
 		index = append(index, entry{inbox, append(inboxPrefix(d), key...), nil})
@@ -85,6 +87,10 @@ func deliveryIndex(d exchange.Delivery) []entry {
 	}
 	return index
 }
+
+// listed reports whether deliveryStates has the deliveries in a state. Nearly all
+// end up handed over: whoever looks for those looks at all.
+func listed(s exchange.State) bool { return s != exchange.HandedOver }
 
 func inboxPrefix(d exchange.Delivery) []byte {
 	if d.Urgent() {
@@ -97,12 +103,12 @@ func inboxPrefix(d exchange.Delivery) []byte {
 // in the order of their time.
 func dueKey(recipient string, at time.Time) []byte { return append(under(recipient), timeKey(at)...) }
 
+// receiptIndex has no entry in receiptLeaves: see receiptindex.go.
 func receiptIndex(r exchange.Receipt) []entry {
-	index := []entry{{receiptLeaves, idKey(r.ID), leafKey(r.Leaf)}}
-	if r.TimeStamp == exchange.TimeStampPending {
-		index = append(index, entry{unstamped, idKey(r.ID), nil})
+	if r.TimeStamp != exchange.TimeStampPending {
+		return nil
 	}
-	return index
+	return []entry{{unstamped, idKey(r.ID), leafKey(r.Leaf)}}
 }
 
 func agencyIndex(a exchange.Agency) []entry {

@@ -16,7 +16,6 @@ const (
 	meta               = "meta"
 	packages           = "packages"
 	packageNumbers     = "package-numbers"
-	numbersOfPackages  = "numbers-of-packages"
 	searchPostings     = "search-postings"
 	searchBlocks       = "search-blocks"
 	senders            = "senders"
@@ -24,12 +23,12 @@ const (
 	contents           = "contents"
 	deliveries         = "deliveries"
 	deliveryStates     = "delivery-states"
-	deliverySenders    = "delivery-senders"
 	deliveryRecipients = "delivery-recipients"
 	inbox              = "inbox"
 	due                = "due"
 	counts             = "counts"
 	receiptLeaves      = "receipt-leaves"
+	receiptMarks       = "receipt-marks"
 	packageReceipts    = "package-receipts"
 	unstamped          = "unstamped"
 	timeStamps         = "time-stamps"
@@ -52,10 +51,10 @@ const (
 
 // buckets are all of them, as Create makes and Check reads them.
 func buckets() []string {
-	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates, deliverySenders,
+	return []string{meta, packages, senders, documents, contents, deliveries, deliveryStates,
 		deliveryRecipients, inbox, due, counts, receiptLeaves, packageReceipts, agencies, agencyCodes,
 		agencyCertificates, agencySubjects, systems, systemCertificates, users, rechecks, rechecksDue, erasures, orphans, actions, log, hashes, unstamped, timeStamps, shapesKept,
-		packageNumbers, numbersOfPackages, searchPostings, searchBlocks}
+		packageNumbers, receiptMarks, searchPostings, searchBlocks}
 }
 
 // filling is how full to make the pages of buckets whose keys come in order, or
@@ -64,8 +63,9 @@ func buckets() []string {
 // are half empty.
 func filling() map[string]float64 {
 	return map[string]float64{log: 1, actions: 1, hashes: 1, packages: 0.95, timeStamps: 0.9,
-		receiptLeaves: 0.75, deliveries: 0.7, packageReceipts: 0.6, senders: 0.7,
-		packageNumbers: 1, numbersOfPackages: 0.9, searchPostings: 1, searchBlocks: 1}
+		receiptLeaves: 0.75, receiptMarks: 1, deliveries: 0.7, packageReceipts: 0.7,
+		senders: 0.9, deliveryRecipients: 0.9, // each agency's entries come in order
+		packageNumbers: 1, searchPostings: 1, searchBlocks: 1}
 }
 
 // longestPart keeps the longest key, of four parts, well below bbolt's limit of

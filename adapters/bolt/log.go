@@ -32,7 +32,7 @@ const (
 // knownOf is what a receipt's document has in common with its record, and with
 // that of its package, if p is not nil. Its order is part of the format.
 func knownOf(r exchange.Receipt, p *exchange.Package) known {
-	k := known{texts: append([]string{string(r.ID), string(r.Package), string(r.Delivery), r.System}, r.Agencies...)}
+	k := known{texts: append([]string{string(r.ID), string(r.Package), string(r.Delivery), r.System}, r.Agencies...), millis: r.Time.UnixMilli()}
 	if p == nil {
 		return k
 	}

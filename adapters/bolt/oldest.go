@@ -19,17 +19,21 @@ func (l *Ledger) Oldest(ctx context.Context, state exchange.State, limit int) (l
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
 		found := map[string]bool{}
 		s := newStream(tx, deliveryStates, stateKey(state))
+		if !listed(state) {
+			s = newStream(tx, deliveries, nil)
+		}
 		looked := 0
 		for key, _ := s.from(nil); key != nil && len(list) < limit && looked < mostLooked; key, _ = s.from(key) {
 			d, err := delivery(tx, bytes.Clone(key))
 			if err != nil {
 				return err
 			}
-			if !found[d.Recipient] {
-				list = append(list, d)
-			}
-			found[d.Recipient] = true
 			looked++
+			if d.State != state || found[d.Recipient] {
+				continue
+			}
+			list = append(list, d)
+			found[d.Recipient] = true
 		}
 		return nil
 	})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -104,7 +103,10 @@ func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []
 		bound = idKey(exchange.PackageID(q.Cursor))
 	}
 	err = l.view(ctx, func(tx *bbolt.Tx) error {
-		before := packagesBefore(tx, q)
+		before, err := packagesBefore(tx, q)
+		if err != nil {
+			return err
+		}
 		for key := before(bound); key != nil; key = before(key) {
 			if len(list) == limit {
 				cursor = string(list[limit-1].ID)
@@ -125,22 +127,23 @@ func (l *Ledger) Packages(ctx context.Context, q exchange.PackageQuery) (list []
 }
 
 // packagesBefore finds the newest package older than one.
-func packagesBefore(tx *bbolt.Tx, q exchange.PackageQuery) func(key []byte) []byte {
+func packagesBefore(tx *bbolt.Tx, q exchange.PackageQuery) (before func(key []byte) []byte, err error) {
 	switch {
 	case q.DocumentID != "":
 		p := exchange.Package{Sender: q.Sender, DocumentID: q.DocumentID}
-		own, also := newStream(tx, documents, documentKey(p, ownPackage)), newStream(tx, documents, documentKey(p, alsoPackage))
+		_, own, err := ownerOf(tx, p)
+		also := newStream(tx, documents, documentKey(p, alsoPackage))
 		return func(key []byte) []byte {
-			a, b := own.before(key), also.before(key)
-			if bytes.Compare(a, b) > 0 {
-				return a
+			other := also.before(key)
+			if own != nil && (key == nil || bytes.Compare(own, key) < 0) && bytes.Compare(own, other) > 0 {
+				return own
 			}
-			return b
-		}
+			return other
+		}, err
 	case q.Sender != "":
-		return newStream(tx, senders, under(q.Sender)).before
+		return newStream(tx, senders, under(q.Sender)).before, nil
 	}
-	return newStream(tx, packages, nil).before
+	return newStream(tx, packages, nil).before, nil
 }
 
 // Receipt implements exchange.Ledger.
@@ -162,8 +165,8 @@ func (l *Ledger) Receipt(ctx context.Context, id exchange.ReceiptID) (r exchange
 func (l *Ledger) Receipts(ctx context.Context, id exchange.PackageID) ([]exchange.Receipt, error) {
 	var list []exchange.Receipt
 	err := l.view(ctx, func(tx *bbolt.Tx) error {
-		for leaf := range slices.Chunk(get(tx, packageReceipts, idKey(id)), leafSize) {
-			r, err := receiptAt(tx, l.shapes, leafOf(leaf))
+		for _, leaf := range packageLeaves(get(tx, packageReceipts, idKey(id))).leaves() {
+			r, err := receiptAt(tx, l.shapes, leaf)
 			if err != nil {
 				return err
 			}
@@ -186,12 +189,12 @@ func (l *Ledger) Unstamped(ctx context.Context, cursor string, limit int) (list 
 		if cursor != "" {
 			from = idKey(exchange.ReceiptID(cursor))
 		}
-		for key, _ := s.from(from); key != nil; key, _ = s.from(bytes.Clone(key)) {
+		for key, leaf := s.from(from); key != nil; key, leaf = s.from(bytes.Clone(key)) {
 			if len(list) == limit {
 				next = string(list[limit-1].ID)
 				return nil
 			}
-			r, err := receipt(tx, l.shapes, idOf[exchange.ReceiptID](key))
+			r, err := receiptAt(tx, l.shapes, leafOf(leaf))
 			if err != nil {
 				return err
 			}

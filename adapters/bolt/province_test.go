@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"math/big"
 	mathrand "math/rand/v2"
@@ -180,28 +178,16 @@ func (p *province) receipt(e exchange.Event, pkg exchange.Package, recipient int
 
 // fresh puts a package's own values into a text.
 func (p *province) fresh(text string, r exchange.Receipt, pkg exchange.Package) string {
-	document := p.bytes(32)
 	old := func(from, to string) string { s, _ := between(text, from, to); return s }
-	reference := old(`Id="s-`, `"`)
-	raw, _ := hex.DecodeString(reference)
-	digest := ""
-	for _, d := range regexp.MustCompile(`DigestValue>([^<]*)`).FindAllStringSubmatch(text, -1) {
-		if b, err := base64.StdEncoding.DecodeString(d[1]); err == nil && len(raw) > 0 && bytes.HasPrefix(b, raw) {
-			digest = d[1]
-		}
-	}
 	signature := old("SignatureValue>", "<")
 	size := base64.StdEncoding.DecodedLen(len(signature)) - strings.Count(signature, "=")
-	properties := old(`#p-`+reference, "</ds:Reference>")
-	properties, _ = between(properties, "DigestValue>", "<")
 	certificate, _ := between(text, "<t:CertificateSHA256>", "<")
 	sender, recipient := pkg.Sender, pkg.Recipients[0].Code
 	pairs := []string{goldenReceipt, string(r.ID), goldenPackage, string(pkg.ID), goldenDocument, pkg.DocumentID,
 		">H12.07<", ">" + sender + "<", ">H12.12<", ">" + recipient + "<", "Sở Tài chính tỉnh Cà Mau", pkg.Sender + " " + nameOf(7), "Sở Y tế tỉnh Cà Mau", pkg.Recipients[0].Name,
 		"2026-11-20T02:20:35.120Z", pkg.AcceptedAt.UTC().Format(millisLayout), "2026-11-20T02:20:36.120Z", p.time(), "2026-11-20T02:20:37.120Z", p.time(),
 		base64Of(digestBytes("package")), base64Of(pkg.Digest[:]), base64Of(digestBytes("pdf")), base64Of(pkg.Attachments[0].Digest[:]),
-		"1f0c9a1e-0001", pkg.Attachments[0].ContentID, reference, hex.EncodeToString(document[:16]), digest, base64Of(document),
-		signature, base64Of(p.bytes(size)), properties, base64Of(p.bytes(32)), certificate, pkg.Signature.Certificate.String()}
+		"1f0c9a1e-0001", pkg.Attachments[0].ContentID, signature, base64Of(p.bytes(size)), certificate, pkg.Signature.Certificate.String()}
 	for i := 0; i < len(pairs); { // an empty old text would stand everywhere
 		if pairs[i] == "" {
 			pairs = append(pairs[:i], pairs[i+2:]...)
@@ -209,7 +195,27 @@ func (p *province) fresh(text string, r exchange.Receipt, pkg exchange.Package) 
 		}
 		i += 2
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return digested(strings.NewReplacer(pairs...).Replace(text))
+}
+
+// digested puts the digests of a changed text into its seal.
+func digested(text string) string {
+	start := strings.LastIndex(text, string(sealStart))
+	seal, rest, _ := cutAfter([]byte(text[start:]), sealEnd)
+	body, signature := append([]byte(text[:start]), rest...), string(seal)
+	put := func(from, to string, by []byte) {
+		if old, ok := between(signature, from, to); ok {
+			signature = strings.ReplaceAll(signature, old, string(by))
+		}
+	}
+	put(`Id="s-`, `"`, digestsOf(body, nil).sealed)
+	put("DigestValue>", "<", digestsOf(body, nil).digest)
+	properties := signature[strings.Index(signature, string(propertiesStart)):]
+	properties = properties[:strings.Index(properties, string(propertiesEnd))+len(propertiesEnd)]
+	_, second, _ := strings.Cut(signature, "</ds:Reference>")
+	stale, _ := between(second, "DigestValue>", "<")
+	signature = strings.ReplaceAll(signature, stale, string(digestsOf(body, []byte(properties)).properties))
+	return text[:start] + signature + string(rest)
 }
 
 func digestBytes(s string) []byte { d := exchange.DigestOf([]byte(s)); return d[:] }

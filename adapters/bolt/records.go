@@ -11,7 +11,8 @@ import (
 
 // packageFields has no identifier: it is the key.
 func packageFields(c *coder, p *exchange.Package) {
-	c.record(26, func(c *coder) {
+	near(c, p.ID)
+	c.record(27, func(c *coder) {
 		word(c, &p.Kind)
 		text(c, &p.Sender)
 		text(c, &p.SenderAs)
@@ -38,6 +39,14 @@ func packageFields(c *coder, p *exchange.Package) {
 		list(c, &p.Unknown, recipientFields)
 		list(c, &p.Replaced, replacedFields)
 		part(c, &p.Scan, scanFields)
+		part(c, &p.Purged, purgeFields)
+	})
+}
+
+func purgeFields(c *coder, p *exchange.Purge) {
+	c.record(2, func(c *coder) {
+		moment(c, &p.At)
+		text(c, &p.Action)
 	})
 }
 
@@ -57,7 +66,12 @@ func scanFields(c *coder, s *exchange.Scan) {
 	})
 }
 
+// recipientFields come again with each package to an agency.
 func recipientFields(c *coder, r *exchange.Recipient) {
+	c.record(1, func(c *coder) { once(c, r, nameFields) })
+}
+
+func nameFields(c *coder, r *exchange.Recipient) {
 	c.record(3, func(c *coder) {
 		text(c, &r.Code)
 		text(c, &r.As)
@@ -130,7 +144,8 @@ func statusFields(c *coder, s *exchange.StatusMessage) {
 
 // deliveryFields has neither package nor index: they are the key.
 func deliveryFields(c *coder, d *exchange.Delivery) {
-	c.record(20, func(c *coder) {
+	near(c, d.Package)
+	c.record(22, func(c *coder) {
 		integer(c, &d.Version) // first, for versionOf
 		word(c, &d.State)
 		text(c, &d.Sender)
@@ -151,6 +166,8 @@ func deliveryFields(c *coder, d *exchange.Delivery) {
 		moment(c, &d.TroubleAt)
 		list(c, &d.Requests, requestFields)
 		text(c, &d.Quarantine)
+		word(c, &d.Upstream)
+		text(c, &d.UpstreamID)
 	})
 }
 
@@ -179,6 +196,7 @@ func requestFields(c *coder, r *exchange.Request) {
 func receiptFields(c *coder, r *exchange.Receipt) {
 	c.record(9, func(c *coder) {
 		identifier(c, &r.ID)
+		near(c, r.ID)
 		word(c, &r.Event)
 		moment(c, &r.Time)
 		identifier(c, &r.Package)
@@ -274,4 +292,5 @@ var words = []string{
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 	"hold", "release", "retry", "cancel", "put-agency", "put-system", "put-user",
 	"Công văn", "Quyết định", "Thông báo", "Báo cáo", "Tờ trình", "Kế hoạch", "Giấy mời", "Chỉ thị", "Nghị quyết", "Hướng dẫn",
+	"RelayAcceptance", "RelayRejection", "RelayFailure", "upstream",
 }

@@ -154,9 +154,9 @@ func (s *search) look(first int64, candidates *set) (done bool, err error) {
 
 // lookAt holds a package's record, and its deliveries', against the search.
 func (s *search) lookAt(n int64) (f exchange.Found, ok bool, err error) {
-	id := get(s.tx, packageNumbers, leafKey(n))
+	id := packageNumbered(s.tx, n)
 	s.looks--
-	if s.State != "" && s.inState == nil {
+	if s.State != "" && s.inState == nil && listed(s.State) {
 		if key, _ := newStream(s.tx, deliveryStates, append(stateKey(s.State), id...)).from(nil); key == nil {
 			return f, false, nil
 		}
@@ -183,7 +183,7 @@ func (s *search) deliveries(f *exchange.Found) error {
 			continue
 		}
 		key := deliveryKey(f.Package.ID, i+1)
-		if s.State != "" && get(s.tx, deliveryStates, append(stateKey(s.State), key...)) == nil {
+		if s.State != "" && listed(s.State) && get(s.tx, deliveryStates, append(stateKey(s.State), key...)) == nil {
 			continue
 		}
 		value := get(s.tx, deliveries, key)
@@ -327,11 +327,11 @@ func (s *search) resolve() error {
 // packagesNamed are the keys of those that a literal may name.
 func (s *search) packagesNamed(literal string) ([][]byte, error) {
 	list := [][]byte{idKey(literal), idKey(exchange.DeliveryID(literal).Package())}
-	leaf := get(s.tx, receiptLeaves, idKey(literal))
-	if leaf == nil {
+	leaf, found := leafOfReceipt(s.tx, logSize(s.tx), idKey(literal))
+	if !found {
 		return list, nil
 	}
-	r, _, err := decodeReceiptRecord(leafOf(leaf), get(s.tx, log, leafKey(leafOf(leaf))))
+	r, _, err := decodeReceiptRecord(leaf, get(s.tx, log, leafKey(leaf)))
 	s.receipts[literal] = r.Package
 	return append(list, idKey(r.Package)), err
 }
@@ -340,7 +340,7 @@ func (s *search) resolveState() error {
 	if s.State == "" {
 		return nil
 	}
-	if n, err := count(s.tx, s.State); err != nil || n > mostInState {
+	if n, err := count(s.tx, s.State); err != nil || n > mostInState || !listed(s.State) {
 		return err
 	}
 	s.inState = map[int64]*set{}
@@ -359,11 +359,10 @@ func (s *search) resolveState() error {
 
 // addNumber adds a package, if there is such a one, to sets by block.
 func (s *search) addNumber(sets map[int64]*set, id []byte) {
-	value := get(s.tx, numbersOfPackages, id)
-	if value == nil {
+	n := packageLeaves(get(s.tx, packageReceipts, id)).number()
+	if n < 0 {
 		return
 	}
-	n := leafOf(value)
 	b := n / int64(s.block)
 	if sets[b] == nil {
 		sets[b] = &set{}

@@ -240,7 +240,7 @@ func indexBytes(b *testing.B, l *Ledger) {
 				switch name {
 				case searchPostings, searchBlocks:
 					index += size
-				case packageNumbers, numbersOfPackages:
+				case packageNumbers:
 					numbers += size
 				}
 				all += size

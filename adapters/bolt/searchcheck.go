@@ -1,8 +1,6 @@
 package bolt
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // search holds the numbers of packages, and the index of searches that follows
 // from them, against the packages.
@@ -14,9 +12,9 @@ func (c *checker) search() {
 	}
 	tail := newBlock(0, full)
 	blocks, n := written(c.tx), int64(0)
-	cursor := c.tx.Bucket([]byte(packageNumbers)).Cursor()
-	for key, id := cursor.First(); key != nil && c.ctx.Err() == nil; key, id = cursor.Next() {
-		if !bytes.Equal(key, leafKey(n)) || !bytes.Equal(get(c.tx, numbersOfPackages, id), key) {
+	for n < numbered(c.tx) && c.ctx.Err() == nil {
+		id := packageNumbered(c.tx, n)
+		if id == nil || packageLeaves(get(c.tx, packageReceipts, id)).number() != n {
 			c.problem("package %s does not have the number %d alone", idOf[string](id), n)
 			return
 		}
@@ -39,7 +37,9 @@ func (c *checker) search() {
 			tail = newBlock(tail.number+1, full)
 		}
 	}
-	c.expected[packageNumbers], c.expected[numbersOfPackages] = c.expected[packages], c.expected[packages]
+	if c.expected[packageNumbers] = int((n + rowOfPackages - 1) / rowOfPackages); n != int64(c.expected[packages]) {
+		c.problem("%d packages have numbers, there are %d", n, c.expected[packages])
+	}
 	c.unfinished(tail)
 }
 

@@ -16,17 +16,6 @@ import (
 	"tram/exchange"
 )
 
-// number counts a package: the first accepted is 0.
-func (b *batch) number(p exchange.PackageID) {
-	n := leafKey(numbered(b.tx))
-	b.put(entry{packageNumbers, n, idKey(p)})
-	b.put(entry{numbersOfPackages, idKey(p), n})
-	b.accepted = true
-}
-
-// numbered is how many packages a transaction sees.
-func numbered(tx *bbolt.Tx) int64 { return next(tx, packageNumbers) }
-
 // written is how many blocks of the search index a transaction sees.
 func written(tx *bbolt.Tx) int64 { return next(tx, searchBlocks) }
 
@@ -60,6 +49,7 @@ type block struct {
 	full     int // its size in the end
 	postings map[uint64][]uint16
 	times    times
+	purges   int64 // that there had been when the first of it was read
 }
 
 func newBlock(n int64, full int) *block {
@@ -204,7 +194,14 @@ func (x *indexer) run(ctx context.Context) {
 
 // advance takes some packages in, and writes the block if that makes it full.
 func (x *indexer) advance(ctx context.Context) (more bool, err error) {
-	tail := x.tail // nobody else changes it
+	tail := x.tail                                                 // nobody else changes it
+	if purges := x.l.writer.purges.Load(); tail.purges != purges { // what it has may be purged: it is read again
+		tail = newBlock(tail.number, tail.full)
+		tail.purges = purges
+		x.mu.Lock()
+		x.tail = tail
+		x.mu.Unlock()
+	}
 	if tail.size < tail.full {
 		found, err := x.read(ctx, tail.first()+int64(tail.size), min(mostRead, tail.full-tail.size))
 		if err != nil || len(found) == 0 {
@@ -217,11 +214,13 @@ func (x *indexer) advance(ctx context.Context) (more bool, err error) {
 		x.mu.Unlock()
 	}
 	if tail.size == tail.full {
-		if err := x.write(ctx, tail.entries()); err != nil {
+		if err := x.write(ctx, tail); err != nil {
 			return false, err
 		}
+		next := newBlock(tail.number+1, tail.full)
+		next.purges = tail.purges // if there was one since, the next round finds out
 		x.mu.Lock()
-		x.tail = newBlock(tail.number+1, tail.full)
+		x.tail = next
 		x.mu.Unlock()
 	}
 	return true, nil
@@ -239,8 +238,11 @@ type indexed struct {
 // read reads at most limit packages from a number on.
 func (x *indexer) read(ctx context.Context, from int64, limit int) (list []indexed, err error) {
 	err = x.l.view(ctx, func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(packageNumbers)).Cursor()
-		for key, id := c.Seek(leafKey(from)); key != nil && len(list) < limit; key, id = c.Next() {
+		for n := from; len(list) < limit; n++ {
+			id := packageNumbered(tx, n)
+			if id == nil {
+				return nil
+			}
 			p, err := indexedPackage(tx, x.l.shapes, id)
 			if err != nil {
 				return err
@@ -257,21 +259,28 @@ func indexedPackage(tx *bbolt.Tx, s *shapes, id []byte) (indexed, error) {
 	if err != nil {
 		return indexed{}, err
 	}
+	return indexed{hashesOf(p), p.AcceptedAt}, nil
+}
+
+// hashesOf stand for a package's terms; one may come twice.
+func hashesOf(p exchange.Package) []uint64 {
 	terms := exchange.SearchTerms(&p)
 	hashes := make([]uint64, len(terms))
 	for i, t := range terms {
 		hashes[i] = hashOf(t)
 	}
-	return indexed{hashes, p.AcceptedAt}, nil
+	return hashes
 }
 
 // mostPostings bounds one transaction of a block, so that packages that are
 // accepted meanwhile do not wait for all of it.
 const mostPostings = 4096
 
-func (x *indexer) write(ctx context.Context, list []entry) error {
-	for part := range slices.Chunk(list, mostPostings) {
-		if _, err := x.l.writer.do(ctx, change{plain: part}); err != nil {
+// write writes a block, unless something was purged since it was read: the purge has
+// taken its words out of what was written before it.
+func (x *indexer) write(ctx context.Context, b *block) error {
+	for part := range slices.Chunk(b.entries(), mostPostings) {
+		if _, err := x.l.writer.do(ctx, change{plain: part, index: true, purged: b.purges}); err != nil {
 			return fmt.Errorf("writing the search index: %w", err)
 		}
 	}

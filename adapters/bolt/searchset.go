@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"slices"
 
 	"tram/exchange"
 )
 
 // The index of searches counts packages in the order of their acceptance and has,
 // for each block of them and each term, the set of those that have the term. A
-// block is written once, when it is full, and never changes.
+// block is written once, when it is full; only what is purged leaves it.
 
 const (
 	// largestBlock is how many packages a block has. A ledger says how many its
@@ -23,6 +24,18 @@ const (
 type set [largestBlock / 64]uint64
 
 func (s *set) add(n int) { s[n/64] |= 1 << (n % 64) }
+
+func (s *set) remove(n int) { s[n/64] &^= 1 << (n % 64) }
+
+// members are sorted.
+func (s *set) members() []uint16 {
+	var list []uint16
+	for n := s.below(largestBlock); n >= 0; n = s.below(n) {
+		list = append(list, uint16(n))
+	}
+	slices.Reverse(list)
+	return list
+}
 
 func (s *set) and(o *set) (some bool) {
 	for i := range s {

@@ -73,6 +73,7 @@ const (
 	mostExemplars = 64 // for each label
 	mostTried     = 8
 	longestShape  = 64 << 10
+	longestOnce   = 512
 )
 
 // shapes are all that a ledger has. They may be used by several goroutines.
@@ -140,15 +141,19 @@ func (s *shapes) certificate(der []byte) *shape {
 	return s.add("", bytes.Clone(der))
 }
 
-// once is the shape of a part of records, nil if there is no room.
+// once is the shape of a part of records, nil if there is no room. Some of these
+// parts are as their senders like: they may not take the room of certificates.
 func (s *shapes) once(part []byte) *shape {
+	if len(part) > longestOnce {
+		return nil
+	}
 	sum := sha256.Sum256(part)
 	if one := s.digested(sum[:]); one != nil {
 		return one
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if one := s.certificates[sum]; one != nil {
+	if one := s.certificates[sum]; one != nil || s.next >= mostShapes/2 {
 		return one
 	}
 	return s.add("", part)
@@ -202,13 +207,13 @@ func enough(plain, size int) bool { return plain <= 64+size/32 }
 
 // squeeze writes the number of an exemplar and the steps. Where none of the label
 // fits, the text becomes one itself.
-func (s *shapes) squeeze(text []byte, label string, ctx *surroundings, depth int, uses *[]*shape) (out []byte, plain int) {
+func (s *shapes) squeeze(text []byte, label string, ctx *surroundings, uses *[]*shape) []byte {
 	var best squeezer
 	before, after := *ctx, *ctx
 	try := func(like *shape) bool {
 		*ctx = before
 		ctx.values = slices.Clip(ctx.values) // what is added is not before's
-		now := squeezer{shapes: s, ctx: ctx, like: like, depth: depth, uses: new([]*shape)}
+		now := squeezer{shapes: s, ctx: ctx, like: like, uses: new([]*shape)}
 		now.out = binary.AppendUvarint(make([]byte, 0, 1024), uint64(like.number))
 		now.squeeze(text)
 		if best.like == nil || now.plain < best.plain {
@@ -238,11 +243,11 @@ func (s *shapes) squeeze(text []byte, label string, ctx *surroundings, depth int
 		s.used(best.like)
 	}
 	*uses = append(append(*uses, best.like), *best.uses...)
-	return best.out, best.plain
+	return best.out
 }
 
-func (s *shapes) unsqueeze(in []byte, ctx *surroundings, depth int) ([]byte, bool) {
-	u := unsqueezer{shapes: s, ctx: ctx, depth: depth, in: in}
+func (s *shapes) unsqueeze(in []byte, ctx *surroundings) ([]byte, bool) {
+	u := unsqueezer{shapes: s, ctx: ctx, in: in}
 	number, ok := u.number()
 	if !ok {
 		return nil, false
@@ -268,8 +273,7 @@ const (
 // known is what whoever unpacks it has. The shapes must be kept with it.
 func (s *shapes) pack(text []byte, label string, known known) (packed []byte, uses []*shape) {
 	if len(text) > 0 && len(text) <= mostUnpacked {
-		out, _ := s.squeeze(text, label, known.surroundings(), 0, &uses)
-		packed = append([]byte{packedSqueezed}, out...)
+		packed = s.squeezeParts([]byte{packedSqueezed}, text, label, known.surroundings(), 0, &uses)
 		// Read again, so that no mistake here can cost a byte of evidence.
 		if again, err := s.unpack(packed, known); err == nil && bytes.Equal(again, text) && len(packed) < len(text) {
 			return packed, slices.DeleteFunc(uses, func(one *shape) bool { return one.number == mostShapes })
@@ -287,7 +291,7 @@ func (s *shapes) unpack(packed []byte, known known) ([]byte, error) {
 	case packed[0] == packedPlain:
 		return append([]byte{}, packed[1:]...), nil
 	case packed[0] == packedSqueezed:
-		if text, ok := s.unsqueeze(packed[1:], known.surroundings(), 0); ok {
+		if text, ok := s.unsqueezeParts(packed[1:], known.surroundings(), 0); ok {
 			return text, nil
 		}
 	}

@@ -20,8 +20,8 @@ import (
 // the text, what comes next is news: bytes that replace the exemplar's up to its
 // next mark, or the place in the exemplar to go on from. What is written as
 // base64, hexadecimal, a UUID or a time is kept as its value; what stood in the
-// text before, or is known to whoever reads it, as a reference; XML inside base64
-// is squeezed in its turn, and certificates are kept once for all.
+// text before, or is known to whoever reads it, as a reference; certificates are kept
+// once for all.
 
 // Kinds of news. Their numbers are in the file and keep their meaning.
 const (
@@ -36,7 +36,6 @@ const (
 	newsSharedHex           // number of a value before, how much of it, length, bytes
 	newsSharedBase64        // the same
 	newsCertificate         // number of the certificate
-	newsNested              // length, number of the exemplar, steps
 	newsHexOf               // number of the certificate, whose SHA-256 it is
 	newsBase64Of            // the same
 )
@@ -53,12 +52,10 @@ const (
 	leastBase64  = 24
 	leastShared  = 8 // bytes
 	mostValues   = 64
-	deepestNest  = 3
-	leastNested  = 64 // bytes
 	mostUnpacked = 16 << 20
 )
 
-// surroundings are what a text and those nested in it have in common, both while they
+// surroundings are what the parts of a document have in common, both while they
 // are squeezed and while they are read.
 type surroundings struct {
 	known  []string // to whoever reads
@@ -71,10 +68,11 @@ type surroundings struct {
 type known struct {
 	texts  []string
 	values [][]byte
+	millis int64 // a time that those in the text are near
 }
 
 func (k known) surroundings() *surroundings {
-	c := &surroundings{known: k.texts}
+	c := &surroundings{known: k.texts, millis: k.millis}
 	for _, v := range k.values {
 		c.add(v)
 	}
@@ -134,8 +132,7 @@ func textEnd(b []byte, i int) int {
 type squeezer struct {
 	shapes *shapes
 	ctx    *surroundings
-	like   *shape // the exemplar
-	depth  int
+	like   *shape    // the exemplar
 	uses   *[]*shape // all that the text now rests on
 
 	out []byte
@@ -233,7 +230,7 @@ func (s *squeezer) packed(text []byte, prefix, suffix int) bool {
 		return true
 	}
 	if value, ok := parseBase64(text); ok {
-		if s.certificate(value, prefix, suffix) || s.nested(value, prefix, suffix) {
+		if s.certificate(value, prefix, suffix) {
 			return true
 		}
 		s.value(newsBase64, newsSharedBase64, value, prefix, suffix)
@@ -274,19 +271,6 @@ func (s *squeezer) certificate(der []byte, prefix, suffix int) bool {
 	*s.uses = append(*s.uses, c)
 	s.kind(newsCertificate, prefix, suffix)
 	s.number(c.number)
-	return true
-}
-
-// nested squeezes a document within the document.
-func (s *squeezer) nested(text []byte, prefix, suffix int) bool {
-	if s.depth == deepestNest || len(text) < leastNested || text[0] != '<' {
-		return false
-	}
-	inner, plain := s.shapes.squeeze(text, s.like.label+"/", s.ctx, s.depth+1, s.uses)
-	s.kind(newsNested, prefix, suffix)
-	s.number(len(inner))
-	s.out = append(s.out, inner...)
-	s.plain += plain
 	return true
 }
 
@@ -337,7 +321,6 @@ func parseTime(text []byte) (millis int64, kind byte, ok bool) {
 type unsqueezer struct {
 	shapes *shapes
 	ctx    *surroundings
-	depth  int
 	in     []byte
 }
 
@@ -455,13 +438,6 @@ func (u *unsqueezer) middle(out []byte, k byte) ([]byte, bool) {
 		}
 		sum := sha256.Sum256(c.bytes)
 		return appendValue(out, sum[:], k == newsHexOf), true
-	case newsNested:
-		inner, ok := u.take()
-		if !ok || u.depth == deepestNest {
-			return nil, false
-		}
-		text, ok := u.shapes.unsqueeze(inner, u.ctx, u.depth+1)
-		return base64.StdEncoding.AppendEncode(out, text), ok
 	}
 	return nil, false
 }

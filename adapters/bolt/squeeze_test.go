@@ -114,3 +114,22 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatFollowsFromASealedTextIsNotKept: of a seal stays the value, the time, and
+// what all seals of the signatory have.
+func TestWhatFollowsFromASealedTextIsNotKept(t *testing.T) {
+	t.Parallel()
+	for _, raw := range goldenReceipts(t) {
+		p := takeApart(raw, 0)
+		if bytes.Count(p.seal, []byte{markDigest}) != 1 || bytes.Count(p.seal, []byte{markProperties}) != 1 ||
+			bytes.Count(p.seal, []byte{markSealed}) != 4 || bytes.Count(p.properties, []byte{markSealed}) != 2 {
+			t.Errorf("a seal was left as %q and %q", p.seal, p.properties)
+		}
+	}
+	province := newProvince(t)
+	w := province.way()
+	p := takeApart(w.receipts[1].Raw, 0)
+	if p.form != formSealed|formWithin || bytes.Count(p.body, []byte{markOfWithin}) != 1 || takeApart(p.within, 1).form != formSealed {
+		t.Errorf("a handover was taken apart as %d, its body is %q", p.form, p.body)
+	}
+}

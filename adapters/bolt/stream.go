@@ -65,8 +65,14 @@ func (s stream) from(k []byte) (rest, value []byte) {
 // entries does not hold its transaction for long.
 const mostSteps = 50_000
 
-// streams is what is in all of several streams, from the greatest down.
-type streams []stream
+// sorted is a list as a stream is one.
+type sorted interface {
+	before(k []byte) []byte
+	upTo(k []byte) []byte
+}
+
+// streams is what is in all of several lists, from the greatest down.
+type streams []sorted
 
 // before is the greatest one below bound that all have; nil means none. Where
 // one stream lacks a candidate, all go on from the greatest that it has, so that

@@ -22,13 +22,16 @@ type writer struct {
 	durable *durable
 	shapes  *shapes
 	journal *journal // of what is written while the file is compacted; nil otherwise
-	// accepted is called when packages were accepted, durably. It must not wait.
+	// accepted is called when packages were accepted, or purged, durably. It must not wait.
 	accepted func()
 	// transaction is held while the file changes. Check holds it too: bbolt's
 	// own check must not run beside a writer.
 	transaction sync.Mutex
 	ended       chan struct{}
 	committed   func(operations int, took time.Duration) // or nil
+	// purges counts transactions that purged packages: what was read before one of
+	// them ended may have words that are no longer there.
+	purges atomic.Int64
 
 	mu      sync.Mutex
 	arrived *sync.Cond // waiting or closed changed
@@ -160,11 +163,11 @@ func (w *writer) commit(group []*operation) {
 	var transaction int
 	var size int64
 	begun := time.Now()
-	accepted := false
+	accepted, purged := false, false
 	var done []noted
 	err := w.update(func(tx *bbolt.Tx, number int) error {
 		transaction = number
-		b, err := newBatch(tx, w.shapes)
+		b, err := newBatch(tx, w.shapes, w.purges.Load())
 		if err != nil {
 			return err
 		}
@@ -172,7 +175,7 @@ func (w *writer) commit(group []*operation) {
 		for _, op := range group {
 			op.err = b.run(&op.change)
 		}
-		size, accepted = b.tree.size, b.accepted
+		size, accepted, purged = b.tree.size, b.accepted, b.purged
 		err = b.finish()
 		done = b.done
 		return err
@@ -184,7 +187,10 @@ func (w *writer) commit(group []*operation) {
 		w.journal.note(done)
 		w.durable.reach(transaction, size)
 		keepUses(group)
-		if accepted {
+		if purged {
+			w.purges.Add(1)
+		}
+		if accepted || purged {
 			w.accepted()
 		}
 		if w.committed != nil {
@@ -197,6 +203,9 @@ func (w *writer) commit(group []*operation) {
 		op.err = err
 	}
 }
+
+// errPurged refuses what was read before a purge.
+var errPurged = errors.New("a package was purged since")
 
 // keepUses tells the shapes that were written that the file has them.
 func keepUses(group []*operation) {

@@ -34,6 +34,16 @@ func (s *Server) certificates(c *gin.Context, by exchange.Caller) error {
 	}{orEmpty(list)})
 }
 
+func (s *Server) relays(c *gin.Context, by exchange.Caller) error {
+	list, err := s.x.Relays(c.Request.Context(), by)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, struct {
+		Relays []exchange.RelayView `json:"relays"`
+	}{list})
+}
+
 func (s *Server) revocation(c *gin.Context, by exchange.Caller) error {
 	v, err := s.x.Revocation(c.Request.Context(), by)
 	if err != nil {

@@ -99,6 +99,9 @@ var (
 	recipientGauge  = prometheus.NewDesc("tram_recipient_oldest_delivery_seconds", "The same of the recipients that wait the longest, at most ten in each state.", []string{"state", "recipient"}, nil)
 	orphansGauge    = prometheus.NewDesc("tram_orphan_statuses", "Statuses on documents that the hub has not brought to their sender.", nil, nil)
 	alertsGauge     = prometheus.NewDesc("tram_alerts", "Alerts that nobody has acknowledged, by kind.", []string{"kind"}, nil)
+	relayUpGauge    = prometheus.NewDesc("tram_relay_up", "Whether the last call to another axis went well: 1 or 0.", []string{"axis"}, nil)
+	relayQueueGauge = prometheus.NewDesc("tram_relay_queued", "Deliveries that wait to be taken by another axis.", []string{"axis"}, nil)
+	relayAsideGauge = prometheus.NewDesc("tram_relay_refused", "Parcels of another axis that could not be taken in, and are tried again later.", []string{"axis"}, nil)
 	readyGauge      = prometheus.NewDesc("tram_ready", "Whether packages can be taken in: 1 or 0.", nil, nil)
 )
 
@@ -117,6 +120,9 @@ func (g *ledgerGauges) Describe(to chan<- *prometheus.Desc) {
 	to <- recipientGauge
 	to <- orphansGauge
 	to <- alertsGauge
+	to <- relayUpGauge
+	to <- relayQueueGauge
+	to <- relayAsideGauge
 	to <- readyGauge
 }
 
@@ -138,6 +144,7 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 	} else {
 		to <- prometheus.MustNewConstMetric(leavesGauge, prometheus.GaugeValue, float64(leaves))
 	}
+	g.collectRelays(ctx, to)
 	if orphans, err := g.x.OrphanCount(ctx); err != nil {
 		g.log.ErrorContext(ctx, "counting statuses without a document for the metrics", "err", err)
 	} else {
@@ -154,6 +161,24 @@ func (g *ledgerGauges) Collect(to chan<- prometheus.Metric) {
 		ready = 0
 	}
 	to <- prometheus.MustNewConstMetric(readyGauge, prometheus.GaugeValue, ready)
+}
+
+// collectRelays tells how it stands with other axes.
+func (g *ledgerGauges) collectRelays(ctx context.Context, to chan<- prometheus.Metric) {
+	list, err := g.x.RelayStates(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "looking at relays for the metrics", "err", err)
+		return
+	}
+	for _, v := range list {
+		up := 0.0
+		if v.Up() {
+			up = 1
+		}
+		to <- prometheus.MustNewConstMetric(relayUpGauge, prometheus.GaugeValue, up, v.Name)
+		to <- prometheus.MustNewConstMetric(relayQueueGauge, prometheus.GaugeValue, float64(v.Queued), v.Name)
+		to <- prometheus.MustNewConstMetric(relayAsideGauge, prometheus.GaugeValue, float64(len(v.Aside)), v.Name)
+	}
 }
 
 // mostRecipients is how many recipients are named in each state.

@@ -78,6 +78,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/packages/:id", anyone, noBody, s.packageView},
 		{get, "/v1/packages/:id/content", systems, noBody, s.packageContent},
 		{get, "/v1/packages/:id/receipts", anyone, noBody, s.receipts},
+		{post, "/v1/packages/:id/purge", administrators, jsonBody, s.purge},
 
 		{post, "/v1/validate", s.validators(), packageBody, s.validate},
 		{get, "/validate", s.validators(), noBody, s.validateForm},
@@ -108,6 +109,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/reports", people, noBody, s.report},
 		{get, "/v1/certificates", people, noBody, s.certificates},
 		{get, "/v1/revocation", people, noBody, s.revocation},
+		{get, "/v1/relays", people, noBody, s.relays},
 
 		{get, "/v1/agencies", anyone, noBody, s.agencies},
 		{get, "/v1/agencies/:code", anyone, noBody, s.agency},

@@ -231,6 +231,32 @@ func (w *world) operators(t *testing.T) {
 		t.Errorf("cancelled, the delivery is %+v", d)
 	}
 	operate(http.StatusConflict, "user:binh", "hold", `{"reason":"muộn"}`)
+	w.purged(t, string(item.Package.ID))
+}
+
+// purged purges a package that its recipient has fetched.
+func (w *world) purged(t *testing.T, id string) {
+	t.Helper()
+	path := "/v1/packages/" + id
+	w.want(http.StatusForbidden, w.json(http.MethodPost, "user:binh", path+"/purge", `{"reason":"gửi nhầm"}`))
+	w.want(http.StatusBadRequest, w.json(http.MethodPost, "user:an", path+"/purge", `{"reason":" "}`))
+	w.want(http.StatusNotFound, w.json(http.MethodPost, "user:an", "/v1/packages/0197a1b2-0000-7000-8000-000000000000/purge", `{"reason":"gửi nhầm"}`))
+	var done, again exchange.Purged
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", path+"/purge", `{"reason":"gửi nhầm"}`)).into(t, &done)
+	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", path+"/purge", `{"reason":"gửi nhầm"}`)).into(t, &again)
+	if len(done.Had) != 1 || done.Action == "" || again.Action != done.Action {
+		t.Errorf("purged: %+v, and again: %+v", done, again)
+	}
+	var view exchange.PackageView
+	w.want(http.StatusOK, w.get("user:chi", path)).into(t, &view)
+	if view.Package.Purged == nil || view.Package.Purged.Action != done.Action || view.Package.Subject != "" {
+		t.Errorf("the package shows itself as %+v", view.Package)
+	}
+	for path, as := range map[string]string{path + "/content": "he-thong-01", "/v1/deliveries/" + id + ".1/content": "he-thong-07"} {
+		if a := w.want(http.StatusNotFound, w.get(as, path)); !bytes.Contains(a.body, []byte("content-purged")) {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
 }
 
 func (w *world) registry(t *testing.T) {

@@ -76,6 +76,14 @@ func (c *Client) Revocation(ctx context.Context) (exchange.RevocationView, error
 	return getJSON[exchange.RevocationView](ctx, c, nil, "v1", "revocation")
 }
 
+// Relays shows how it stands with other axes.
+func (c *Client) Relays(ctx context.Context) ([]exchange.RelayView, error) {
+	list, err := getJSON[struct {
+		Relays []exchange.RelayView `json:"relays"`
+	}](ctx, c, nil, "v1", "relays")
+	return list.Relays, err
+}
+
 // Tile is the nth tile of hashes of a level, width hashes wide.
 func (c *Client) Tile(ctx context.Context, level, n int64, width int) ([]byte, error) {
 	return c.logFile(ctx, TilePath(int(level), n, width), int64(width)*tlog.HashSize)

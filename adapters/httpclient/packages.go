@@ -69,6 +69,12 @@ func (c *Client) Package(ctx context.Context, id exchange.PackageID) (exchange.P
 	return getJSON[exchange.PackageView](ctx, c, nil, "v1", "packages", string(id))
 }
 
+// Purge takes all that a package held out of the hub; for administrators. It may be
+// asked again when its answer is lost.
+func (c *Client) Purge(ctx context.Context, id exchange.PackageID, reason string) (exchange.Purged, error) {
+	return sendJSON[exchange.Purged](ctx, c, http.MethodPost, map[string]string{"reason": reason}, "v1", "packages", string(id), "purge")
+}
+
 // PackagePage is a part of a list of packages. Cursor goes on from it; it is
 // empty at the end.
 type PackagePage struct {

@@ -2,6 +2,7 @@ package provincial
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -19,7 +20,8 @@ func TestTokens(t *testing.T) {
 	}
 	rule := func(token string) string {
 		_, err := tk.systemOf(token)
-		if e, ok := err.(*exchange.Error); ok {
+		var e *exchange.Error
+		if errors.As(err, &e) {
 			return e.Rule.Name
 		}
 		return ""

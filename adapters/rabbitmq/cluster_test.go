@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,23 +100,29 @@ func loseLeader(t *testing.T, b *rabbittest.Broker, name string, lose func(*rabb
 	return leader
 }
 
-// leaderOf asks a node that runs and was not lost.
+// leaderOf asks nodes that run and were not lost, until one knows: a cluster that
+// has just lost a node may take its time to answer.
 func leaderOf(t *testing.T, b *rabbittest.Broker, queue string, lost *rabbittest.Node) *rabbittest.Node {
 	t.Helper()
-	for _, asked := range b.Nodes {
-		if asked == lost || !asked.Runs() {
-			continue
-		}
-		out, err := asked.Control("list_queues", "name", "leader")
-		must(t, err)
-		m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(queue) + `\s+(\S+)$`).FindStringSubmatch(out)
-		for _, n := range b.Nodes {
-			if m != nil && n.Name == m[1] {
-				return n
+	line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(queue) + `\s+(\S+)$`)
+	var leader *rabbittest.Node
+	eventually(t, "a leader of "+queue, 3*time.Minute, func() bool {
+		for _, asked := range b.Nodes {
+			if asked == lost || !asked.Runs() {
+				continue
+			}
+			out, err := asked.Control("list_queues", "name", "leader")
+			if err != nil {
+				continue
+			}
+			m := line.FindStringSubmatch(out)
+			i := slices.IndexFunc(b.Nodes, func(n *rabbittest.Node) bool { return m != nil && n.Name == m[1] })
+			if i >= 0 {
+				leader = b.Nodes[i]
+				return true
 			}
 		}
-		t.Fatalf("no leader of %s in\n%s", queue, out)
-	}
-	t.Fatal("no node runs")
-	return nil
+		return false
+	})
+	return leader
 }

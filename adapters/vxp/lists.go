@@ -108,6 +108,9 @@ func sentTo(item exchange.InboxItem, message string) sent {
 		last := d.Statuses[n-1]
 		entry.ReceiveWords = last.Code + ": " + cmp.Or(last.Description, words[state])
 	}
+	if d.State == exchange.Rejected { // however it was refused
+		entry.ReceiveWords = exchange.StatusRefused + ": " + cmp.Or(d.Detail, "Từ chối tiếp nhận")
+	}
 	return entry
 }
 

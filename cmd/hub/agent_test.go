@@ -124,7 +124,7 @@ func TestAgent(t *testing.T) {
 	name := "Công văn số 1250 về kinh phí"
 	from.dropDocument(name, "1250", "H12.12")
 	must(t, os.MkdirAll(from.path("stage"), 0o700))
-	must(t, os.WriteFile(from.path("stage/CON.txt"), []byte("nội dung"), 0o600))
+	must(t, os.WriteFile(from.path("stage/phụ lục.txt"), []byte("nội dung"), 0o600))
 	must(t, os.WriteFile(from.path("stage/mô tả.json"), []byte(`{"to": ["H12.12=Sở Y tế"], "number": "1251", "notation": "STC-NS", "subject": "V/v thư mục"}`), 0o600))
 	must(t, os.Rename(from.path("stage"), from.path("box/outbox/thư mục")))
 	from.agency("compose", "--to", "H12.12", "--number", "1252", "--subject", "Chưa ký", "--attach", "agency.crt", "-o", "unsigned.edxml")
@@ -146,7 +146,7 @@ func TestAgent(t *testing.T) {
 			t.Errorf("%s is not there", p)
 		}
 	}
-	if found, _ := filepath.Glob(to.path("box/inbox/*/*/*/files/_CON.txt")); len(found) != 1 {
+	if found, _ := filepath.Glob(to.path("box/inbox/*/*/*/files/phụ lục.txt")); len(found) != 1 {
 		t.Error("a name that is a device on Windows is not changed")
 	}
 	papers, err := filepath.Glob(from.path("box/sent/*/*/" + name + "/receipts/*.xml"))

@@ -41,8 +41,8 @@ func readAxisKey(path string) ([]byte, error) {
 	return key, nil
 }
 
-// axis is the national axis's protocol over the exchange.
-func axis(x *exchange.Exchange) httpapi.Face {
+// axisOver is the national axis's protocol over the exchange.
+func axisOver(x *exchange.Exchange) httpapi.Face {
 	f := vxp.New(x, now)
 	face := httpapi.Face{Refuse: f.Refuse}
 	for _, r := range f.Routes {

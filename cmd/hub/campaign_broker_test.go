@@ -40,11 +40,8 @@ func (b *brokered) of(seed uint64) *brokered {
 }
 
 // queue is the line that makes a chapter's hub use the broker.
-func (b *brokered) queue(yaml string, seed uint64) string {
-	if b == nil {
-		return yaml
-	}
-	return withQueue(fmt.Sprintf("{urls: [%q], name: c%d}", b.url, seed))(yaml)
+func (b *brokered) queue(seed uint64) func(yaml string) string {
+	return withQueue(fmt.Sprintf("{urls: [%q], name: c%d}", b.url, seed))
 }
 
 // brokerFaults are done to the broker and to the way to it.

@@ -155,6 +155,7 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []fi
 	findings = append(findings, checkAuthority(ctx, cfg, now)...)
 	findings = append(findings, checkQueue(ctx, cfg)...)
 	findings = append(findings, checkCalendar(cfg, now)...)
+	findings = append(findings, checkRelays(ctx, cfg)...)
 	findings = append(findings, checkHost(ctx, cfg)...)
 	return append(findings, checkStores(ctx, cfg, now, p)...)
 }
@@ -171,6 +172,9 @@ func checkKeys(cfg config, now time.Time) []finding {
 	paths := []string{cfg.TLS.Key, cfg.Log.Key, cfg.Webhook.Key, cfg.Client.SecretFile, cfg.Timestamp.SecretFile}
 	for _, s := range cfg.Seal {
 		paths = append(paths, s.Key, s.PasswordFile)
+	}
+	for _, r := range cfg.Relay {
+		paths = append(paths, r.SecretFile)
 	}
 	for _, path := range paths {
 		info, err := os.Stat(path)

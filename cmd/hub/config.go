@@ -139,6 +139,9 @@ type config struct {
 		Key string `yaml:"key"`
 	} `yaml:"axis"`
 
+	// Relay are other axes, and which agencies' codes they serve; absent: none.
+	Relay []relayConfig `yaml:"relay"`
+
 	// Queue is the message broker that hands out work; absent: the hub's process
 	// does that itself. Changing it loses nothing.
 	Queue queueConfig `yaml:"queue"`
@@ -323,6 +326,7 @@ func (c *config) validate() error {
 		wrong("attachments.types", "is "+strconv.Quote(c.Attachments.Types)+", not one of: off, warn, refuse")
 	}
 	c.Malware.validate(wrong)
+	validateRelays(c.Relay, wrong)
 	if strings.Contains(c.Log.Origin, "://") || strings.ContainsAny(c.Log.Origin, " \n+") {
 		wrong("log.origin", "is a URL without its scheme, such as truc.camau.example/log")
 	}
@@ -410,6 +414,9 @@ func (c *config) paths() []*string {
 		if !keystore.IsToken(s.Key) {
 			paths = append(paths, &s.Key)
 		}
+	}
+	for i := range c.Relay {
+		paths = append(paths, &c.Relay[i].SecretFile, &c.Relay[i].Roots)
 	}
 	for i := range c.Trust.Issuers {
 		issuer := &c.Trust.Issuers[i]

@@ -38,7 +38,7 @@ func openFaces(cfg config, x *exchange.Exchange, keys keyring, log *slog.Logger)
 	for _, name := range cfg.Faces {
 		switch name {
 		case axisFace:
-			open = append(open, axis(x))
+			open = append(open, axisOver(x))
 		case provincialFace:
 			f, err := provincial.New(provincial.Config{Exchange: x, TokenKey: keys.tokens, Unpack: format(cfg).Unpack, Log: log, Now: now})
 			if err != nil {

@@ -312,6 +312,16 @@ axis:                          # the national axis's protocol: its software work
 #   secret_file: timestamp.secret
 #   tls_roots: trust/tsa-tls.pem   # authorities of its TLS certificate, beside the system's
 
+# relay:                       # other axes: packages for agencies there go to them, and what waits there is fetched
+#   - name: quoc-gia
+#     url: https://axis.example/
+#     system: H12              # what the axis calls this hub
+#     secret_file: keys/axis-quoc-gia.secret   # that it issued, alone
+#     prefixes: ["*"]          # codes that it serves, with those below them; "*": all
+#     except: [H12]            # but these: the province's own
+#     poll: 1m                 # how often it is asked what waits there
+#     roots: trust/axis.pem    # authorities of its TLS certificate; absent: the system's
+
 # queue: amqps://hub:…@mq1.example/tram   # RabbitMQ hands out work, not the hub's own process; or, with all that can be said:
 # queue:
 #   urls: ["amqps://hub@mq1.example/tram", "amqps://hub@mq2.example/tram"]   # nodes of one cluster

@@ -58,7 +58,8 @@ func newMeasured(r prometheus.Registerer) (*measured, error) {
 		m.steps.WithLabelValues(step)
 	}
 	for _, event := range []exchange.Event{exchange.SubmissionAcceptance, exchange.SubmissionRejection, exchange.ContentConsignment, exchange.ContentConsignmentFailure,
-		exchange.ContentHandover, exchange.ContentHandoverFailure, exchange.ConsignmentRejection, exchange.AcceptanceRejectionExpiry, exchange.RevocationEstablished} {
+		exchange.ContentHandover, exchange.ContentHandoverFailure, exchange.ConsignmentRejection, exchange.AcceptanceRejectionExpiry,
+		exchange.RelayAcceptance, exchange.RelayRejection, exchange.RelayFailure, exchange.RevocationEstablished} {
 		m.receipts.WithLabelValues(string(event))
 	}
 	for _, outcome := range []string{"taken", "failed"} {

@@ -131,6 +131,9 @@ func describePackage(w io.Writer, view exchange.PackageView) {
 	p := view.Package
 	fmt.Fprintf(w, "package\t%s\nkind\t%s\nfrom\t%s\tby system %s\ndocument\t%s\nsubject\t%s\nsize\t%d bytes\nsha-256\t%s\n",
 		p.ID, p.Kind, p.Sender, p.System, p.DocumentID, p.Subject, p.Size, p.Digest)
+	if e := p.Purged; e != nil {
+		fmt.Fprintf(w, "purged\t%s\tby action %s\n", moment(e.At), e.Action)
+	}
 	if e := view.Erased; e != nil {
 		fmt.Fprintf(w, "erased\t%s\tby action %s\n", moment(e.At), e.Action)
 	}

@@ -120,10 +120,10 @@ func term(from, until time.Time) string {
 
 // agencyFlags are what "agency put" may change.
 type agencyFlags struct {
-	name, parent, policy, mode, webhook, sha1Until string
-	aliases, certificates, drop                    []string
-	rules, dropRules                               []string
-	ruleIssuer, ruleUntil                          string
+	name, parent, policy, mode, webhook, upstream, sha1Until string
+	aliases, certificates, drop                              []string
+	rules, dropRules                                         []string
+	ruleIssuer, ruleUntil                                    string
 }
 
 func agencyPut(o *options) *cobra.Command {
@@ -165,7 +165,8 @@ two agencies take is refused.`
 	c.Flags().StringVar(&f.name, "name", "", "the agency's name")
 	c.Flags().StringVar(&f.parent, "parent", "", "code of the agency in charge")
 	c.Flags().StringVar(&f.policy, "policy", "", "required: it must sign; if-present: its system's word may stand in")
-	c.Flags().StringVar(&f.mode, "mode", "", "pull: it looks into its inbox; push: it is told by webhook")
+	c.Flags().StringVar(&f.mode, "mode", "", "pull: it looks into its inbox; push: it is told by webhook; relay: it lives at another axis (--upstream)")
+	c.Flags().StringVar(&f.upstream, "upstream", "", "name of the axis that it lives at, for --mode relay")
 	c.Flags().StringVar(&f.webhook, "webhook", "", "URL that deliveries are announced to")
 	c.Flags().StringVar(&f.sha1Until, "sha1-until", "", "yyyy-mm-dd: until then its packages may rest on SHA-1, as old software signs them; \"never\" ends that now")
 	c.Flags().StringArrayVar(&f.aliases, "alias", nil, "another code, CODE or CODE@until-yyyy-mm-dd; repeat for more")
@@ -210,7 +211,7 @@ func (f agencyFlags) apply(c *cobra.Command, a *exchange.Agency) (pem []string, 
 	for name, set := range map[string]func(){
 		"name": func() { a.Name = f.name }, "parent": func() { a.Parent = f.parent },
 		"policy": func() { a.Policy = exchange.SignaturePolicy(f.policy) },
-		"mode":   func() { a.Mode = exchange.DeliveryMode(f.mode) }, "webhook": func() { a.Webhook = f.webhook },
+		"mode":   func() { a.Mode = exchange.DeliveryMode(f.mode) }, "webhook": func() { a.Webhook = f.webhook }, "upstream": func() { a.Upstream = f.upstream },
 	} {
 		if c.Flags().Changed(name) {
 			set()

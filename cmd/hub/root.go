@@ -92,9 +92,9 @@ Exit codes: 0 done; 1 failed or refused; 2 wrong usage or configuration;
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Run a hub:"}, &cobra.Group{ID: "watch", Title: "Watch and steer deliveries:"},
 		&cobra.Group{ID: "registry", Title: "Keep the registry:"})
 	root.AddCommand(initCommand(o), serveCommand(o), checkCommand(o), restoreCommand(o), configCommand(o), printCommand(), demoCommand(o), benchCommand(o),
-		searchCommand(o), deliveriesCommand(o), packagesCommand(o), actionsCommand(o), orphansCommand(o), timestampsCommand(o), certificatesCommand(o), revocationCommand(o), queueCommand(o), backupCommand(o), compactCommand(o), keysCommand(o), agencyCommand(o), systemCommand(o), userCommand(o))
+		searchCommand(o), deliveriesCommand(o), packagesCommand(o), actionsCommand(o), orphansCommand(o), timestampsCommand(o), certificatesCommand(o), revocationCommand(o), queueCommand(o), relayCommand(o), backupCommand(o), compactCommand(o), keysCommand(o), agencyCommand(o), systemCommand(o), userCommand(o))
 	root.AddCommand(steering(o)...)
-	root.AddCommand(quarantineCommand(o), rescanCommand(o), alertsCommand(o), reportCommand(o))
+	root.AddCommand(quarantineCommand(o), rescanCommand(o), purgeCommand(o), alertsCommand(o), reportCommand(o))
 	manual.Add(root)
 	strict(root)
 	return root

@@ -138,6 +138,11 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err != nil {
 		return usageError{err}
 	}
+	upstreams, closeRelays, err := openRelays(cfg)
+	if err != nil {
+		return err
+	}
+	defer closeRelays()
 	c := exchange.Config{
 		Hub: keys.published.Hub, Origin: cfg.Log.Origin, Keys: keys.published,
 		Seals: keys.seals, ReadSeals: func() ([]exchange.Seal, error) { return keys.open.reread(cfg.path) },
@@ -145,8 +150,8 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 		Format: format(cfg), Trust: keys.trust, LogKey: keys.log, SecretKey: keys.axis,
 		TimeStamper: measure.stamper(timeStamper(keys.stamper)),
 		Retry:       exchange.RetryPolicy{First: time.Duration(cfg.Delivery.RetryFirst), Most: time.Duration(cfg.Delivery.RetryMost)},
-		AtOnce:      consignedAtOnce,
-		Deadline:    time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
+		AtOnce:      consignedAtOnce, Upstreams: upstreams,
+		Deadline: time.Duration(cfg.Delivery.Deadline), Known: func() []exchange.Known { return known(cfg, keys.tls) },
 		Retention: time.Duration(cfg.Retention.Content) * 24 * time.Hour, Now: now, Reserve: int64(cfg.Limits.Reserve), Log: log,
 		Calendar: calendar,
 	}

@@ -21,7 +21,7 @@ import (
 //   - the log's tree, computed from its leaves by a second implementation, has
 //     the stored hashes; every leaf records a receipt or an action that is there
 //   - every package's bytes are in the vault under their digest, or were erased by
-//     an action of the log
+//     an action of the log; what was purged was erased and has no words
 //   - every package has exactly one receipt of its acceptance, which is what a
 //     resubmission gets, and one delivery for each recipient
 //   - every consigned delivery has exactly one receipt of that, and every final
@@ -56,6 +56,7 @@ type check struct {
 	deliveries []exchange.Delivery
 	counts     map[exchange.State]int64
 	pending    []string // receipts
+	purges     []exchange.Purge
 	problems   []error
 }
 
@@ -98,6 +99,7 @@ func (c *check) packages() error {
 }
 
 func (c *check) content(p exchange.Package) {
+	c.purged(p)
 	content, err := c.vault.Open(c.ctx, p.Digest)
 	if _, erased := c.ledger.Erasure(c.ctx, p.ID); erased == nil {
 		if err == nil {
@@ -122,6 +124,19 @@ func (c *check) content(p exchange.Package) {
 	}
 	if digest := exchange.Digest(h.Sum(nil)); digest != p.Digest || size != p.Size {
 		c.problem("package %s has %d bytes with digest %s, recorded are %d with %s", p.ID, size, digest, p.Size, p.Digest)
+	}
+}
+
+func (c *check) purged(p exchange.Package) {
+	if p.Purged == nil {
+		return
+	}
+	c.purges = append(c.purges, *p.Purged)
+	if _, err := c.ledger.Erasure(c.ctx, p.ID); err != nil {
+		c.problem("package %s was purged and not erased: %w", p.ID, err)
+	}
+	if words := diff(p, p.Purge(*p.Purged)); words != "" {
+		c.problem("package %s was purged and has words: %s", p.ID, words)
 	}
 }
 
@@ -168,8 +183,15 @@ func (c *check) leaf(name string, n int64, e exchange.LogEntry) {
 
 func (c *check) actions() error {
 	list, err := allActions(c.ctx, c.ledger, 100)
+	verbs := map[string]string{}
 	for _, a := range list {
 		c.leaf("action "+a.ID, a.Leaf, a.LogEntry())
+		verbs[a.ID] = a.Verb
+	}
+	for _, p := range c.purges {
+		if verbs[p.Action] != "purge" {
+			c.problem("action %s of %s is %q, no purge", p.Action, p.At, verbs[p.Action])
+		}
 	}
 	return err
 }
@@ -215,7 +237,7 @@ func (c *check) delivery(d exchange.Delivery, receipts []exchange.Receipt) {
 	for _, r := range receipts {
 		switch {
 		case r.Delivery != d.ID:
-		case r.Event == exchange.ContentConsignment:
+		case r.Event.Consigns():
 			consigned++
 		case r.Event == exchange.RevocationEstablished: // moves nothing on
 			established++

@@ -48,6 +48,7 @@ func TestLedger(t *testing.T, create CreateLedger) {
 		"receipts and actions are leaves in their order":          (*ledgerTest).log,
 		"receipts wait for time-stamps until they have them":      (*ledgerTest).timeStamps,
 		"erased packages hold no content and stay on record":      (*ledgerTest).erasures,
+		"purged packages have no words and stay on record":        (*ledgerTest).purges,
 		"statuses without a document are parked until they match": (*ledgerTest).orphans,
 		"actions are listed from the newest, with their leaves":   (*ledgerTest).actions,
 		"proofs of the log hold for a second implementation":      (*ledgerTest).proofs,

@@ -27,6 +27,7 @@ func testModel(t *testing.T, create CreateLedger) {
 			"move":   m.move,
 			"agency": m.putAgency,
 			"stamp":  m.stamp,
+			"purge":  m.purge,
 			"compact": func(r *rapid.T) {
 				if _, err := m.ledger.Compact(m.test.Context()); err != nil {
 					r.Fatal(err)

@@ -147,6 +147,12 @@ func wordsOf(e exchange.Event) string {
 		return "the recipient refused the package"
 	case exchange.AcceptanceRejectionExpiry:
 		return "the recipient neither accepted nor refused the package in time"
+	case exchange.RelayAcceptance:
+		return "the axis that the recipient lives at took the package on"
+	case exchange.RelayRejection:
+		return "the axis that the recipient lives at does not take the package on"
+	case exchange.RelayFailure:
+		return "the axis that the recipient lives at could not be reached in time"
 	case exchange.RevocationEstablished:
 		return "what was not known of a certificate's revocation when its signature was accepted is known now"
 	}

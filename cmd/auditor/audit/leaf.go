@@ -13,7 +13,8 @@ import (
 // events are those that a hub's receipts attest to.
 var events = []exchange.Event{exchange.SubmissionAcceptance, exchange.SubmissionRejection, exchange.ContentConsignment,
 	exchange.ContentConsignmentFailure, exchange.ContentHandover, exchange.ContentHandoverFailure,
-	exchange.ConsignmentRejection, exchange.AcceptanceRejectionExpiry, exchange.RevocationEstablished}
+	exchange.ConsignmentRejection, exchange.AcceptanceRejectionExpiry,
+	exchange.RelayAcceptance, exchange.RelayRejection, exchange.RelayFailure, exchange.RevocationEstablished}
 
 // leaves checks one leaf after the other: its form, its identifier, its time.
 type leaves struct {
