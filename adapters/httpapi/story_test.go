@@ -307,7 +307,6 @@ func (w *world) registryOfSystems(t *testing.T) {
 	w.want(http.StatusOK, w.do(request{method: http.MethodPost, path: "/v1/systems/moi/secret", as: "user:an"})).into(t, &issued)
 	w.want(http.StatusOK, w.json(http.MethodPost, "user:an", "/v1/systems/moi/shared-secret", `{"secret":"c2VjcmV0LXRyYW0="}`))
 	w.secrets["moi"] = issued.Secret
-	w.want(http.StatusOK, w.get("user:chi", "/v1/relays"))
 	w.want(http.StatusOK, w.get("moi", "/v1/inbox"))
 	w.want(http.StatusOK, w.get("user:chi", "/v1/systems/moi"))
 	w.want(http.StatusNotFound, w.get("user:chi", "/v1/systems/khong-co"))
