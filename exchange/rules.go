@@ -56,7 +56,7 @@ var (
 		"quy tắc chủ thể %q nhận cùng các chứng thư số với một quy tắc của cơ quan %q; hãy thu hẹp một trong hai quy tắc"}
 	reportPeriod = Rule{"report-period", Malformed,
 		"a report needs both from and to, from before to, and at most 400 days between them; give for example from=2026-11-01&to=2026-11-30",
-		"báo cáo cần cả thời điểm đầu và thời điểm cuối, cách nhau không quá 400 ngày; ví dụ \"from=2026-11-01&to=2026-11-30\""}
+		"báo cáo cần cả thời điểm đầu và thời điểm cuối, cách nhau không quá 400 ngày; hãy ghi, ví dụ, \"from=2026-11-01&to=2026-11-30\""}
 	reportBusy = Rule{"report-busy", Busy,
 		"another report is being made; ask again in %d seconds", "đang lập một báo cáo khác; hãy thử lại sau %d giây"}
 	duplicateDocument = Rule{"duplicate-document", Duplicate,

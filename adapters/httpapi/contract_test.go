@@ -28,6 +28,7 @@ func registerDecoders() {
 	openapi3filter.RegisterBodyDecoder("application/xml", text)
 	openapi3filter.RegisterBodyDecoder("text/xml", text)
 	openapi3filter.RegisterBodyDecoder("text/html", text)
+	openapi3filter.RegisterBodyDecoder("application/x-ndjson", text)
 }
 
 func load(t testing.TB) *openapi3.T {
