@@ -136,7 +136,8 @@ func readJSON(all []byte) (units []unit, err error) {
 	if wrapped.Code != "" && wrapped.Code != "0" {
 		return nil, fmt.Errorf("this is the answer of an axis that gave no list: ErrorCode %s", wrapped.Code)
 	}
-	units = append(wrapped.Data, wrapped.Agencies...)
+	units = wrapped.Data
+	units = append(units, wrapped.Agencies...)
 	if units == nil {
 		return nil, errors.New("the JSON has neither a list nor one under data or agencies")
 	}
@@ -145,7 +146,7 @@ func readJSON(all []byte) (units []unit, err error) {
 
 // onLine says where JSON is not what it should be.
 func onLine(all []byte, err error) error {
-	at := int64(len(all))
+	var at int64
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at = syntax.Offset
 	} else if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
