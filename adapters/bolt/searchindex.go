@@ -235,8 +235,13 @@ type indexed struct {
 	at    time.Time
 }
 
-// read reads at most limit packages from a number on.
-func (x *indexer) read(ctx context.Context, from int64, limit int) (list []indexed, err error) {
+// read reads at most limit packages from a number on. A damaged file ends no
+// program from behind its back: whoever asks for what is damaged is told.
+func (x *indexer) read(ctx context.Context, from int64, limit int) ([]indexed, error) {
+	return sound(func() ([]indexed, error) { return x.readSome(ctx, from, limit) })
+}
+
+func (x *indexer) readSome(ctx context.Context, from int64, limit int) (list []indexed, err error) {
 	err = x.l.view(ctx, func(tx *bbolt.Tx) error {
 		for n := from; len(list) < limit; n++ {
 			id := packageNumbered(tx, n)
