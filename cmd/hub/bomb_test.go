@@ -18,7 +18,7 @@ import (
 // time and little memory, keeps nothing of it, and is afterwards as it was.
 func TestBombsThroughTheDoor(t *testing.T) {
 	t.Parallel()
-	const each, grows = 5 * time.Second, 80 << 20 // a header may have 8 MB, more than once while it grows
+	const each, grows = 5 * time.Second, 96 << 20 // a header may have 8 MB, more than once while it grows
 	s, sender := attacked(t)
 	quiet := restOf(s)
 	pid := fmt.Sprint(s.serving.Process.Pid)

@@ -304,14 +304,6 @@ webhook:                       # announcements to agencies that asked for them
 axis:                          # the national axis's protocol: its software works with this hub's address
   key: keys/axis.key           # seals the secrets that systems share with the hub
 
-# directory:                   # the national directory of agencies, from an axis: "hub directory sync"
-#   url: https://axis.example/
-#   system: H12.01             # the systemid that the axis issued
-#   secret_file: directory.secret
-#   roots: trust/axis.pem      # authorities of its TLS certificate; absent: the system's
-#   old_codes: true            # take 000.00.07.H12 for a further code of H12.07
-#   every: 24h                 # the hub does it by itself; absent: only by the command
-
 # timestamp:                   # receipts get time-stamps from this authority (RFC 3161), in the background
 #   url: http://tsa.example/tsr
 #   roots: trust/timestamp.pem # its roots; they are published with the hub's keys
@@ -329,6 +321,9 @@ axis:                          # the national axis's protocol: its software work
 #     except: [H12]            # but these: the province's own
 #     poll: 1m                 # how often it is asked what waits there
 #     roots: trust/axis.pem    # authorities of its TLS certificate; absent: the system's
+
+# directory: {url: https://axis.example/, system: H12.01, secret_file: directory.secret, every: 24h}   # the national directory of agencies, from an axis; without every, only by "hub directory sync"
+#              roots (authorities of its TLS certificate) and old_codes (000.00.07.H12 is a further code of H12.07) go there too
 
 # queue: amqps://hub:…@mq1.example/tram   # RabbitMQ hands out work, not the hub's own process; or, with all that can be said:
 # queue:
