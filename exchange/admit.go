@@ -328,7 +328,7 @@ func (x *Exchange) unused(ctx context.Context, pkg Package) error {
 
 // dayOf is the day of a time in Vietnam, for those who read it there.
 func dayOf(at time.Time) string {
-	return at.In(time.FixedZone("UTC+7", 7*60*60)).Format(time.DateOnly)
+	return at.In(Vietnam).Format(time.DateOnly)
 }
 
 // openCode refuses a code that was closed before now, or is not in use yet.

@@ -556,7 +556,7 @@ func (c *Calendar) sentLate(p Package) (Alert, bool) {
 	if p.Kind != KindNew && p.Kind != KindReplace {
 		return Alert{}, false
 	}
-	dated, err := time.ParseInLocation("2006/01/02", p.PromulgationDate, vietnam)
+	dated, err := time.ParseInLocation("2006/01/02", p.PromulgationDate, Vietnam)
 	if err != nil || !p.AcceptedAt.After(c.NextNoon(dated)) {
 		return Alert{}, false
 	}

@@ -13,8 +13,9 @@ import (
 //go:embed calendar.txt
 var holidays string
 
-// vietnam has had no other time since 1975.
-var vietnam = time.FixedZone("UTC+7", 7*60*60)
+// Vietnam is the zone of every day and local time of documents: UTC+7, with no
+// summer time. There has been no other since 1975.
+var Vietnam = time.FixedZone("UTC+7", 7*60*60)
 
 // Calendar knows when agencies work. Its moments are in UTC+7, whatever zone the
 // time that is asked about is in.
@@ -136,7 +137,7 @@ func (c *Calendar) Announced(year int) bool { return c.announced[strconv.Itoa(ye
 
 // Working reports whether agencies work on the day of a moment.
 func (c *Calendar) Working(at time.Time) bool {
-	day := at.In(vietnam)
+	day := at.In(Vietnam)
 	if named, ok := c.days[day.Format(time.DateOnly)]; ok {
 		return named.works
 	}
@@ -148,7 +149,7 @@ func (c *Calendar) Working(at time.Time) bool {
 
 // Add is the moment by which agencies have worked for so long after another.
 func (c *Calendar) Add(from time.Time, d time.Duration) time.Time {
-	at, day := from.In(vietnam), midnight(from)
+	at, day := from.In(Vietnam), midnight(from)
 	for idle := 0; idle < longestBreak; day = day.AddDate(0, 0, 1) {
 		if !c.Working(day) {
 			idle++
@@ -204,6 +205,6 @@ func (c *Calendar) next(at time.Time) time.Time {
 }
 
 func midnight(at time.Time) time.Time {
-	at = at.In(vietnam)
-	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, vietnam)
+	at = at.In(Vietnam)
+	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, Vietnam)
 }

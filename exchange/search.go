@@ -111,7 +111,7 @@ func searchTime(text string, days int) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if at, err := time.ParseInLocation(time.DateOnly, text, time.FixedZone("UTC+7", 7*60*60)); err == nil {
+	if at, err := time.ParseInLocation(time.DateOnly, text, Vietnam); err == nil {
 		return at.AddDate(0, 0, days), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)

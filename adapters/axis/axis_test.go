@@ -99,7 +99,7 @@ func client(t *testing.T, address string, at string) *Client {
 			}
 			// ddMMyyyyTHHmmss+SSSS
 			seconds, millis, _ := strings.Cut(at, "+")
-			when, err := time.ParseInLocation("02012006T150405.000", seconds+"."+millis[1:], hanoi)
+			when, err := time.ParseInLocation("02012006T150405.000", seconds+"."+millis[1:], exchange.Vietnam)
 			if err != nil {
 				t.Error(err)
 			}
@@ -125,7 +125,7 @@ func parcel(t *testing.T, kind Kind, file string, to ...string) Parcel {
 // the same secret: path, every parameter, what is signed and in which order, the
 // signature, and the body.
 func TestAsRecorded(t *testing.T) {
-	from, until := time.Date(2026, 11, 15, 0, 0, 0, 0, hanoi), time.Date(2026, 11, 22, 0, 0, 0, 0, hanoi)
+	from, until := time.Date(2026, 11, 15, 0, 0, 0, 0, exchange.Vietnam), time.Date(2026, 11, 22, 0, 0, 0, 0, exchange.Vietnam)
 	const docID = "5f0d7c3e-2f40-4f9f-8a51-3c1c6c7f0b12"
 	ctx := context.Background()
 	tests := map[string]func(*Client) error{

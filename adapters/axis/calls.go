@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"tram/exchange"
 )
 
 // Kind is what a list is of, and what is sent.
@@ -139,7 +141,7 @@ func day(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(hanoi).Format("2006/01/02")
+	return t.In(exchange.Vietnam).Format("2006/01/02")
 }
 
 func list[Entry any](ctx context.Context, c *Client, call string, params parameters) ([]Entry, error) {

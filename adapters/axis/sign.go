@@ -11,16 +11,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tram/exchange"
 )
 
 const prefix = "XroadVnpt-"
 
-// hanoi is the clock that time-stamps are read by: no place in them says which.
-var hanoi = time.FixedZone("+07", 7*60*60)
-
 // stampOf writes a time as ddMMyyyyTHHmmss+SSSS, where SSSS are milliseconds.
 func stampOf(t time.Time) string {
-	t = t.In(hanoi)
+	t = t.In(exchange.Vietnam)
 	return t.Format("02012006T150405") + fmt.Sprintf("+%04d", t.Nanosecond()/int(time.Millisecond))
 }
 

@@ -177,7 +177,7 @@ func WriteCSV(w io.Writer, list []exchange.Agency) error {
 		}
 		closed := ""
 		if !a.Closed.IsZero() {
-			closed = a.Closed.In(vietnam).Format(timeForm)
+			closed = a.Closed.In(exchange.Vietnam).Format(timeForm)
 		}
 		row := []string{a.Code, a.Name, a.Parent, strings.Join(codes, " "), a.Mail, a.Phone, a.Address, closed, a.Successor}
 		for i := range row {

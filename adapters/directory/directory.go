@@ -229,12 +229,10 @@ func (u unit) parent(byID map[text]string) *string {
 
 const timeForm = "2006-01-02 15:04:05"
 
-var vietnam = time.FixedZone("+07:00", 7*60*60)
-
 // moment reads times as directories write them; those without a zone are Vietnam's.
 func moment(s string) (time.Time, bool) {
 	for _, form := range []string{time.RFC3339, timeForm, time.DateOnly, "2006/01/02 15:04:05", "2006/01/02", "02/01/2006 15:04:05", "02/01/2006", "2006-01-02T15:04:05"} {
-		if at, err := time.ParseInLocation(form, s, vietnam); err == nil {
+		if at, err := time.ParseInLocation(form, s, exchange.Vietnam); err == nil {
 			return at.UTC(), true
 		}
 	}

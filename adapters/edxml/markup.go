@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tram/exchange"
 	"tram/signing"
 )
 
@@ -73,7 +74,7 @@ func (m *markup) date(name string, t time.Time) {
 
 // time writes a time as receivers read it: in Vietnam, without saying so.
 func (m *markup) time(name string, t time.Time) {
-	m.field(name, t.In(time.FixedZone("", 7*60*60)).Format(timeForm))
+	m.field(name, t.In(exchange.Vietnam).Format(timeForm))
 }
 
 // isXMLText says whether XML can hold a text (XML 1.0, production 2).

@@ -13,9 +13,6 @@ import (
 	"tram/exchange"
 )
 
-// vietnam is the zone of the protocol's times; it has no summer time.
-var vietnam = time.FixedZone("UTC+7", 7*3600)
-
 const timeLayout = "2006/01/02 15:04:05"
 
 // received lists what came.
@@ -68,7 +65,7 @@ func messageTypeOf(p exchange.Package) string {
 	return "edoc"
 }
 
-func clock(t time.Time) string { return t.In(vietnam).Format(timeLayout) }
+func clock(t time.Time) string { return t.In(exchange.Vietnam).Format(timeLayout) }
 
 // latest is when something last happened to the delivery.
 func latest(d exchange.Delivery) time.Time {
@@ -118,7 +115,7 @@ func date(name, text string) (at time.Time, span time.Duration, err error) {
 		return at, 0, nil
 	}
 	for _, l := range dateLayouts {
-		if at, err := time.ParseInLocation(l.layout, text, vietnam); err == nil {
+		if at, err := time.ParseInLocation(l.layout, text, exchange.Vietnam); err == nil {
 			return at, l.span, nil
 		}
 	}

@@ -70,7 +70,7 @@ func (t tokens) systemOf(token string) (string, error) {
 		return "", badToken.With()
 	}
 	if expires := time.Unix(c.Expires, 0); !t.now().Before(expires) {
-		return "", expiredToken.With(expires.In(vietnam).Format(timeLayout))
+		return "", expiredToken.With(expires.In(exchange.Vietnam).Format(timeLayout))
 	}
 	return c.System, nil
 }
@@ -121,5 +121,5 @@ func (f *Face) login(w http.ResponseWriter, r *http.Request, _ exchange.Caller) 
 	return answer(w, http.StatusOK, struct {
 		done
 		Data data `json:"data"`
-	}{well("Đăng nhập thành công"), data{token, "Bearer", int(tokenTerm.Seconds()), expires.In(vietnam).Format(timeLayout)}})
+	}{well("Đăng nhập thành công"), data{token, "Bearer", int(tokenTerm.Seconds()), expires.In(exchange.Vietnam).Format(timeLayout)}})
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestTokens(t *testing.T) {
-	now := time.Date(2026, 11, 20, 8, 0, 0, 0, vietnam)
+	now := time.Date(2026, 11, 20, 8, 0, 0, 0, exchange.Vietnam)
 	tk := tokens{bytes.Repeat([]byte("k"), 32), func() time.Time { return now }}
 	token, expires, err := tk.issue("qlvb-h12")
 	if err != nil || !expires.Equal(now.Add(tokenTerm)) {

@@ -24,9 +24,6 @@ type signed struct {
 	parameters
 }
 
-// zone is the local time of all dates of the protocol.
-var zone = time.FixedZone("UTC+7", 7*60*60)
-
 // stampForm is of a time-stamp: what follows the plus sign are milliseconds in
 // four digits, no zone.
 const stampForm = "02012006T150405"
@@ -78,12 +75,12 @@ func (f *face) caller(r *http.Request) (exchange.Caller, error) {
 // old as the client's process.
 func (f *face) timely(stamp string) error {
 	local, _, found := strings.Cut(stamp, "+")
-	at, err := time.ParseInLocation(stampForm, local, zone)
+	at, err := time.ParseInLocation(stampForm, local, exchange.Vietnam)
 	if !found || err != nil {
 		return badStamp.With(stamp)
 	}
 	if now := f.now(); at.After(now.Add(ahead)) {
-		return earlyStamp.With(stamp, now.In(zone).Format(stampForm))
+		return earlyStamp.With(stamp, now.In(exchange.Vietnam).Format(stampForm))
 	}
 	return nil
 }
@@ -99,7 +96,7 @@ func (p parameters) date(name string, end bool) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	for _, form := range dateForms {
-		at, err := time.ParseInLocation(form, text, zone)
+		at, err := time.ParseInLocation(form, text, exchange.Vietnam)
 		if err != nil {
 			continue
 		}

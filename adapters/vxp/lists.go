@@ -198,7 +198,7 @@ func local(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(zone).Format("2006/01/02 15:04:05")
+	return t.In(exchange.Vietnam).Format("2006/01/02 15:04:05")
 }
 
 // changed is when the delivery last changed for its recipient.

@@ -110,7 +110,7 @@ func free(dir, name string) string {
 
 // month is the part of a path that a time falls into, as people here count it.
 func month(t time.Time) string {
-	return filepath.FromSlash(t.In(time.FixedZone("UTC+7", 7*60*60)).Format("2006/01"))
+	return filepath.FromSlash(t.In(exchange.Vietnam).Format("2006/01"))
 }
 
 // key names a file of the index by what it is about.

@@ -206,7 +206,7 @@ func (o composition) document(kind exchange.Kind, from string, now time.Time) (e
 		return d, err
 	}
 	if d.Date.IsZero() {
-		d.Date = now.In(time.FixedZone("UTC+7", 7*60*60))
+		d.Date = now.In(exchange.Vietnam)
 	}
 	return d, nil
 }

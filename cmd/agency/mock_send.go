@@ -36,7 +36,7 @@ func (m *partner) sendAll(ctx context.Context, place int, s sendPlan) error {
 // letter is the nth document of a part of the plan. Its notation tells apart what
 // another run sends.
 func (m *partner) letter(place, n int, s sendPlan) edxml.Document {
-	now := time.Now().In(time.FixedZone("UTC+7", 7*60*60))
+	now := time.Now().In(exchange.Vietnam)
 	subject := strings.ReplaceAll(s.Subject, "{n}", strconv.Itoa(n))
 	if subject == "" {
 		subject = "Văn bản thử số " + strconv.Itoa(n)

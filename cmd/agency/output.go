@@ -12,6 +12,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"tram/exchange"
 )
 
 // show prints a result as JSON, or by text, whose columns are lined up.
@@ -52,7 +54,7 @@ func moment(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.In(time.FixedZone("UTC+7", 7*60*60)).Format("2006-01-02 15:04:05 UTC+7")
+	return t.In(exchange.Vietnam).Format("2006-01-02 15:04:05 UTC+7")
 }
 
 // writing makes a file appear when it is complete and durable, and not before.

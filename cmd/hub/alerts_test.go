@@ -23,7 +23,7 @@ func TestOverdueAndReport(t *testing.T) {
 	if _, errOut, code := s.hub("serve", "--config", s.config()); code != exitUsage || !strings.Contains(errOut, "line 1") {
 		t.Fatalf("a calendar that is wrong: %d %s", code, errOut)
 	}
-	must(t, os.WriteFile(s.path("ngay-nghi.txt"), []byte("year "+time.Now().In(vietnam).Format("2006")+" của tỉnh\n"), 0o600))
+	must(t, os.WriteFile(s.path("ngay-nghi.txt"), []byte("year "+time.Now().In(exchange.Vietnam).Format("2006")+" của tỉnh\n"), 0o600))
 	s.start()
 	sender, recipient := s.join("H12.07", func(a *exchange.Agency) { a.Name = "=Sở Tài chính" }), s.join("H12.12")
 	_ = recipient
@@ -73,7 +73,7 @@ func TestOverdueAndReport(t *testing.T) {
 		t.Errorf("after a restart: %+v", page)
 	}
 
-	day := time.Now().In(vietnam).Format(time.DateOnly)
+	day := time.Now().In(exchange.Vietnam).Format(time.DateOnly)
 	period := []string{"report", "--from", day, "--to", day, "--config", s.config()}
 	var r exchange.Report
 	must(t, json.Unmarshal([]byte(s.mustHub(append(period, "--json")...)), &r))

@@ -52,7 +52,7 @@ func checkCalendar(cfg config, now time.Time) []finding {
 		return []finding{{What: "calendar", State: "failed", Detail: err.Error(), Do: "correct the file, or its path in " + cfg.path}}
 	}
 	for _, at := range []time.Time{now, now.Add(calendarAhead)} {
-		if year := at.In(vietnam).Year(); !calendar.Announced(year) {
+		if year := at.In(exchange.Vietnam).Year(); !calendar.Announced(year) {
 			return []finding{{What: "calendar", State: "ok", Detail: fmt.Sprintf("the days off of %d are not the announced ones yet; alerts and reports may count a day wrongly", year),
 				Do: fmt.Sprintf("put them into a file for calendar.file in %s, with a line \"year %d\"", cfg.path, year)}}
 		}

@@ -66,7 +66,7 @@ func (s *stage) oneToAll(ctx context.Context) error {
 	}
 	for _, d := range view.Deliveries {
 		if d.Recipient == remote {
-			s.say("hub", "%s was not reached: attempt %d, the next at %s", remote, d.Attempts, d.Next.In(vietnam).Format("15:04:05 UTC+7"))
+			s.say("hub", "%s was not reached: attempt %d, the next at %s", remote, d.Attempts, d.Next.In(exchange.Vietnam).Format("15:04:05 UTC+7"))
 		}
 	}
 	return nil

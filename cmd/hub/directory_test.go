@@ -15,7 +15,7 @@ func TestDirectorySync(t *testing.T) {
 	t.Parallel()
 	upstream := newSite(t).start()
 	upstream.axis("H12.01", "c2VjcmV0LXRyYW0=", "H12.01")
-	closed := time.Date(2025, 7, 1, 0, 0, 0, 0, vietnam)
+	closed := time.Date(2025, 7, 1, 0, 0, 0, 0, exchange.Vietnam)
 	for _, a := range []exchange.Agency{{Code: "H12", Name: "UBND tỉnh Cà Mau"}, {Code: "H12.07", Name: "Sở Tài chính", Parent: "H12"}, {Code: "H04", Name: "Bạc Liêu", Closed: closed}} {
 		_, err := upstream.admin.PutAgency(t.Context(), a)
 		must(t, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
+	"tram/exchange"
 )
 
 func agencyClose(o *options) *cobra.Command {
@@ -65,7 +66,7 @@ func parseOn(day string) (time.Time, error) {
 	if day == "" {
 		return time.Now().UTC().Truncate(time.Second), nil
 	}
-	at, err := time.ParseInLocation(time.DateOnly, day, vietnam)
+	at, err := time.ParseInLocation(time.DateOnly, day, exchange.Vietnam)
 	if err != nil {
 		return at, fmt.Errorf("--on %s: the date is not yyyy-mm-dd", day)
 	}

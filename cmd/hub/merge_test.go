@@ -28,7 +28,7 @@ func TestMerge(t *testing.T) {
 	if _, errOut, code := s.hub("agency", "merge", "H04", "--into", "H04", "--config", s.config()); code != exitFailed || !strings.Contains(errOut, "one agency") {
 		t.Errorf("merged into itself: %d %s", code, errOut)
 	}
-	today := time.Now().In(vietnam).Format(time.DateOnly)
+	today := time.Now().In(exchange.Vietnam).Format(time.DateOnly)
 	for range 2 { // what was begun may be done again
 		out := s.mustHub("agency", "merge", "H04", "--into", "H12", "--on", today, "--config", s.config())
 		if !strings.Contains(out, "merged into") || !strings.Contains(out, "H12") {

@@ -231,4 +231,4 @@ func actionsCommand(o *options) *cobra.Command {
 }
 
 // moment is a time as people here count it.
-func moment(t time.Time) string { return t.In(vietnam).Format("2006-01-02 15:04:05 UTC+7") }
+func moment(t time.Time) string { return t.In(exchange.Vietnam).Format("2006-01-02 15:04:05 UTC+7") }

@@ -190,7 +190,7 @@ func TestProvincialFlow(t *testing.T) {
 			t.Fatalf("done: %+v", done)
 		}
 	}
-	today := time.Now().In(vietnam).Format("2006/01/02")
+	today := time.Now().In(exchange.Vietnam).Format("2006/01/02")
 	if open, dated := at.list("edoc", ""), at.list("edoc", "&fromDate="+today+"&toDate="+today); len(open) != 0 || len(dated) != 1 || dated[0]["status"] != "done" {
 		t.Errorf("open %v, of today %v", open, dated)
 	}

@@ -275,7 +275,7 @@ func (f agencyFlags) applyRules(a *exchange.Agency) error {
 	}
 	var until time.Time
 	if f.ruleUntil != "" {
-		if until, err = time.ParseInLocation(time.DateOnly, f.ruleUntil, vietnam); err != nil {
+		if until, err = time.ParseInLocation(time.DateOnly, f.ruleUntil, exchange.Vietnam); err != nil {
 			return fmt.Errorf("--rule-until %s: the date is not yyyy-mm-dd", f.ruleUntil)
 		}
 	}
@@ -316,7 +316,7 @@ func agencyRotate(o *options) *cobra.Command {
 		next := exchange.Certificate{DER: list[0].Raw, SHA256: exchange.DigestOf(list[0].Raw)}
 		begins := time.Now().UTC().Truncate(time.Second)
 		if from != "" {
-			if next.From, err = time.ParseInLocation(time.DateOnly, from, vietnam); err != nil {
+			if next.From, err = time.ParseInLocation(time.DateOnly, from, exchange.Vietnam); err != nil {
 				return usageError{fmt.Errorf("--from %s: the date is not yyyy-mm-dd", from)}
 			}
 			begins = next.From
@@ -365,7 +365,7 @@ func parseAlias(text string) (exchange.Alias, error) {
 	if !limited {
 		return alias, nil
 	}
-	at, err := time.ParseInLocation(time.DateOnly, until, vietnam)
+	at, err := time.ParseInLocation(time.DateOnly, until, exchange.Vietnam)
 	if err != nil {
 		return alias, fmt.Errorf("--alias %s: the date is not yyyy-mm-dd", text)
 	}
@@ -378,16 +378,12 @@ func parseEnd(text string) (time.Time, error) {
 	if text == "never" {
 		return time.Time{}, nil
 	}
-	at, err := time.ParseInLocation(time.DateOnly, text, vietnam)
+	at, err := time.ParseInLocation(time.DateOnly, text, exchange.Vietnam)
 	if err != nil {
 		return at, fmt.Errorf("%q is neither a date, yyyy-mm-dd, nor \"never\"", text)
 	}
 	return at, nil
 }
-
-// vietnam is the zone of dates on the command line: there has been one, without
-// summer time, since 1975.
-var vietnam = time.FixedZone("UTC+7", 7*3600)
 
 func systemCommand(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "system", Short: "Keep the systems that connect for agencies", GroupID: "registry"}

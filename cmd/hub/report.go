@@ -162,7 +162,7 @@ var reportColumns = []struct {
 		if r.LastTraffic.IsZero() {
 			return ""
 		}
-		return r.LastTraffic.In(vietnam).Format(time.DateTime)
+		return r.LastTraffic.In(exchange.Vietnam).Format(time.DateTime)
 	}},
 	{"Số ngày không giao dịch", func(r exchange.ReportRow) string {
 		if r.SilentDays < 0 {

@@ -98,7 +98,7 @@ func newLog(w io.Writer) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && a.Key == slog.TimeKey {
-			return slog.String("time", a.Value.Time().In(vietnam).Format(time.TimeOnly))
+			return slog.String("time", a.Value.Time().In(exchange.Vietnam).Format(time.TimeOnly))
 		}
 		return a
 	}}))

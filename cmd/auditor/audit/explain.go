@@ -117,7 +117,7 @@ func oneLine(s string) string {
 
 // moment is a time as the law counts it: in Vietnam, and in UTC.
 func moment(t time.Time) string {
-	local := t.In(time.FixedZone("UTC+7", 7*60*60))
+	local := t.In(exchange.Vietnam)
 	return fmt.Sprintf("%s (%s)", local.Format("2006-01-02 15:04:05.000 UTC+7"), t.UTC().Format(time.RFC3339))
 }
 

@@ -317,7 +317,7 @@ func parseMoment(s string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, time.FixedZone("UTC+7", 7*60*60))
+	t, err := time.ParseInLocation(time.DateOnly, s, exchange.Vietnam)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is neither a day, such as 2026-11-20, nor a time with a zone, such as 2026-11-20T09:20:31+07:00", s)
 	}
