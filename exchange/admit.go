@@ -333,7 +333,7 @@ func dayOf(at time.Time) string {
 
 // openCode refuses a code that was closed before now, or is not in use yet.
 func openCode(a Agency, as string, now time.Time) *Error {
-	if !a.Closed.IsZero() && !now.Before(a.Closed) {
+	if over(a.Closed, now) {
 		if a.Successor != "" {
 			return mergedAgency.With(a.Code, dayOf(a.Closed), a.Successor)
 		}
@@ -343,7 +343,7 @@ func openCode(a Agency, as string, now time.Time) *Error {
 		if alias.Code == as && now.Before(alias.From) {
 			return codeNotYetValid.With(as, dayOf(alias.From), a.Code)
 		}
-		if alias.Code == as && !alias.Until.IsZero() && !now.Before(alias.Until) {
+		if alias.Code == as && over(alias.Until, now) {
 			return closedCode.With(as, dayOf(alias.Until), a.Code)
 		}
 	}

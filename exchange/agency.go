@@ -99,8 +99,12 @@ func (a Agency) Holds(d Digest, at time.Time) bool {
 
 // inForce reports whether at is from one time, until another; zero means open.
 func inForce(from, until, at time.Time) bool {
-	return !at.Before(from) && (until.IsZero() || at.Before(until))
+	return !at.Before(from) && !over(until, at)
 }
+
+// over reports whether what lasts until a time is over at another; zero: it has no
+// end.
+func over(until, at time.Time) bool { return !until.IsZero() && !at.Before(until) }
 
 // canonical is the code that the agency is kept under, if code is one of its
 // own; any other stays as it is.
@@ -113,7 +117,7 @@ func (a Agency) canonical(code string) string {
 
 // succeededBy reports whether another agency has taken this one's place.
 func (a Agency) succeededBy(other Agency, at time.Time) bool {
-	return a.Successor == other.Code && !a.Closed.IsZero() && !at.Before(a.Closed)
+	return a.Successor == other.Code && over(a.Closed, at)
 }
 
 // MaySHA1 reports whether the agency's packages may rest on SHA-1 at the time.

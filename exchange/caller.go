@@ -31,6 +31,8 @@ type Secret struct {
 	Until  time.Time `json:"until,omitzero"`
 }
 
+func (s *Secret) end() *time.Time { return &s.Until }
+
 // Role is what a person may do.
 type Role string
 

@@ -115,13 +115,13 @@ func (x *Exchange) terms(ctx context.Context) ([]Term, error) {
 // Terms are those of an agency's certificates; none of an agency that is closed,
 // nor of a certificate that was ended by the registry before now.
 func (a Agency) Terms(now time.Time) []Term {
-	if !a.Closed.IsZero() && !now.Before(a.Closed) {
+	if over(a.Closed, now) {
 		return nil
 	}
 	var list []Term
 	for _, c := range a.Certificates {
 		parsed, err := x509.ParseCertificate(c.DER)
-		if err != nil || !c.Until.IsZero() && !now.Before(c.Until) {
+		if err != nil || over(c.Until, now) {
 			continue // the registry takes only what can be read
 		}
 		t := TermOf(TermAgency, parsed, now)

@@ -69,7 +69,7 @@ func (x *Exchange) AuthenticateUser(ctx context.Context, id, secret string) (Cal
 func (x *Exchange) proves(secrets []Secret, presented string) bool {
 	d, now, proved := DigestOf([]byte(presented)), x.now(), 0
 	for _, s := range secrets {
-		if s.Until.IsZero() || now.Before(s.Until) {
+		if !over(s.Until, now) {
 			proved |= subtle.ConstantTimeCompare(d[:], s.SHA256[:])
 		}
 	}
@@ -88,13 +88,14 @@ func NewSecret(random io.Reader) (string, Secret, error) {
 }
 
 // rotate adds a secret and lets the former ones end after the overlap.
-func rotate(secrets []Secret, fresh Secret, now time.Time) []Secret {
-	kept := []Secret{fresh}
+func rotate[S any](secrets []S, fresh S, end func(*S) *time.Time, now time.Time) []S {
+	kept := []S{fresh}
 	for _, s := range secrets {
-		if s.Until.IsZero() {
-			s.Until = now.Add(secretOverlap)
+		until := end(&s)
+		if until.IsZero() {
+			*until = now.Add(secretOverlap)
 		}
-		if now.Before(s.Until) && len(kept) < 3 {
+		if !over(*until, now) && len(kept) < 3 {
 			kept = append(kept, s)
 		}
 	}
@@ -302,6 +303,15 @@ func (x *Exchange) PutSystem(ctx context.Context, by Caller, s System) (System, 
 
 // IssueSystemSecret makes a new secret for a system. It is shown this once.
 func (x *Exchange) IssueSystemSecret(ctx context.Context, by Caller, id string) (string, error) {
+	return x.issueToSystem(ctx, by, id, func(s *System) (string, error) {
+		text, secret, err := NewSecret(x.c.Random)
+		s.Secrets = rotate(s.Secrets, secret, (*Secret).end, x.now())
+		return text, err
+	})
+}
+
+// issueToSystem keeps a system with the secret that add adds to it.
+func (x *Exchange) issueToSystem(ctx context.Context, by Caller, id string, add func(*System) (string, error)) (string, error) {
 	if !by.Administers() {
 		return "", notPermitted.With(by, deeds["issue-system-secret"])
 	}
@@ -309,11 +319,10 @@ func (x *Exchange) IssueSystemSecret(ctx context.Context, by Caller, id string) 
 	if err != nil {
 		return "", err
 	}
-	text, secret, err := NewSecret(x.c.Random)
+	text, err := add(&s)
 	if err != nil {
 		return "", err
 	}
-	s.Secrets = rotate(s.Secrets, secret, x.now())
 	kept := s
 	kept.Version++
 	if err := x.register(ctx, by, "issue-system-secret", id, kept, func(c *Change) { c.Systems = []System{s} }); err != nil {
@@ -362,7 +371,7 @@ func (x *Exchange) IssueUserSecret(ctx context.Context, by Caller, id string) (s
 	if err != nil {
 		return "", err
 	}
-	u.Secrets = rotate(u.Secrets, secret, x.now())
+	u.Secrets = rotate(u.Secrets, secret, (*Secret).end, x.now())
 	kept := u
 	kept.Version++
 	if err := x.register(ctx, by, "issue-user-secret", id, kept, func(c *Change) { c.Users = []User{u} }); err != nil {

@@ -50,7 +50,7 @@ type SealTerm struct {
 
 // Covers reports whether a receipt of the time given is of the term.
 func (t SealTerm) Covers(at time.Time) bool {
-	return !at.Before(t.From) && (t.Until.IsZero() || at.Before(t.Until))
+	return inForce(t.From, t.Until, at)
 }
 
 func (t SealTerm) String() string {

@@ -23,6 +23,8 @@ type SharedSecret struct {
 	Until  time.Time `json:"until,omitzero"`
 }
 
+func (s *SharedSecret) end() *time.Time { return &s.Until }
+
 const (
 	shortestSecret = 8
 	longestSecret  = 256
@@ -32,33 +34,20 @@ const (
 // its software has already. The former one is taken for seven days more. It is
 // shown this once.
 func (x *Exchange) IssueSharedSecret(ctx context.Context, by Caller, id, given string) (string, error) {
-	if !by.Administers() {
-		return "", notPermitted.With(by, deeds["issue-system-secret"])
-	}
-	s, err := x.c.Ledger.System(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	if given == "" {
-		if given, err = newSharedSecret(x.c.Random); err != nil {
-			return "", err
+	return x.issueToSystem(ctx, by, id, func(s *System) (text string, err error) {
+		if text = given; text == "" {
+			if text, err = newSharedSecret(x.c.Random); err != nil {
+				return "", err
+			}
 		}
-	}
-	if n := len(given); n < shortestSecret || n > longestSecret || !utf8.ValidString(given) {
-		return "", InvalidError("a shared secret has %d to %d bytes of UTF-8; give the one that the former axis issued, without a line end, or none",
-			"mã bí mật dùng chung dài từ %d đến %d byte UTF-8; hãy ghi đúng mã do trục cũ đã cấp, không kèm ký tự xuống dòng, hoặc để trống", shortestSecret, longestSecret)
-	}
-	sealed, err := x.sealSecret(id, given)
-	if err != nil {
-		return "", err
-	}
-	s.Shared = rotateShared(s.Shared, SharedSecret{Sealed: sealed}, x.now())
-	kept := s
-	kept.Version++
-	if err := x.register(ctx, by, "issue-system-secret", id, kept, func(c *Change) { c.Systems = []System{s} }); err != nil {
-		return "", err
-	}
-	return given, nil
+		if n := len(text); n < shortestSecret || n > longestSecret || !utf8.ValidString(text) {
+			return "", InvalidError("a shared secret has %d to %d bytes of UTF-8; give the one that the former axis issued, without a line end, or none",
+				"mã bí mật dùng chung dài từ %d đến %d byte UTF-8; hãy ghi đúng mã do trục cũ đã cấp, không kèm ký tự xuống dòng, hoặc để trống", shortestSecret, longestSecret)
+		}
+		sealed, err := x.sealSecret(id, text)
+		s.Shared = rotate(s.Shared, SharedSecret{Sealed: sealed}, (*SharedSecret).end, x.now())
+		return text, err
+	})
 }
 
 // newSharedSecret looks as software of the axis expects one: base64.
@@ -66,19 +55,6 @@ func newSharedSecret(random io.Reader) (string, error) {
 	var b [32]byte
 	_, err := io.ReadFull(random, b[:])
 	return base64.StdEncoding.EncodeToString(b[:]), err
-}
-
-func rotateShared(secrets []SharedSecret, fresh SharedSecret, now time.Time) []SharedSecret {
-	kept := []SharedSecret{fresh}
-	for _, s := range secrets {
-		if s.Until.IsZero() {
-			s.Until = now.Add(secretOverlap)
-		}
-		if now.Before(s.Until) && len(kept) < 3 {
-			kept = append(kept, s)
-		}
-	}
-	return kept
 }
 
 // AuthenticateMAC finds the system that proves itself by an HMAC-SHA256 of the
@@ -90,7 +66,7 @@ func (x *Exchange) AuthenticateMAC(ctx context.Context, id, message string, mac 
 	}
 	now, proved := x.now(), false
 	for _, shared := range s.Shared {
-		if !shared.Until.IsZero() && !now.Before(shared.Until) {
+		if over(shared.Until, now) {
 			continue
 		}
 		secret, err := x.openSecret(id, shared.Sealed)
@@ -146,7 +122,7 @@ func (x *Exchange) openSecret(id string, sealed []byte) (string, error) {
 	}
 	secret, err := c.Open(nil, sealed[:c.NonceSize()], sealed[c.NonceSize():], []byte(id))
 	if err != nil {
-		return "", errors.New("a shared secret of system " + id + " was sealed with another key: is secrets.key the hub's own?")
+		return "", errors.New("a shared secret of system " + id + " was sealed with another key: is axis.key the hub's own?")
 	}
 	return string(secret), nil
 }
