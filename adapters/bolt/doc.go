@@ -31,7 +31,7 @@
 //	                        "block"                                      packages in a block of the search index, decimal
 //	                        "erased-to"                                  the greatest package up to which all are erased
 //	packages                package                                      exchange.Package, record
-//	package-numbers         number of acceptance / 64, five bytes        packages, one after another
+//	package-numbers         number of acceptance / 16, five bytes        packages, one after another
 //	search-postings         block in four bytes, hash of a term          which packages of the block have the term
 //	search-blocks           block, in five bytes                         first and last second of acceptance, by stretches
 //	senders                 sender, package                              -
@@ -54,7 +54,7 @@
 //	unstamped               receipt                                      leaf    those that wait for a time-stamp only
 //	time-stamps             receipt                                      time-stamp token, DER
 //	actions                 leaf                                         -
-//	hashes                  level / 4 in one byte, place / 16            hashes of the tree, 16 or as many as there are
+//	hashes                  255 - level / 4 in one byte, place / 16           hashes of the tree, 16 or as many as there are
 //	shapes                  number, four bytes                           length of the label, label, exemplar; or a part of many records
 //	agencies                code                                         exchange.Agency, JSON
 //	agency-codes            code or alias                                code

@@ -64,7 +64,7 @@ func buckets() []string {
 func filling() map[string]float64 {
 	return map[string]float64{log: 1, actions: 1, hashes: 1, packages: 0.95, timeStamps: 0.9,
 		receiptLeaves: 0.75, receiptMarks: 1, deliveries: 0.7, packageReceipts: 0.7,
-		senders: 0.9, deliveryRecipients: 0.9, // each agency's entries come in order
+		senders: 0.8, deliveryRecipients: 0.8, // each agency's entries come in order
 		packageNumbers: 1, searchPostings: 1, searchBlocks: 1}
 }
 

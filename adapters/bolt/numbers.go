@@ -10,8 +10,9 @@ import (
 )
 
 // Packages are numbered as they are accepted, from 0. An entry of packageNumbers has
-// those of a row, one after another.
-const rowOfPackages = 64
+// those of a row, one after another. bbolt leaves room for up to three entries in a
+// page that it splits: longer rows would waste more than they save.
+const rowOfPackages = 16
 
 // number counts a package.
 func (b *batch) number(p exchange.PackageID) {

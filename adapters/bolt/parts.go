@@ -50,6 +50,21 @@ var (
 	}
 )
 
+// scratch is memory for what is needed only while a text is packed; nil: it is needed
+// longer.
+type scratch struct{ b []byte }
+
+const scratchSize = 128 << 10 // of a handover, the largest that is usual
+
+func (m *scratch) make(n int) []byte {
+	if m == nil || n > cap(m.b)-len(m.b) {
+		return make([]byte, 0, n)
+	}
+	at := len(m.b)
+	m.b = m.b[:at+n]
+	return m.b[at:at:len(m.b)]
+}
+
 // parts are a document taken apart.
 type parts struct {
 	form byte
@@ -60,64 +75,65 @@ type parts struct {
 }
 
 // takeApart is undone by putTogether.
-func takeApart(text []byte, depth int) parts {
+func takeApart(text []byte, depth int, m *scratch) parts {
 	p := parts{body: text}
 	for mark := byte(markSealed); mark <= markOfWithin; mark++ {
 		if bytes.IndexByte(text, mark) >= 0 {
 			return p
 		}
 	}
-	p.takeSeal(text)
-	if depth < deepestWithin {
-		p.takeWithin()
+	before, rest := p.takeSeal(text, m)
+	var swaps []swap
+	if encoded := p.findWithin(before); encoded != nil && depth < deepestWithin {
+		p.form |= formWithin
+		swaps = []swap{{encoded, []byte{markWithin}}, {digestHex(p.within), []byte{markOfWithin}}}
+	}
+	if p.form != 0 {
+		p.body = swapped(swapped(m.make(len(before)+len(rest)), before, swaps...), rest, swaps...)
 	}
 	return p
 }
 
-func (p *parts) takeSeal(text []byte) {
+// takeSeal returns what is before the seal and behind it.
+func (p *parts) takeSeal(text []byte, m *scratch) (before, rest []byte) {
 	start := bytes.Index(text, sealStart)
 	if start < 0 {
-		return
+		return text, nil
 	}
 	seal, rest, found := cutAfter(text[start:], sealEnd)
 	properties := bytes.Index(seal, propertiesStart)
 	if !found || properties < 0 {
-		return
+		return text, nil
 	}
 	signed, after, found := cutAfter(seal[properties:], propertiesEnd)
 	if !found {
-		return
+		return text, nil
 	}
 	p.form |= formSealed
-	p.body = bytes.Join([][]byte{text[:start], rest}, nil)
-	digests := digestsOf(p.body)
-	digests.properties = propertiesDigest(signed)
-	p.properties = digests.hide(signed)
-	p.seal = digests.hide(bytes.Join([][]byte{seal[:properties], after}, nil))
+	digests := digestsOf(text[:start], rest)
+	p.properties = swapped(m.make(len(signed)), signed, digests.hide()...)
+	digests.properties = propertiesDigest(signed, m)
+	hide := digests.hide()
+	p.seal = swapped(swapped(m.make(len(seal)), seal[:properties], hide...), after, hide...)
 	p.sealAt, p.propertiesAt = len(rest), len(after)
+	return text[:start], rest
 }
 
-// takeWithin takes the first document out of the body that stands there as base64.
-func (p *parts) takeWithin() {
-	for rest := p.body; ; {
-		_, after, found := bytes.Cut(rest, []byte(">"))
-		if !found {
-			return
+// findWithin finds the first document that stands in the text as base64.
+func (p *parts) findWithin(text []byte) (encoded []byte) {
+	for {
+		end := bytes.IndexByte(text, '<')
+		if end < 0 {
+			return nil
 		}
-		rest = after
-		encoded, _, found := bytes.Cut(rest, []byte("<"))
-		if !found || len(encoded) < leastWithin {
-			continue
+		if end >= leastWithin {
+			encoded = text[bytes.IndexByte(text[:end], '>')+1 : end]
+			if within, ok := parseBase64(encoded); ok && len(encoded) >= leastWithin && within[0] == '<' {
+				p.within = within
+				return encoded
+			}
 		}
-		within, ok := parseBase64(encoded)
-		if !ok || within[0] != '<' {
-			continue
-		}
-		start := len(p.body) - len(rest)
-		body := append(append(bytes.Clone(p.body[:start]), markWithin), p.body[start+len(encoded):]...)
-		p.body, p.within = bytes.ReplaceAll(body, digestHex(within), []byte{markOfWithin}), within
-		p.form |= formWithin
-		return
+		text = text[end+1:]
 	}
 }
 
@@ -136,18 +152,71 @@ func digestHex(text []byte) []byte {
 	return hex.AppendEncode(nil, sum[:])
 }
 
+// A swap puts one text where another is.
+type swap struct{ old, by []byte }
+
+// swapped appends a text to out with swaps made.
+func swapped(out, text []byte, swaps ...swap) []byte {
+	var found [3]int // where each is next
+	for i, s := range swaps {
+		found[i] = bytes.Index(text, s.old)
+	}
+	for at := 0; ; {
+		first := -1
+		for i := range swaps {
+			if found[i] >= 0 && (first < 0 || found[i] < found[first]) {
+				first = i
+			}
+		}
+		if first < 0 || len(out) > mostUnpacked {
+			return append(out, text[at:]...)
+		}
+		out = append(append(out, text[at:found[first]]...), swaps[first].by...)
+		at = found[first] + len(swaps[first].old)
+		for i, s := range swaps {
+			if found[i] >= 0 && found[i] < at {
+				if found[i] = bytes.Index(text[at:], s.old); found[i] >= 0 {
+					found[i] += at
+				}
+			}
+		}
+	}
+}
+
 // sealDigests are the texts that stand for marks in a seal.
 type sealDigests struct{ sealed, digest, properties []byte }
 
-func digestsOf(body []byte) sealDigests {
-	sum := sha256.Sum256(body)
-	return sealDigests{sealed: hex.AppendEncode(nil, sum[:halfDigest]), digest: base64.StdEncoding.AppendEncode(nil, sum[:])}
+// digestsOf are those of what is sealed: what is before the seal, and behind it.
+func digestsOf(before, rest []byte) sealDigests {
+	h := sha256.New()
+	h.Write(before)
+	h.Write(rest)
+	sum := h.Sum(nil)
+	return sealDigests{sealed: hex.AppendEncode(nil, sum[:halfDigest]), digest: base64.StdEncoding.AppendEncode(nil, sum)}
+}
+
+// hide are the swaps for marks. The properties do not have their own digest, which
+// is not known while they are hidden or shown.
+func (d sealDigests) hide() []swap {
+	swaps := []swap{{d.sealed, []byte{markSealed}}, {d.digest, []byte{markDigest}}, {d.properties, []byte{markProperties}}}
+	if d.properties == nil {
+		return swaps[:2]
+	}
+	return swaps
+}
+
+func (d sealDigests) show() []swap {
+	swaps := d.hide()
+	for i, s := range swaps {
+		swaps[i] = swap{s.by, s.old}
+	}
+	return swaps
 }
 
 // propertiesDigest is that of the canonical form of the element alone, which declares
 // what is declared further out in the document.
-func propertiesDigest(properties []byte) []byte {
-	b := make([]byte, 0, len(properties)+512)
+func propertiesDigest(properties []byte, m *scratch) []byte {
+	b := m.make(len(properties) + 512)
 	for len(properties) > 0 {
 		end := bytes.IndexAny(properties[1:], " >") + 1 // of an element's name, or of what is in none
 		if end == 0 {
@@ -166,38 +235,9 @@ func propertiesDigest(properties []byte) []byte {
 	return base64.StdEncoding.AppendEncode(nil, sum[:])
 }
 
-func (d sealDigests) hide(text []byte) []byte {
-	text = bytes.ReplaceAll(text, d.sealed, []byte{markSealed})
-	text = bytes.ReplaceAll(text, d.digest, []byte{markDigest})
-	return bytes.ReplaceAll(text, d.properties, []byte{markProperties})
-}
-
-func (d sealDigests) show(text []byte) ([]byte, bool) {
-	text, ok := replaced(text, markSealed, d.sealed)
-	if ok {
-		text, ok = replaced(text, markDigest, d.digest)
-	}
-	if ok {
-		text, ok = replaced(text, markProperties, d.properties)
-	}
-	return text, ok
-}
-
-// replaced puts a text where its mark is, unless that becomes too long.
-func replaced(text []byte, mark byte, by []byte) ([]byte, bool) {
-	n := bytes.Count(text, []byte{mark})
-	if n == 0 {
-		return text, true
-	}
-	if len(text)+n*len(by) > mostUnpacked {
-		return nil, false
-	}
-	return bytes.ReplaceAll(text, []byte{mark}, by), true
-}
-
 // squeezeParts appends a document to out, squeezed by its parts.
 func (s *shapes) squeezeParts(out, text []byte, label string, ctx *surroundings, depth int, uses *[]*shape) []byte {
-	p := takeApart(text, depth)
+	p := takeApart(text, depth, ctx.scratch)
 	out = append(out, p.form)
 	if p.form&formWithin != 0 {
 		out = appendSized(out, s.squeezeParts(nil, p.within, label+"/", ctx, depth+1, uses))
@@ -236,7 +276,7 @@ func (s *shapes) unsqueezeParts(in []byte, ctx *surroundings, depth int) ([]byte
 	}
 	if form&formSealed == 0 {
 		body, ok := s.unsqueeze(u.in, ctx)
-		return putWithin(body, within, form, ok)
+		return ctx.scratch.putWithin(body, within, form, ok)
 	}
 	squeezed, ok1 := u.take()
 	sealAt, ok2 := u.number()
@@ -245,7 +285,7 @@ func (s *shapes) unsqueezeParts(in []byte, ctx *surroundings, depth int) ([]byte
 		return nil, false
 	}
 	body, ok := s.unsqueeze(squeezed, ctx)
-	if body, ok = putWithin(body, within, form, ok); !ok || sealAt > len(body) {
+	if body, ok = ctx.scratch.putWithin(body, within, form, ok); !ok {
 		return nil, false
 	}
 	squeezed, ok = u.take()
@@ -254,34 +294,35 @@ func (s *shapes) unsqueezeParts(in []byte, ctx *surroundings, depth int) ([]byte
 	}
 	properties, ok1 := s.unsqueeze(squeezed, ctx)
 	seal, ok2 := s.unsqueeze(u.in, ctx)
-	if !ok1 || !ok2 || propertiesAt > len(seal) {
+	if !ok1 || !ok2 {
 		return nil, false
 	}
-	return putSeal(body, seal, properties, sealAt, propertiesAt)
+	return ctx.scratch.putSeal(body, seal, properties, sealAt, propertiesAt)
 }
 
-func putWithin(body, within []byte, form byte, ok bool) ([]byte, bool) {
+func (m *scratch) putWithin(body, within []byte, form byte, ok bool) ([]byte, bool) {
 	if !ok || form&formWithin == 0 {
 		return body, ok
 	}
-	if body, ok = replaced(body, markOfWithin, digestHex(within)); !ok {
-		return nil, false
-	}
-	return replaced(body, markWithin, base64.StdEncoding.AppendEncode(nil, within))
+	encoded := base64.StdEncoding.AppendEncode(m.make(base64.StdEncoding.EncodedLen(len(within))), within)
+	body = swapped(m.make(len(body)+len(encoded)+2*sha256.Size), body, swap{[]byte{markWithin}, encoded}, swap{[]byte{markOfWithin}, digestHex(within)})
+	return body, len(body) <= 2*mostUnpacked
 }
 
-func putSeal(body, seal, properties []byte, sealAt, propertiesAt int) ([]byte, bool) {
-	digests := digestsOf(body)
-	shown, ok := digests.show(properties) // which do not have their own digest
-	if !ok {
+func (m *scratch) putSeal(body, seal, properties []byte, sealAt, propertiesAt int) ([]byte, bool) {
+	at := len(body) - sealAt
+	if at < 0 {
 		return nil, false
 	}
-	digests.properties = propertiesDigest(shown)
-	if seal, ok = digests.show(seal); !ok || propertiesAt > len(seal) {
+	digests := digestsOf(body[:at], body[at:])
+	properties = swapped(m.make(len(properties)+128), properties, digests.show()...)
+	digests.properties = propertiesDigest(properties, m)
+	seal = swapped(m.make(len(seal)+256), seal, digests.show()...)
+	cut := len(seal) - propertiesAt
+	if cut < 0 {
 		return nil, false
 	}
-	cut, at := len(seal)-propertiesAt, len(body)-sealAt
-	text := make([]byte, 0, len(body)+len(seal)+len(shown))
-	text = append(append(append(text, body[:at]...), seal[:cut]...), shown...)
+	text := m.make(len(body) + len(seal) + len(properties))
+	text = append(append(append(text, body[:at]...), seal[:cut]...), properties...)
 	return append(append(text, seal[cut:]...), body[at:]...), true
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,10 +29,11 @@ import (
 // each agency. Then every receipt gets identifiers, times, digests and signature
 // values of its own, as random as real ones, so that millions can be made.
 type province struct {
-	texts  map[exchange.Event][]string // by recipient where there is a certificate
-	random *mathrand.ChaCha8
-	at     time.Time
-	n      int
+	texts     map[exchange.Event][]string // by recipient where there is a certificate
+	templates map[string]*template
+	random    *mathrand.ChaCha8
+	at        time.Time
+	n         int
 }
 
 const agenciesOfProvince = 440
@@ -59,7 +61,7 @@ func certificateOf(t testing.TB, name string, key any, public any) *x509.Certifi
 
 func newProvince(t testing.TB) *province {
 	t.Helper()
-	p := &province{texts: map[exchange.Event][]string{}, random: mathrand.NewChaCha8([32]byte{1}), at: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)}
+	p := &province{texts: map[exchange.Event][]string{}, templates: map[string]*template{}, random: mathrand.NewChaCha8([32]byte{1}), at: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)}
 	hubKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -163,59 +165,110 @@ func (p *province) receipt(e exchange.Event, pkg exchange.Package, recipient int
 	if e != exchange.SubmissionAcceptance {
 		r.Delivery, r.System = exchange.NewDeliveryID(pkg.ID, 1), ""
 	}
-	if ack, ok := between(text, `SHA256="`, "</t:Ack"); ok {
-		_, encoded, _ := strings.Cut(ack, `">`)
-		inner, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil {
-			panic(err)
-		}
-		inner = []byte(p.fresh(string(inner), r, pkg))
-		text = strings.Replace(text, ack, exchange.DigestOf(inner).String()+`">`+base64Of(inner), 1)
-	}
 	r.Raw = []byte(p.fresh(text, r, pkg))
 	return r
 }
 
 // fresh puts a package's own values into a text.
 func (p *province) fresh(text string, r exchange.Receipt, pkg exchange.Package) string {
-	old := func(from, to string) string { s, _ := between(text, from, to); return s }
-	signature := old("SignatureValue>", "<")
-	size := base64.StdEncoding.DecodedLen(len(signature)) - strings.Count(signature, "=")
-	certificate, _ := between(text, "<t:CertificateSHA256>", "<")
-	sender, recipient := pkg.Sender, pkg.Recipients[0].Code
-	pairs := []string{goldenReceipt, string(r.ID), goldenPackage, string(pkg.ID), goldenDocument, pkg.DocumentID,
-		">H12.07<", ">" + sender + "<", ">H12.12<", ">" + recipient + "<", "Sở Tài chính tỉnh Cà Mau", pkg.Sender + " " + nameOf(7), "Sở Y tế tỉnh Cà Mau", pkg.Recipients[0].Name,
-		"2026-11-20T02:20:35.120Z", pkg.AcceptedAt.UTC().Format(millisLayout), "2026-11-20T02:20:36.120Z", p.time(), "2026-11-20T02:20:37.120Z", p.time(),
-		base64Of(digestBytes("package")), base64Of(pkg.Digest[:]), base64Of(digestBytes("pdf")), base64Of(pkg.Attachments[0].Digest[:]),
-		"1f0c9a1e-0001", pkg.Attachments[0].ContentID, signature, base64Of(p.bytes(size)), certificate, pkg.Signature.Certificate.String()}
-	for i := 0; i < len(pairs); { // an empty old text would stand everywhere
-		if pairs[i] == "" {
-			pairs = append(pairs[:i], pairs[i+2:]...)
-			continue
-		}
-		i += 2
+	t := p.templates[text]
+	if t == nil {
+		t = newTemplate(text)
+		p.templates[text] = t
 	}
-	return digested(strings.NewReplacer(pairs...).Replace(text))
+	ack := ""
+	if t.within != "" {
+		inner := []byte(p.fresh(t.within, r, pkg))
+		ack = acknowledged(inner)
+	}
+	sender, recipient := pkg.Sender, pkg.Recipients[0].Code
+	return t.fill(p, []string{string(r.ID), string(pkg.ID), pkg.DocumentID, ">" + sender + "<", ">" + recipient + "<", pkg.Sender + " " + nameOf(7), pkg.Recipients[0].Name,
+		pkg.AcceptedAt.UTC().Format(millisLayout), p.time(), p.time(), base64Of(pkg.Digest[:]), base64Of(pkg.Attachments[0].Digest[:]),
+		pkg.Attachments[0].ContentID, pkg.Signature.Certificate.String(), ack})
 }
 
-// digested puts the digests of a changed text into its seal.
-func digested(text string) string {
-	start := strings.LastIndex(text, string(sealStart))
-	seal, rest, _ := cutAfter([]byte(text[start:]), sealEnd)
-	body, signature := append([]byte(text[:start]), rest...), string(seal)
-	put := func(from, to string, by []byte) {
-		if old, ok := between(signature, from, to); ok {
-			signature = strings.ReplaceAll(signature, old, string(by))
+func acknowledged(ack []byte) string { return exchange.DigestOf(ack).String() + `">` + base64Of(ack) }
+
+// template is a sealed text cut at what each package has of its own, so that filling
+// it in is copying. A part is a text, or which value stands there.
+type template struct {
+	body, properties, seal []templatePart
+	sealAt, propertiesAt   int // before the end of the body, and of the seal
+	signature              int // bytes
+	within                 string
+}
+
+type templatePart struct {
+	text  string
+	value int // -1: text
+}
+
+// What stands in a seal beside the values of fill.
+const (
+	ofSealed = iota
+	ofDigest
+	ofProperties
+	ofSignature
+)
+
+func newTemplate(text string) *template {
+	parts := takeApart([]byte(text), deepestWithin, nil)
+	signature, _ := between(string(parts.seal), "SignatureValue>", "<")
+	certificate, _ := between(text, "<t:CertificateSHA256>", "<")
+	t := &template{sealAt: parts.sealAt, propertiesAt: parts.propertiesAt, signature: base64.StdEncoding.DecodedLen(len(signature)) - strings.Count(signature, "=")}
+	ack, _ := between(text, `SHA256="`, "</t:Ack")
+	if _, encoded, found := strings.Cut(ack, `">`); found {
+		within, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			panic(err)
+		}
+		t.within = string(within)
+	}
+	t.body = cutAt(string(parts.body), goldenReceipt, goldenPackage, goldenDocument, ">H12.07<", ">H12.12<", "Sở Tài chính tỉnh Cà Mau", "Sở Y tế tỉnh Cà Mau",
+		"2026-11-20T02:20:35.120Z", "2026-11-20T02:20:36.120Z", "2026-11-20T02:20:37.120Z", base64Of(digestBytes("package")), base64Of(digestBytes("pdf")), "1f0c9a1e-0001", certificate, ack)
+	marks := []string{string([]byte{markSealed}), string([]byte{markDigest}), string([]byte{markProperties}), signature}
+	t.properties, t.seal = cutAt(string(parts.properties), marks...), cutAt(string(parts.seal), marks...)
+	return t
+}
+
+// cutAt cuts a text where the olds stand.
+func cutAt(text string, olds ...string) (parts []templatePart) {
+	for text != "" {
+		at, which := len(text), -1
+		for i, old := range olds {
+			if n := strings.Index(text, old); old != "" && n >= 0 && n < at {
+				at, which = n, i
+			}
+		}
+		parts = append(parts, templatePart{text[:at], -1})
+		if text = text[at:]; which >= 0 {
+			parts = append(parts, templatePart{"", which})
+			text = text[len(olds[which]):]
 		}
 	}
-	put(`Id="s-`, `"`, digestsOf(body).sealed)
-	put("DigestValue>", "<", digestsOf(body).digest)
-	properties := signature[strings.Index(signature, string(propertiesStart)):]
-	properties = properties[:strings.Index(properties, string(propertiesEnd))+len(propertiesEnd)]
-	_, second, _ := strings.Cut(signature, "</ds:Reference>")
-	stale, _ := between(second, "DigestValue>", "<")
-	signature = strings.ReplaceAll(signature, stale, string(propertiesDigest([]byte(properties))))
-	return text[:start] + signature + string(rest)
+	return parts
+}
+
+func appendFilled(b []byte, parts []templatePart, values []string) []byte {
+	for _, p := range parts {
+		if p.value >= 0 {
+			p.text = values[p.value]
+		}
+		b = append(b, p.text...)
+	}
+	return b
+}
+
+// fill puts values in, and the digests of the text that this makes into its seal.
+func (t *template) fill(p *province, values []string) string {
+	body := appendFilled(nil, t.body, values)
+	digests := digestsOf(body, nil)
+	own := []string{ofSealed: string(digests.sealed), ofDigest: string(digests.digest), ofProperties: "", ofSignature: base64Of(p.bytes(t.signature))}
+	properties := appendFilled(nil, t.properties, own)
+	own[ofProperties] = string(propertiesDigest(properties, nil))
+	seal := appendFilled(nil, t.seal, own)
+	at, cut := len(body)-t.sealAt, len(seal)-t.propertiesAt
+	return string(slices.Concat(body[:at], seal[:cut], properties, seal[cut:], body[at:]))
 }
 
 func digestBytes(s string) []byte { d := exchange.DigestOf([]byte(s)); return d[:] }
@@ -259,18 +312,29 @@ func (p *province) way() way {
 	return w
 }
 
-// write keeps it: accepted, consigned, fetched, handed over.
-func (w way) write(l *Ledger, t testing.TB) error {
-	ctx := t.Context()
-	if _, _, err := l.Accept(ctx, w.pkg, w.accept); err != nil {
+// begin keeps its beginning: accepted, consigned.
+func (w way) begin(l *Ledger, t testing.TB) error {
+	if _, _, err := l.Accept(t.Context(), w.pkg, w.accept); err != nil {
 		return err
 	}
 	d := w.accept.Deliveries[0]
 	d.Version, d.Attempts = 1, 1
 	d, _, err := d.Consign(w.receipts[0].Time)
-	if err == nil {
-		err = l.Update(ctx, exchange.Change{Deliveries: []exchange.Delivery{d}, Receipts: w.receipts[:1]})
+	if err != nil {
+		return err
 	}
+	return l.Update(t.Context(), exchange.Change{Deliveries: []exchange.Delivery{d}, Receipts: w.receipts[:1]})
+}
+
+// write keeps it: accepted, consigned, fetched, handed over.
+func (w way) write(l *Ledger, t testing.TB) error {
+	ctx := t.Context()
+	if err := w.begin(l, t); err != nil {
+		return err
+	}
+	d := w.accept.Deliveries[0]
+	d.Version, d.Attempts = 1, 1
+	d, _, err := d.Consign(w.receipts[0].Time)
 	if err != nil {
 		return err
 	}

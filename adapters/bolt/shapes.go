@@ -83,10 +83,13 @@ type shapes struct {
 	next         int
 	certificates map[[sha256.Size]byte]*shape
 	exemplars    map[string][]*shape // by label, those used last first
+
+	scratches sync.Pool // of *scratch
 }
 
 func newShapes() *shapes {
-	return &shapes{numbers: map[int]*shape{}, certificates: map[[sha256.Size]byte]*shape{}, exemplars: map[string][]*shape{}}
+	return &shapes{numbers: map[int]*shape{}, certificates: map[[sha256.Size]byte]*shape{}, exemplars: map[string][]*shape{},
+		scratches: sync.Pool{New: func() any { return &scratch{make([]byte, 0, scratchSize)} }}}
 }
 
 func (s *shapes) get(number int) *shape {
@@ -214,7 +217,7 @@ func (s *shapes) squeeze(text []byte, label string, ctx *surroundings, uses *[]*
 		*ctx = before
 		ctx.values = slices.Clip(ctx.values) // what is added is not before's
 		now := squeezer{shapes: s, ctx: ctx, like: like, uses: new([]*shape)}
-		now.out = binary.AppendUvarint(make([]byte, 0, 1024), uint64(like.number))
+		now.out = binary.AppendUvarint(ctx.scratch.make(1024), uint64(like.number))
 		now.squeeze(text)
 		if best.like == nil || now.plain < best.plain {
 			best, after = now, *ctx
@@ -260,7 +263,7 @@ func (s *shapes) unsqueeze(in []byte, ctx *surroundings) ([]byte, bool) {
 		}
 		like = one.bytes
 	}
-	return u.unsqueeze(make([]byte, 0, len(like)+len(in)), like)
+	return u.unsqueeze(ctx.scratch.make(len(like)+len(in)), like)
 }
 
 // Forms of a packed text: its first byte.
@@ -273,9 +276,12 @@ const (
 // known is what whoever unpacks it has. The shapes must be kept with it.
 func (s *shapes) pack(text []byte, label string, known known) (packed []byte, uses []*shape) {
 	if len(text) > 0 && len(text) <= mostUnpacked {
-		packed = s.squeezeParts([]byte{packedSqueezed}, text, label, known.surroundings(), 0, &uses)
+		m := s.scratches.Get().(*scratch)
+		defer s.scratches.Put(m)
+		m.b = m.b[:0]
+		packed = s.squeezeParts([]byte{packedSqueezed}, text, label, known.surroundings(m), 0, &uses)
 		// Read again, so that no mistake here can cost a byte of evidence.
-		if again, err := s.unpack(packed, known); err == nil && bytes.Equal(again, text) && len(packed) < len(text) {
+		if again, err := s.unpackInto(m, packed, known); err == nil && bytes.Equal(again, text) && len(packed) < len(text) {
 			return packed, slices.DeleteFunc(uses, func(one *shape) bool { return one.number == mostShapes })
 		}
 	}
@@ -286,12 +292,16 @@ var errPacked = errors.New("the document is damaged; restore a backup")
 
 // unpack gives a text back, in memory of its own.
 func (s *shapes) unpack(packed []byte, known known) ([]byte, error) {
+	return s.unpackInto(nil, packed, known)
+}
+
+func (s *shapes) unpackInto(m *scratch, packed []byte, known known) ([]byte, error) {
 	switch {
 	case len(packed) == 0:
 	case packed[0] == packedPlain:
 		return append([]byte{}, packed[1:]...), nil
 	case packed[0] == packedSqueezed:
-		if text, ok := s.unsqueezeParts(packed[1:], known.surroundings(), 0); ok {
+		if text, ok := s.unsqueezeParts(packed[1:], known.surroundings(m), 0); ok {
 			return text, nil
 		}
 	}

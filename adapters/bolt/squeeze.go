@@ -61,6 +61,8 @@ type surroundings struct {
 	known  []string // to whoever reads
 	values [][]byte // of hex and base64, as they came
 	millis int64    // the last time
+
+	scratch *scratch
 }
 
 // known is what is known to whoever reads a text: texts that may stand in it, and
@@ -71,8 +73,8 @@ type known struct {
 	millis int64 // a time that those in the text are near
 }
 
-func (k known) surroundings() *surroundings {
-	c := &surroundings{known: k.texts, millis: k.millis}
+func (k known) surroundings(m *scratch) *surroundings {
+	c := &surroundings{known: k.texts, millis: k.millis, scratch: m}
 	for _, v := range k.values {
 		c.add(v)
 	}

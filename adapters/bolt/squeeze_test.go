@@ -120,7 +120,7 @@ func FuzzUnpack(f *testing.F) {
 func TestWhatFollowsFromASealedTextIsNotKept(t *testing.T) {
 	t.Parallel()
 	for _, raw := range goldenReceipts(t) {
-		p := takeApart(raw, 0)
+		p := takeApart(raw, 0, nil)
 		if bytes.Count(p.seal, []byte{markDigest}) != 1 || bytes.Count(p.seal, []byte{markProperties}) != 1 ||
 			bytes.Count(p.seal, []byte{markSealed}) != 4 || bytes.Count(p.properties, []byte{markSealed}) != 2 {
 			t.Errorf("a seal was left as %q and %q", p.seal, p.properties)
@@ -128,8 +128,8 @@ func TestWhatFollowsFromASealedTextIsNotKept(t *testing.T) {
 	}
 	province := newProvince(t)
 	w := province.way()
-	p := takeApart(w.receipts[1].Raw, 0)
-	if p.form != formSealed|formWithin || bytes.Count(p.body, []byte{markOfWithin}) != 1 || takeApart(p.within, 1).form != formSealed {
+	p := takeApart(w.receipts[1].Raw, 0, nil)
+	if p.form != formSealed|formWithin || bytes.Count(p.body, []byte{markOfWithin}) != 1 || takeApart(p.within, 1, nil).form != formSealed {
 		t.Errorf("a handover was taken apart as %d, its body is %q", p.form, p.body)
 	}
 }

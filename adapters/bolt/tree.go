@@ -19,9 +19,9 @@ const (
 )
 
 // chunkKey is that of the chunk with the nth hash of a level that is kept, counted
-// from 0.
+// from 0. The leaves' come last, so that most chunks are put at the bucket's end.
 func chunkKey(kept int, n int64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{byte(kept)}, uint64(n/chunkHashes))
+	return binary.BigEndian.AppendUint64([]byte{^byte(kept)}, uint64(n/chunkHashes))
 }
 
 // tree is the right edge of the tree, where it grows.
