@@ -19,7 +19,6 @@ type batch struct {
 	into   map[string]*bbolt.Bucket
 	counts map[exchange.State]int64
 	wrote  bool
-	mark   uint64 // the greatest order of a receipt
 	// accepted is set when a package was.
 	accepted bool
 	// purges is how many there were before, purged is set when there is one.
@@ -35,7 +34,6 @@ func newBatch(tx *bbolt.Tx, s *shapes, purges int64) (*batch, error) {
 	for name, full := range filling() {
 		b.bucket(name).FillPercent = full
 	}
-	b.mark = lastMark(tx)
 	var err error
 	b.tree, err = edgeOf(tx, logSize(tx), func(key, chunk []byte) { b.put(entry{hashes, key, chunk}) })
 	return b, err
@@ -73,9 +71,6 @@ func (b *batch) finish() error {
 		return errNothing
 	}
 	b.tree.end()
-	if n := b.tree.size; n%blockLeaves != 0 {
-		b.put(markEntry(n/blockLeaves, b.mark))
-	}
 	for state, n := range b.counts {
 		total, err := count(b.tx, state)
 		if err != nil {

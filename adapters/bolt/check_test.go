@@ -39,6 +39,9 @@ func TestCheckNoticesDamage(t *testing.T) {
 	for i := range rejections {
 		rejections[i].TimeStamp = exchange.TimeStampPending
 	}
+	for range blockLeaves { // so that there is a mark
+		rejections = append(rejections, s.Evidence(exchange.SubmissionRejection, "", ""))
+	}
 	err := errors.Join(l.Update(t.Context(), exchange.Change{Receipts: rejections}),
 		l.Update(t.Context(), exchange.Change{TimeStamps: []exchange.StampedReceipt{{Receipt: rejections[0].ID, Token: []byte("token")}}}))
 	if err != nil {

@@ -49,7 +49,7 @@
 //	                        "unstamped"                                  number of receipts in unstamped, decimal
 //	log                     leaf                                         receipt with its document, packed, or action; records
 //	receipt-leaves          receipt                                      leaf    the newest, and those that marks do not find
-//	receipt-marks           leaf / 64, five bytes                        half the greatest receipt up to there
+//	receipt-marks           leaf / 64, five bytes                        half the receipt in the middle of these leaves
 //	package-receipts        package                                      number of acceptance and one; leaves, by their distances
 //	unstamped               receipt                                      leaf    those that wait for a time-stamp only
 //	time-stamps             receipt                                      time-stamp token, DER

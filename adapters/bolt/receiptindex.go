@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"sort"
 
 	"go.etcd.io/bbolt"
@@ -10,16 +11,18 @@ import (
 
 // Receipts' identifiers are made in the order of time, and receipts become leaves
 // in nearly the same order. So most are found without an index: receiptMarks has,
-// for each block of leaves, the greatest identifier up to its end, which says in
-// which block to begin to look. A receipt may stand in a later block than that, if
-// others that were made after it were quicker; up to lateBlocks later it is found.
-// Those that were later still are kept in receiptLeaves, and so are all whose
-// identifiers have no order of time, and those of the newest lateBlocks: what is
-// asked for most is found at once.
+// for each full block of leaves, the identifier in the middle of those of the block,
+// or that of the block before if it is greater. The first block whose mark is not
+// smaller than an identifier is near the receipt: fewer than nearBlocks away for
+// nearly all. Those farther away, which were kept long after they were made or were
+// made by a clock that was wrong, are in receiptLeaves, and so are all whose
+// identifiers have no order of time, and those of the newest blocks: what is asked
+// for most is found at once. One identifier of a wrong time moves no mark.
 
 const (
-	blockLeaves = 64
-	lateBlocks  = 64
+	blockLeaves  = 64
+	nearBlocks   = 32
+	newestBlocks = 64 // at least nearBlocks
 )
 
 // order is the first half of an identifier that is a UUID: its time and some of
@@ -31,8 +34,11 @@ func order(id []byte) uint64 {
 	return binary.BigEndian.Uint64(id)
 }
 
-// markAt is the greatest order of a receipt up to a block's end.
+// markAt is a block's mark, 0 for what is before the first.
 func markAt(tx *bbolt.Tx, block int64) uint64 {
+	if block < 0 {
+		return 0
+	}
 	value := get(tx, receiptMarks, leafKey(block))
 	if len(value) != 8 {
 		return 0
@@ -40,39 +46,60 @@ func markAt(tx *bbolt.Tx, block int64) uint64 {
 	return binary.BigEndian.Uint64(value)
 }
 
-// lastMark is that of the last block.
-func lastMark(tx *bbolt.Tx) uint64 {
-	_, value := tx.Bucket([]byte(receiptMarks)).Cursor().Last()
-	if len(value) != 8 {
-		return 0
+// newMark is the mark of a block that is full.
+func newMark(tx *bbolt.Tx, block int64) entry {
+	var orders []uint64
+	for leaf := block * blockLeaves; leaf < (block+1)*blockLeaves; leaf++ {
+		if n := order(receiptKey(get(tx, log, leafKey(leaf)))); n > 0 {
+			orders = append(orders, n)
+		}
 	}
-	return binary.BigEndian.Uint64(value)
-}
-
-func markEntry(block int64, mark uint64) entry {
+	mark := markAt(tx, block-1)
+	if len(orders) > 0 {
+		slices.Sort(orders)
+		mark = max(mark, orders[len(orders)/2])
+	}
 	return entry{receiptMarks, leafKey(block), binary.BigEndian.AppendUint64(nil, mark)}
 }
 
-// unindexed is how many blocks of a log have only their late receipts indexed.
-func unindexed(size int64) int64 { return max(size/blockLeaves-lateBlocks, 0) }
+// isNear reports whether a receipt in a block is found from the marks, those up to
+// nearBlocks later.
+func isNear(tx *bbolt.Tx, block int64, id []byte) bool {
+	n := order(id)
+	return n > markAt(tx, block-nearBlocks) && n <= markAt(tx, block+nearBlocks)
+}
 
-// late reports whether a receipt in a block is not found from the marks: before is
-// the mark of lateBlocks before, 0 if there is none.
-func late(id []byte, before uint64) bool { return order(id) <= before }
+// unindexed is how many blocks of a log have only their far receipts indexed.
+func unindexed(size int64) int64 { return max(size/blockLeaves-newestBlocks, 0) }
 
 // leafOfReceipt finds a receipt in a log of so many leaves.
 func leafOfReceipt(tx *bbolt.Tx, size int64, id []byte) (leaf int64, found bool) {
 	if value := get(tx, receiptLeaves, id); value != nil {
 		return leafOf(value), true
 	}
-	n := unindexed(size)
-	if n == 0 || order(id) == 0 || order(id) > markAt(tx, n-1) {
+	n := order(id)
+	last := unindexed(size) - 1
+	if last < 0 || n == 0 || n > markAt(tx, last+nearBlocks) {
 		return 0, false
 	}
-	from := int64(sort.Search(int(n), func(b int) bool { return markAt(tx, int64(b)) >= order(id) }))
+	middle := int64(sort.Search(int(last+nearBlocks), func(b int) bool { return markAt(tx, int64(b)) >= n }))
+	for away := range int64(nearBlocks + 1) { // the nearest first
+		for _, block := range []int64{middle + away, middle - away} {
+			if block < 0 || block > last {
+				continue
+			}
+			if leaf, found = leafInBlock(tx, block, id); found {
+				return leaf, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func leafInBlock(tx *bbolt.Tx, block int64, id []byte) (leaf int64, found bool) {
 	c := tx.Bucket([]byte(log)).Cursor()
-	end := leafKey(min(from+lateBlocks, n) * blockLeaves)
-	for key, value := c.Seek(leafKey(from * blockLeaves)); key != nil && bytes.Compare(key, end) < 0; key, value = c.Next() {
+	end := leafKey((block + 1) * blockLeaves)
+	for key, value := c.Seek(leafKey(block * blockLeaves)); key != nil && bytes.Compare(key, end) < 0; key, value = c.Next() {
 		if bytes.Equal(receiptKey(value), id) {
 			return leafOf(key), true
 		}
@@ -87,8 +114,11 @@ func receiptKey(value []byte) []byte {
 		return nil
 	}
 	fields, n := binary.Uvarint(value[1:])
+	if n <= 0 || fields > 1<<10 {
+		return nil
+	}
 	at := 1 + n + int((fields+7)/8)
-	if n <= 0 || fields > 1<<10 || at >= len(value) || value[1+n]&1 == 0 {
+	if at >= len(value) || value[1+n]&1 == 0 {
 		return nil
 	}
 	key, _ := cutKey(value[at:])
@@ -100,27 +130,22 @@ func receiptKey(value []byte) []byte {
 func (b *batch) index(leaf int64, id []byte) {
 	if id != nil {
 		b.put(entry{receiptLeaves, id, leafKey(leaf)})
-		b.mark = max(b.mark, order(id))
 	}
 	if leaf%blockLeaves != blockLeaves-1 {
 		return
 	}
 	block := leaf / blockLeaves
-	b.put(markEntry(block, b.mark))
-	if block >= lateBlocks {
-		b.unindex(block - lateBlocks)
+	b.put(newMark(b.tx, block))
+	if block >= newestBlocks {
+		b.unindex(block - newestBlocks)
 	}
 }
 
 // unindex takes those receipts of a block out of the index that are found without.
 func (b *batch) unindex(block int64) {
-	before := uint64(0)
-	if block >= lateBlocks {
-		before = markAt(b.tx, block-lateBlocks)
-	}
 	for leaf := block * blockLeaves; leaf < (block+1)*blockLeaves; leaf++ {
 		id := receiptKey(get(b.tx, log, leafKey(leaf)))
-		if id != nil && !late(id, before) {
+		if id != nil && isNear(b.tx, block, id) {
 			b.delete(entry{bucket: receiptLeaves, key: bytes.Clone(id)})
 		}
 	}
@@ -128,27 +153,25 @@ func (b *batch) unindex(block int64) {
 
 // receiptIndexed holds the index against a receipt.
 func (c *checker) receiptIndexed(leaf int64, id []byte) {
-	block, before := leaf/blockLeaves, uint64(0)
-	if block >= lateBlocks {
-		before = c.marks[block-lateBlocks]
+	if block := leaf / blockLeaves; block < unindexed(c.size) && isNear(c.tx, block, id) {
+		return // and if it has an entry, that is one too many
 	}
-	if block >= unindexed(c.size) || late(id, before) {
-		c.expected[receiptLeaves]++
-		if value := get(c.tx, receiptLeaves, id); !bytes.Equal(value, leafKey(leaf)) {
-			c.problem("receipt %s stands in leaf %d, its entry of %s is %q", idOf[string](id), leaf, receiptLeaves, value)
-		}
+	c.expected[receiptLeaves]++
+	if value := get(c.tx, receiptLeaves, id); !bytes.Equal(value, leafKey(leaf)) {
+		c.problem("receipt %s stands in leaf %d, its entry of %s is %q", idOf[string](id), leaf, receiptLeaves, value)
 	}
-	c.mark = max(c.mark, order(id))
 }
 
-// blockEnds holds a block's mark against what was read.
-func (c *checker) blockEnds(leaf int64) {
-	if leaf%blockLeaves != blockLeaves-1 && leaf != c.size-1 {
-		return
-	}
-	c.marks = append(c.marks, c.mark)
-	c.expected[receiptMarks]++
-	if e := markEntry(leaf/blockLeaves, c.mark); !bytes.Equal(get(c.tx, e.bucket, e.key), e.value) {
-		c.problem("the mark of the receipts up to leaf %d is wrong", leaf)
+// receiptMarks holds the marks against the log.
+func (c *checker) receiptMarks() {
+	for block := range c.size / blockLeaves {
+		c.expected[receiptMarks]++
+		if e := newMark(c.tx, block); !bytes.Equal(get(c.tx, e.bucket, e.key), e.value) {
+			c.problem("mark %d of the receipts is not what they say", block)
+			return
+		}
+		if c.ctx.Err() != nil {
+			return
+		}
 	}
 }

@@ -22,17 +22,19 @@ func TestReceiptsAreFoundWithoutAnIndex(t *testing.T) {
 		id := binary.BigEndian.AppendUint64(nil, uint64(ms)<<16|0x7000|more)
 		return exchange.ReceiptID(appendUUID(nil, binary.BigEndian.AppendUint64(id, random.Uint64())))
 	}
-	const window = blockLeaves * lateBlocks
+	const window = blockLeaves * newestBlocks
 	var ids []exchange.ReceiptID
 	for n := range int64(4 * window) {
 		id := made(at+n, 0)
 		switch {
 		case n%17 == 0: // overtaken by some
-			id = made(at+max(0, n-random.Int64N(window/2)), 0)
+			id = made(at+max(0, n-random.Int64N(window/4)), 0)
 		case n%401 == 0: // made long before it is kept
 			id = made(at+max(0, n-3*window), 0)
 		case n%403 == 0: // by a clock that was ahead
 			id = made(at+n+window/4, 0)
+		case n%409 == 0: // by one that was years ahead
+			id = made(at+1e11, 0)
 		case n%405 == 0:
 			id = exchange.ReceiptID(fmt.Sprint("no UUID ", n))
 		case n/1000 == 7: // all in one millisecond
@@ -84,8 +86,7 @@ func TestReceiptsAreFoundWithoutAnIndex(t *testing.T) {
 	}
 	for name, damage := range map[string]func(tx *bbolt.Tx) error{
 		"a mark is too small": func(tx *bbolt.Tx) error {
-			e := markEntry(100, markAt(tx, 100)-1)
-			return tx.Bucket([]byte(e.bucket)).Put(e.key, e.value)
+			return tx.Bucket([]byte(receiptMarks)).Put(leafKey(100), binary.BigEndian.AppendUint64(nil, markAt(tx, 100)-1))
 		},
 		"a receipt that came late is not indexed": func(tx *bbolt.Tx) error {
 			return tx.Bucket([]byte(receiptLeaves)).Delete(idKey(exchange.ReceiptID("no UUID 405")))
