@@ -23,7 +23,7 @@ const (
 	AlertUnanswered AlertKind = "request-unanswered"   // a recall or an update without 15 or 16 for a working day
 	AlertTrouble    AlertKind = "trouble"              // the recipient's software could not take it in
 	AlertOrphan     AlertKind = "orphan-status"        // a status whose document has not come for an hour
-	AlertQuarantine AlertKind = "quarantine"           // held for malware, or for long until it is scanned
+	AlertQuarantine AlertKind = "quarantine"           // held for malware, or for want of a scan
 )
 
 // AlertKinds are all kinds.
@@ -48,8 +48,8 @@ var alertWords = map[AlertKind]Words{
 		"phần mềm của cơ quan nhận báo không xử lý được gói tin; hãy đề nghị cơ quan lấy lại, hoặc đề nghị gửi lại"},
 	AlertOrphan: {"a status on a document that the hub did not bring; tell its sender which identifier is wrong",
 		"trạng thái của một văn bản mà trục không chuyển; hãy báo cơ quan gửi trạng thái kiểm tra mã định danh"},
-	AlertQuarantine: {"held for malware, or waiting for its scan; hub release or hub cancel, and see that the scanner runs",
-		"đang bị giữ vì mã độc hoặc chờ quét; dùng hub release hoặc hub cancel, và kiểm tra bộ quét có chạy không"},
+	AlertQuarantine: {"held for malware, waiting for its scan, or longer than the scanner takes; hub release or hub cancel, and see that the scanner runs",
+		"đang bị giữ vì mã độc, chờ quét hoặc quá dài để quét; dùng hub release hoặc hub cancel, và kiểm tra bộ quét có chạy không"},
 }
 
 // Alert is one thing to look into. It is found again by itself after a restart,
@@ -535,7 +535,7 @@ func (c *Calendar) alerts(d Delivery) (list []Alert) {
 	}
 	switch {
 	case d.State != Held:
-	case d.Quarantine == QuarantineMalware:
+	case d.Quarantine == QuarantineMalware || d.Quarantine == QuarantineTooLong:
 		add(AlertQuarantine, id, d.AcceptedAt, d.Detail)
 	case d.Quarantine == QuarantineScan:
 		add(AlertQuarantine, id, d.AcceptedAt.Add(scanTime), d.Quarantine)

@@ -88,7 +88,8 @@ type Delivery struct {
 	TroubleAt time.Time `json:"troubleAt,omitzero"`
 	// Requests are later packages of the sender about the document, by age.
 	Requests []Request `json:"requests,omitempty"`
-	// Quarantine is why the hub itself holds it: QuarantineScan or QuarantineMalware.
+	// Quarantine is why the hub itself holds it: QuarantineScan, QuarantineMalware or
+	// QuarantineTooLong.
 	Quarantine string `json:"quarantine,omitempty"`
 	// Upstream is the axis that it was handed to, or is to be, since the first
 	// attempt; UpstreamID is what that axis calls the package, once it has it.

@@ -180,7 +180,7 @@ func (p *evidenceParser) scan(el *signing.Element) *Scan {
 		s.Found = append(s.Found, found.Value())
 	}
 	at, err := time.Parse(time.RFC3339Nano, el.Child(nsTram, "ScannedAt").Value())
-	if err == nil && !slices.Contains([]ScanState{ScanClean, ScanFound, ScanPending}, s.State) {
+	if err == nil && !slices.Contains([]ScanState{ScanClean, ScanFound, ScanPending, ScanTooLong}, s.State) {
 		err = fmt.Errorf("there is no state %q", s.State)
 	}
 	p.fail("Scan", err)

@@ -68,6 +68,9 @@ type Config struct {
 	// Unscanned lets packages go on that the scanner gave no verdict on; else their
 	// deliveries wait for one.
 	Unscanned bool
+	// Unscannable lets packages go on with an attachment that is longer than the
+	// scanner takes; else their deliveries are held for operators.
+	Unscannable bool
 	// LogKey signs checkpoints.
 	LogKey note.Signer
 	// Keys is what the hub publishes for those who verify without it; Sealing

@@ -2,7 +2,8 @@
 // them as a stream (clamd(8), INSTREAM): it needs no access to the hub's files.
 //
 // The daemon takes no more than its StreamMaxLength of one content: what is longer
-// is an error, as is a daemon that is away. Neither says anything of the content.
+// is an exchange.ErrTooLongToScan. A daemon that is away is an error too. Neither
+// says anything of the content.
 package clamd
 
 import (
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -56,6 +58,55 @@ func (c *Client) Engine(ctx context.Context) (string, error) {
 	}
 	defer s.Close()
 	return s.answer()
+}
+
+// Signatures is how old the signatures of an engine are, by its own word; known is
+// false where it has none of those that come with a date (freshclam).
+func Signatures(engine string, now time.Time) (age time.Duration, known bool) {
+	parts := strings.Split(engine, "/")
+	at, err := time.ParseInLocation(time.ANSIC, parts[len(parts)-1], time.Local) // ctime(3), in the daemon's zone
+	return now.Sub(at), err == nil && len(parts) == 3
+}
+
+// Takes says how long a content the daemon takes, up to most bytes: that many, or
+// its StreamMaxLength. Nothing is sent: it judges the length that is announced.
+func (c *Client) Takes(ctx context.Context, most int64) (int64, error) {
+	taken, refused := int64(0), min(most, math.MaxUint32)+1
+	for n := refused - 1; taken+1 < refused; n = taken + (refused-taken)/2 {
+		ok, err := c.takes(ctx, uint32(n))
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			taken = n
+		} else {
+			refused = n
+		}
+	}
+	return taken, nil
+}
+
+// takes announces a piece and hangs up. The daemon refuses a length that is too
+// much at once, and says nothing to one that is not.
+func (c *Client) takes(ctx context.Context, n uint32) (bool, error) {
+	s, err := c.ask(ctx, "INSTREAM")
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	if err := s.send(binary.BigEndian.AppendUint32(nil, n)); err != nil {
+		return false, err
+	}
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		if err := half.CloseWrite(); err != nil {
+			return false, err
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(s.conn, longestAnswer))
+	if err != nil {
+		return false, err
+	}
+	return !strings.HasPrefix(string(b), tooLong), nil
 }
 
 // Begin implements exchange.Scanner.
@@ -104,8 +155,14 @@ func (s *scan) Verdict() (found string, err error) {
 	if name, ok := strings.CutSuffix(said, " FOUND"); ok {
 		return name, nil
 	}
+	if said == tooLong {
+		return "", fmt.Errorf("clamd's StreamMaxLength: %w", exchange.ErrTooLongToScan)
+	}
 	return "", fmt.Errorf("clamd says %q", answer)
 }
+
+// tooLong is the answer to more than StreamMaxLength.
+const tooLong = "INSTREAM size limit exceeded. ERROR"
 
 // longestAnswer is far beyond what clamd says.
 const longestAnswer = 4 << 10

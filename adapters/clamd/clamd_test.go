@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"tram/adapters/clamd"
+	"tram/exchange"
 )
 
 const harm = "tram-harmless-test-of-the-scanner"
@@ -65,6 +67,30 @@ func daemon(t *testing.T) *clamd.Client {
 	return nil
 }
 
+// TestTakes: the daemon's own setting is found, to the byte.
+func TestTakes(t *testing.T) {
+	client := daemon(t)
+	for most, want := range map[int64]int64{1: 1, 1 << 20: 1 << 20, 1<<20 + 1: 1 << 20, 1 << 30: 1 << 20, 1 << 40: 1 << 20} {
+		if got, err := client.Takes(t.Context(), most); got != want || err != nil {
+			t.Errorf("of %d it takes %d, %v; want %d", most, got, err, want)
+		}
+	}
+}
+
+func TestSignatures(t *testing.T) {
+	now := time.Date(2026, 11, 26, 2, 0, 0, 0, time.Local)
+	for engine, want := range map[string]time.Duration{
+		"ClamAV 1.4.6/27500/Thu Nov 26 01:00:00 2026": time.Hour,
+		"ClamAV 1.4.6/27500/Sun Nov  1 02:00:00 2026": 25 * 24 * time.Hour,
+		"ClamAV 1.4.6": -1, "": -1, "ClamAV 1.4.6/27500/never": -1,
+	} {
+		age, known := clamd.Signatures(engine, now)
+		if known != (want >= 0) || known && age != want {
+			t.Errorf("%q: %v, %t; want %v", engine, age, known, want)
+		}
+	}
+}
+
 func zipped(t *testing.T, content string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -89,7 +115,7 @@ func TestScans(t *testing.T) {
 		{"a clean content", strings.Repeat("công văn ", 1000), "", ""},
 		{"malware", "x" + harm, "Tram.Test.UNOFFICIAL", ""},
 		{"malware inside a ZIP", zipped(t, harm), "Tram.Test.UNOFFICIAL", ""},
-		{"more than the daemon takes", strings.Repeat("x", 3<<20), "", "size limit exceeded"},
+		{"more than the daemon takes", strings.Repeat("x", 3<<20), "", "StreamMaxLength"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, err := client.Begin(t.Context())
@@ -103,6 +129,9 @@ func TestScans(t *testing.T) {
 				}
 			}
 			found, err := s.Verdict()
+			if test.err != "" && !errors.Is(err, exchange.ErrTooLongToScan) {
+				t.Errorf("%v does not say that the content is too long", err)
+			}
 			if found != test.found || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("found %q, %v; want %q, %q", found, err, test.found, test.err)
 			}

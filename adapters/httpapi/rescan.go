@@ -11,11 +11,12 @@ import (
 func (s *Server) rescan(c *gin.Context, by exchange.Caller) error {
 	var why struct {
 		Reason string `json:"reason"`
+		Cursor string `json:"cursor"`
 	}
 	if err := decode(c, &why); err != nil {
 		return err
 	}
-	done, err := s.x.Rescan(c.Request.Context(), by, why.Reason)
+	done, err := s.x.Rescan(c.Request.Context(), by, why.Reason, why.Cursor)
 	if err != nil {
 		return err
 	}

@@ -76,9 +76,10 @@ func (c *Client) Cancel(ctx context.Context, id exchange.DeliveryID, reason stri
 	return c.act(ctx, id, "cancel", reason)
 }
 
-// Rescan has every package with an open delivery scanned for malware again.
-func (c *Client) Rescan(ctx context.Context, reason string) (exchange.Rescanned, error) {
-	return sendJSON[exchange.Rescanned](ctx, c, http.MethodPost, map[string]string{"reason": reason}, "v1", "rescans")
+// Rescan has packages with an open delivery scanned for malware again: some, and
+// the cursor of the answer goes on, until it is empty. The first call has none.
+func (c *Client) Rescan(ctx context.Context, reason, cursor string) (exchange.Rescanned, error) {
+	return sendJSON[exchange.Rescanned](ctx, c, http.MethodPost, map[string]string{"reason": reason, "cursor": cursor}, "v1", "rescans")
 }
 
 func (c *Client) act(ctx context.Context, id exchange.DeliveryID, verb, reason string) (exchange.Delivery, error) {

@@ -42,7 +42,7 @@ by the calendar (calendar in hub.yaml):
   request-unanswered    a recall or an update without 15 or 16 for a working day
   trouble               the recipient's software could not take it in
   orphan-status         a status whose document has not come for an hour
-  quarantine            held for malware, or for long until it is scanned
+  quarantine            held for malware, or for want of a scan
 
 An alert goes by itself when its cause does. Until then you may acknowledge it: it
 no longer counts as open, and your reason stays on record.`

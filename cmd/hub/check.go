@@ -155,6 +155,7 @@ func check(ctx context.Context, cfg config, now time.Time, p *progress.Bar) []fi
 	findings = append(findings, checkAuthority(ctx, cfg, now)...)
 	findings = append(findings, checkQueue(ctx, cfg)...)
 	findings = append(findings, checkRelays(ctx, cfg)...)
+	findings = append(findings, checkScanner(ctx, cfg, now)...)
 	findings = append(findings, checkCalendar(cfg, now)...)
 	findings = append(findings, checkHost(ctx, cfg)...)
 	return append(findings, checkStores(ctx, cfg, now, p)...)

@@ -346,6 +346,12 @@ delivery:
 # retention:
 #   content: 1825d             # how long packages' bytes are kept; without, for ever. Receipts always are
 
+# attachments: {types: warn}   # whose content is not what the name says; or refuse; off: nobody looks
+
+# malware: {clamd: "unix:/run/clamav/clamd.ctl", policy: quarantine, when_away: wait, when_too_long: hold}
+#                              # ClamAV scans packages before they are accepted; or clamd: tcp:127.0.0.1:3310, with a StreamMaxLength
+#                              # of limits.package; policy: tag or reject; when_away, when_too_long: accept, delivered unscanned
+
 limits:
   package: 1GiB
   requests_per_second: {{or .Rate 200}}     # for each system

@@ -47,7 +47,7 @@ func newMeasured(r prometheus.Registerer) (*measured, error) {
 		announced: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_announcements_total",
 			Help: "Attempts to announce a delivery to a recipient's system, by outcome."}, []string{"outcome"}),
 		scans: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tram_scans_total",
-			Help: "Contents that were scanned for malware, by verdict; none: the scanner gave no verdict."}, []string{"verdict"}),
+			Help: "Contents that were scanned for malware, by verdict; none: the scanner gave no verdict; too-long: more than it takes."}, []string{"verdict"}),
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "tram_ledger_commit_seconds",
 			Help:    "How long a transaction of the ledger takes until it is on the disk.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
@@ -65,7 +65,7 @@ func newMeasured(r prometheus.Registerer) (*measured, error) {
 	for _, outcome := range []string{"taken", "failed"} {
 		m.announced.WithLabelValues(outcome)
 	}
-	for _, verdict := range []string{"clean", "found", "none"} {
+	for _, verdict := range []string{"clean", "found", "none", "too-long"} {
 		m.scans.WithLabelValues(verdict)
 	}
 	for _, c := range []prometheus.Collector{m.steps, m.waits, m.receipts, m.announced, m.scans, m.commits, m.groups} {

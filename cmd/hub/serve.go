@@ -190,6 +190,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, reloads <-chan os.
 	if err := registry.Register(&hostGauges{cfg, vault, again, log}); err != nil {
 		return err
 	}
+	if err := registry.Register(&scannerGauges{x, c.Scanner, log}); err != nil {
+		return err
+	}
 	synchronizer, err := newSynchronizer(cfg.Directory, x, registry, log)
 	if err != nil {
 		return err
