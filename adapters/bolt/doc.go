@@ -54,7 +54,7 @@
 //	unstamped               receipt                                      leaf    those that wait for a time-stamp only
 //	time-stamps             receipt                                      time-stamp token, DER
 //	actions                 leaf                                         -
-//	hashes                  255 - level / 4 in one byte, place / 16           hashes of the tree, 16 or as many as there are
+//	hashes                  255 - level / 4 in one byte, place / 16      hashes of the tree, 16 or as many as there are
 //	shapes                  number, four bytes                           length of the label, label, exemplar; or a part of many records
 //	agencies                code                                         exchange.Agency, JSON
 //	agency-codes            code or alias                                code
