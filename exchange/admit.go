@@ -65,10 +65,8 @@ func (x *Exchange) cameBack(ctx context.Context, pkg Package, from Caller) bool 
 // certificate was revoked is asked last: somebody else may have to be asked.
 func (x *Exchange) admit(ctx context.Context, pkg *Package, sender Agency, s *signing.Signature, from Caller) error {
 	now := x.now()
-	// A closed agency sends nothing new. It still answers what it got, and takes
-	// back what it sent.
-	if err := openCode(sender, pkg.SenderAs, now); err != nil && pkg.Kind != KindStatus && pkg.Kind != KindRecall {
-		return err.At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
+	if err := pkg.fromOpen(sender, now); err != nil {
+		return err
 	}
 	if s == nil && sender.Signs() {
 		return signatureRequired.With(sender.Code).At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
@@ -329,6 +327,16 @@ func (x *Exchange) unused(ctx context.Context, pkg Package) error {
 // dayOf is the day of a time in Vietnam, for those who read it there.
 func dayOf(at time.Time) string {
 	return at.In(Vietnam).Format(time.DateOnly)
+}
+
+// fromOpen refuses what a closed agency sends anew. It still answers what it got,
+// and takes back what it sent.
+func (p Package) fromOpen(sender Agency, now time.Time) error {
+	refused := openCode(sender, p.SenderAs, now)
+	if refused == nil || p.Kind == KindStatus || p.Kind == KindRecall {
+		return nil
+	}
+	return refused.At(p.SenderPlace.Path, p.SenderPlace.Line)
 }
 
 // openCode refuses a code that was closed before now, or is not in use yet.

@@ -6,10 +6,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +28,12 @@ type ruleText struct{ name, code, en, vi string }
 // sources are the package's files, without its tests.
 func sources(t *testing.T) []*ast.File {
 	t.Helper()
+	return sourcesIn(t, token.NewFileSet())
+}
+
+// sourcesIn are the same, for those who need the places.
+func sourcesIn(t *testing.T, places *token.FileSet) []*ast.File {
+	t.Helper()
 	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +43,7 @@ func sources(t *testing.T) []*ast.File {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(places, name, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,6 +136,54 @@ func TestEveryRefusalFillsItsWords(t *testing.T) {
 	}
 	if calls < len(rules) {
 		t.Errorf("%d refusals found for %d rules: are there rules that nothing refuses by?", calls, len(rules))
+	}
+}
+
+// TestTheValidatorKnowsEveryRefusalOfAdmission follows the calls that admission
+// makes: what they refuse by is what the validator's rules list.
+func TestTheValidatorKnowsEveryRefusalOfAdmission(t *testing.T) {
+	places := token.NewFileSet()
+	files := sourcesIn(t, places)
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
+	lenient := types.Config{Error: func(error) {}} // other packages are not read
+	_, _ = lenient.Check("exchange", places, files, info)
+	bodies, byName := map[types.Object]*ast.BlockStmt{}, map[string]types.Object{}
+	for _, f := range files {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				made := info.Defs[fn.Name].(*types.Func)
+				bodies[made], byName[made.FullName()] = fn.Body, made
+			}
+		}
+	}
+	rules, refuses := rulesIn(t, files), map[string]bool{}
+	// documentOfNumber takes a number that cannot be searched for as one that nobody has.
+	seen := map[types.Object]bool{byName["(exchange.Search).check"]: true}
+	var follow func(fn types.Object)
+	follow = func(fn types.Object) {
+		if seen[fn] || bodies[fn] == nil {
+			return
+		}
+		seen[fn] = true
+		ast.Inspect(bodies[fn], func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				if r, ok := rules[id.Name]; ok {
+					refuses[r.name] = true
+				}
+				follow(info.Uses[id])
+			}
+			return true
+		})
+	}
+	for _, step := range []string{"sender", "admit", "screen"} {
+		follow(byName["(*exchange.Exchange)."+step])
+	}
+	listed := map[string]bool{}
+	for _, h := range admissionRules() {
+		listed[h.Rule.Name] = true
+	}
+	if !maps.Equal(listed, refuses) {
+		t.Errorf("the validator's rules are %v, admission refuses by %v", slices.Sorted(maps.Keys(listed)), slices.Sorted(maps.Keys(refuses)))
 	}
 }
 

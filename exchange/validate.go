@@ -112,17 +112,18 @@ func FindingOf(e *Error, s Severity, found string) Finding {
 }
 
 // Rules describes every rule that a package can break: those of the format, and
-// those of the registry and of earlier packages.
+// those of admission.
 func (x *Exchange) Rules() []RuleHelp {
-	return append(slices.Clone(x.c.Format.Rules()), registryRules()...)
+	return append(slices.Clone(x.c.Format.Rules()), admissionRules()...)
 }
 
-// registryRules are those that examine can refuse by.
-func registryRules() []RuleHelp {
+// admissionRules are those of the registry, of earlier packages and of the scanner.
+// examine does not ask the scanner, and examines nothing that another axis brings.
+func admissionRules() []RuleHelp {
 	var list []RuleHelp
-	for _, r := range []Rule{unknownSender, systemNotForAgency, closedAgency, closedCode, codeNotYetValid, unknownRecipient, noRecipient,
-		signatureRequired, signerNotSender, certificateNotRegistered, subjectRuleAmbiguous, certificateRevoked, revocationUnknown,
-		duplicateDocument, unknownTarget} {
+	for _, r := range []Rule{unknownSender, systemNotForAgency, closedAgency, mergedAgency, closedCode, codeNotYetValid, unknownRecipient,
+		notServed, noRecipient, signatureRequired, signerNotSender, certificateNotRegistered, subjectRuleAmbiguous, certificateRevoked,
+		revocationUnknown, duplicateDocument, unknownTarget, malwareFound} {
 		list = append(list, RuleHelp{Rule: r, Severity: SeverityRefused})
 	}
 	return list
@@ -224,10 +225,7 @@ func (e *examination) sender(ctx context.Context, by Caller) error {
 		return e.note(err)
 	}
 	e.agency = &agency
-	if refused := openCode(agency, e.pkg.SenderAs, e.x.now()); refused != nil {
-		e.found = append(e.found, refused.At(e.pkg.SenderPlace.Path, e.pkg.SenderPlace.Line))
-	}
-	return nil
+	return e.note(e.pkg.fromOpen(agency, e.x.now()))
 }
 
 // signature asks whether the signer may sign for the sender, and whether the
