@@ -206,8 +206,8 @@ func (x *Exchange) AcknowledgeAlert(ctx context.Context, by Caller, id, reason s
 	if !by.Operates() {
 		return Alert{}, notPermitted.With(by, deeds[acknowledgeAlert])
 	}
-	if strings.TrimSpace(reason) == "" {
-		return Alert{}, InvalidError("give a reason: it stays on record", "hãy ghi lý do (reason); lý do được lưu vào hồ sơ")
+	if err := needsReason(reason); err != nil {
+		return Alert{}, err
 	}
 	w := &x.watch
 	w.mu.RLock()
