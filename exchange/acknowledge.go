@@ -116,7 +116,8 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	receipt, err := x.attest(ctx, m, settled, event, func(e *Evidence) {
+	change := Change{Rechecks: recheckOf(d.Package, d.ID, ack.Signature, doubtful, settled.SettledAt)}
+	receipt, err := x.commit(ctx, change, m, settled, event, func(e *Evidence) {
 		e.Receiver = by.System.ID
 		e.Basis = basisOf(ack.Signature)
 		e.Acknowledgement = ack.Raw
@@ -124,13 +125,8 @@ func (x *Exchange) answer(ctx context.Context, by Caller, ack Acknowledgement, s
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	change := Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt},
-		Rechecks: recheckOf(m.pkg, d.ID, ack.Signature, doubtful, settled.SettledAt)}
-	if err := x.c.Ledger.Update(ctx, change); err != nil {
-		return Receipt{}, false, err
-	}
 	x.c.Log.InfoContext(ctx, "delivery settled", "delivery", d.ID, "state", settled.State, "attempts", d.Attempts)
-	kept, err := x.c.Ledger.Receipt(ctx, receipt.ID)
+	kept, err := x.c.Ledger.Receipt(ctx, receipt)
 	return kept, false, err
 }
 

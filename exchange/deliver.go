@@ -192,13 +192,17 @@ func (x *Exchange) expire(ctx context.Context, m matter, d Delivery, now time.Ti
 // the delivery was changed meanwhile nothing is kept; the sweep comes again if
 // there is still something to do.
 func (x *Exchange) settle(ctx context.Context, m matter, d Delivery, event Event, actions ...Action) error {
-	receipt, err := x.attest(ctx, m, d, event, func(*Evidence) {})
-	if err != nil {
-		return err
-	}
-	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d}, Receipts: []Receipt{receipt}, Actions: actions}); err != nil {
+	if _, err := x.commit(ctx, Change{Actions: actions}, m, d, event, func(*Evidence) {}); err != nil {
 		return err
 	}
 	x.c.Log.InfoContext(ctx, "delivery settled", "delivery", d.ID, "state", d.State, "attempts", d.Attempts, "reason", d.Reason)
 	return nil
+}
+
+// commit keeps a change with a delivery's new state, and the receipt of that.
+func (x *Exchange) commit(ctx context.Context, change Change, m matter, d Delivery, event Event, fill func(*Evidence)) (ReceiptID, error) {
+	if err := x.attestInto(ctx, &change, m, d, event, fill); err != nil {
+		return "", err
+	}
+	return change.Receipts[0].ID, x.c.Ledger.Update(ctx, change)
 }

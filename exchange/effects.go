@@ -162,17 +162,7 @@ func (x *Exchange) withdrawOne(ctx context.Context, by Package, d Delivery, chan
 		return err
 	}
 	d.Detail = "recalled by package " + string(by.ID)
-	m, err := x.matterOf(ctx, d)
-	if err != nil {
-		return err
-	}
-	receipt, err := x.attest(ctx, m, d, event, func(e *Evidence) { e.Basis = basisOf(by.Signature) })
-	if err != nil {
-		return err
-	}
-	change.Deliveries = append(change.Deliveries, d)
-	change.Receipts = append(change.Receipts, receipt)
-	return nil
+	return x.settleInto(ctx, change, d, event, func(e *Evidence) { e.Basis = basisOf(by.Signature) })
 }
 
 // note keeps a status with the deliveries it is about. A delivery that waits for
@@ -210,22 +200,12 @@ func (x *Exchange) noteOne(ctx context.Context, pkg Package, d Delivery, now tim
 	if err != nil {
 		return err
 	}
-	m, err := x.matterOf(ctx, d)
-	if err != nil {
-		return err
-	}
-	receipt, err := x.attest(ctx, m, settled, event, func(e *Evidence) {
+	change.Rechecks = append(change.Rechecks, recheckOf(d.Package, d.ID, pkg.Signature, pkg.Doubtful, now)...)
+	return x.settleInto(ctx, change, settled, event, func(e *Evidence) {
 		e.Receiver = pkg.System
 		e.Basis = basisOf(pkg.Signature)
 		e.Basis.Status = StatusBasis{Code: s.Code, Package: pkg.ID, Digest: pkg.Digest}
 	})
-	if err != nil {
-		return err
-	}
-	change.Deliveries = append(change.Deliveries, settled)
-	change.Receipts = append(change.Receipts, receipt)
-	change.Rechecks = append(change.Rechecks, recheckOf(m.pkg, d.ID, pkg.Signature, pkg.Doubtful, now)...)
-	return nil
 }
 
 // meant finds the deliveries that a status is about: by the document's identifier

@@ -96,4 +96,24 @@ func (x *Exchange) attest(ctx context.Context, m matter, d Delivery, event Event
 	return receipt, err
 }
 
+// attestInto adds a delivery's new state to a change, with the receipt of it.
+func (x *Exchange) attestInto(ctx context.Context, change *Change, m matter, d Delivery, event Event, fill func(*Evidence)) error {
+	receipt, err := x.attest(ctx, m, d, event, fill)
+	if err != nil {
+		return err
+	}
+	change.Deliveries = append(change.Deliveries, d)
+	change.Receipts = append(change.Receipts, receipt)
+	return nil
+}
+
+// settleInto is attestInto for a delivery of which nothing else was read yet.
+func (x *Exchange) settleInto(ctx context.Context, change *Change, d Delivery, event Event, fill func(*Evidence)) error {
+	m, err := x.matterOf(ctx, d)
+	if err != nil {
+		return err
+	}
+	return x.attestInto(ctx, change, m, d, event, fill)
+}
+
 func partyOf(a Agency) Party { return Party{Scheme: SchemeAgency, Code: a.Code, Name: a.Name} }

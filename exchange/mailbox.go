@@ -211,19 +211,18 @@ func (x *Exchange) takeOver(ctx context.Context, by Caller, d Delivery) (Receipt
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	receipt, err := x.attest(ctx, m, settled, event, func(e *Evidence) {
-		e.Receiver = by.System.ID
-		e.Basis = Basis{Method: BasisSystem}
-	})
+	id, err := x.commit(ctx, Change{}, m, settled, event, onTheWordOf(by.System))
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{settled}, Receipts: []Receipt{receipt}}); err != nil {
-		return Receipt{}, false, err
-	}
 	x.c.Log.InfoContext(ctx, "delivery settled on its system's word", "delivery", d.ID, "state", settled.State)
-	kept, err := x.c.Ledger.Receipt(ctx, receipt.ID)
+	kept, err := x.c.Ledger.Receipt(ctx, id)
 	return kept, false, err
+}
+
+// onTheWordOf fills a receipt that rests on an authenticated system alone.
+func onTheWordOf(s *System) func(*Evidence) {
+	return func(e *Evidence) { e.Receiver, e.Basis = s.ID, Basis{Method: BasisSystem} }
 }
 
 // ReportTrouble notes that the recipient's software could not take a package in.

@@ -133,17 +133,7 @@ func (x *Exchange) purgeDelivery(ctx context.Context, d Delivery, action Action,
 	if err != nil {
 		return err
 	}
-	m, err := x.matterOf(ctx, d)
-	if err != nil {
-		return err
-	}
-	receipt, err := x.attest(ctx, m, d, event, func(*Evidence) {})
-	if err != nil {
-		return err
-	}
-	change.Deliveries = append(change.Deliveries, d)
-	change.Receipts = append(change.Receipts, receipt)
-	return nil
+	return x.settleInto(ctx, change, d, event, func(*Evidence) {})
 }
 
 // had reports whether the recipient has the package, or another axis took it on.

@@ -128,12 +128,12 @@ func moment(t time.Time) string {
 
 // recheckOf is what is still to be found out about a signature that was
 // accepted; nothing, if all is known or nobody asks.
-func recheckOf(p Package, answered DeliveryID, s *Signature, doubtful [][]byte, at time.Time) []Recheck {
+func recheckOf(p PackageID, answered DeliveryID, s *Signature, doubtful [][]byte, at time.Time) []Recheck {
 	if s == nil || len(doubtful) == 0 {
 		return nil
 	}
-	id := cmp.Or(string(answered), string(p.ID))
-	return []Recheck{{ID: id, Package: p.ID, Delivery: answered, Signature: *s, At: at, Chain: doubtful, Next: at}}
+	id := cmp.Or(string(answered), string(p))
+	return []Recheck{{ID: id, Package: p, Delivery: answered, Signature: *s, At: at, Chain: doubtful, Next: at}}
 }
 
 // SweepRevocation asks again about signatures that were accepted while nothing
@@ -276,16 +276,7 @@ func (x *Exchange) disown(ctx context.Context, r Recheck, d Delivery, now time.T
 	if event == "" {
 		return nil
 	}
-	m, err := x.matterOf(ctx, d)
-	if err != nil {
-		return err
-	}
-	receipt, err := x.attest(ctx, m, d, event, r.say(now))
-	if err != nil {
-		return err
-	}
-	c.Deliveries, c.Receipts = append(c.Deliveries, d), append(c.Receipts, receipt)
-	return nil
+	return x.settleInto(ctx, c, d, event, r.say(now))
 }
 
 // say fills a receipt with both: what was not known when the signature was

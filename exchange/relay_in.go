@@ -220,14 +220,7 @@ func (x *Exchange) progress(ctx context.Context, r *relay, d Delivery, row Progr
 	if err != nil {
 		return err
 	}
-	receipt, err := x.attest(ctx, m, d, event, func(e *Evidence) {
-		e.Receiver = r.caller().System.ID
-		e.Basis = Basis{Method: BasisSystem}
-	})
-	if err != nil {
-		return err
-	}
-	if err := x.c.Ledger.Update(ctx, Change{Deliveries: []Delivery{d}, Receipts: []Receipt{receipt}}); err != nil {
+	if _, err := x.commit(ctx, Change{}, m, d, event, onTheWordOf(r.caller().System)); err != nil {
 		return err
 	}
 	x.c.Log.InfoContext(ctx, "delivery settled on another axis's word", "delivery", d.ID, "upstream", r.Name, "state", d.State)

@@ -145,12 +145,9 @@ func (x *Exchange) settleRelay(ctx context.Context, group []outgoing, step func(
 			if err != nil {
 				return err
 			}
-			receipt, err := x.attest(ctx, o.m, d, event, func(*Evidence) {})
-			if err != nil {
+			if err := x.attestInto(ctx, &change, o.m, d, event, func(*Evidence) {}); err != nil {
 				return err
 			}
-			change.Deliveries = append(change.Deliveries, d)
-			change.Receipts = append(change.Receipts, receipt)
 		}
 		if len(change.Deliveries) == 0 {
 			return nil

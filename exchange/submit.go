@@ -145,7 +145,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 			return Change{}, err
 		}
 	}
-	change.Rechecks = recheckOf(*pkg, "", pkg.Signature, pkg.Doubtful, now)
+	change.Rechecks = recheckOf(pkg.ID, "", pkg.Signature, pkg.Doubtful, now)
 	return change, x.effects(ctx, *pkg, &change)
 }
 
