@@ -158,8 +158,7 @@ func (d Delivery) RelayRefused(detail string, now time.Time) (Delivery, Event, e
 	if err := d.in(Queued); err != nil {
 		return d, "", err
 	}
-	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Refused, detail, now
-	return d, RelayRejection, nil
+	return d.fail(Refused, detail, now), RelayRejection, nil
 }
 
 // Undelivered is for another axis that took the delivery on and cannot bring it to
@@ -168,8 +167,7 @@ func (d Delivery) Undelivered(detail string, now time.Time) (Delivery, Event, er
 	if err := d.in(Consigned); err != nil {
 		return d, "", err
 	}
-	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Unreachable, detail, now
-	return d, ContentHandoverFailure, nil
+	return d.fail(Unreachable, detail, now), ContentHandoverFailure, nil
 }
 
 // AttemptFailed keeps what went wrong; the delivery stays queued for Next.
@@ -264,12 +262,11 @@ func (d Delivery) Cancel(reason string, now time.Time) (Delivery, Event, error) 
 	if err := d.in(Queued, Held, Consigned); err != nil {
 		return d, "", err
 	}
-	event, code := d.failure(), Cancelled
+	code := Cancelled
 	if d.Quarantine == QuarantineMalware {
 		code = Harmful
 	}
-	d.State, d.Reason, d.Detail, d.SettledAt = Failed, code, reason, now
-	return d, event, nil
+	return d.fail(code, reason, now), d.failure(), nil
 }
 
 // Withdraw ends a delivery that its sender recalls and nobody fetched.
@@ -290,9 +287,7 @@ func (d Delivery) Purge(detail string, now time.Time) (Delivery, Event, error) {
 	if err := d.in(Queued, Held, Consigned); err != nil {
 		return d, "", err
 	}
-	event := d.failure()
-	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Cancelled, detail, now
-	return d, event, nil
+	return d.fail(Cancelled, detail, now), d.failure(), nil
 }
 
 // Disown is for a package that turned out to be signed with a certificate that
@@ -306,9 +301,13 @@ func (d Delivery) Disown(detail string, now time.Time) (Delivery, Event) {
 	if d.State.Final() {
 		return d, ""
 	}
-	event := d.failure()
-	d.State, d.Reason, d.Detail, d.SettledAt = Failed, Revoked, detail, now
-	return d, event
+	return d.fail(Revoked, detail, now), d.failure()
+}
+
+// fail ends the delivery with a reason, and words on it.
+func (d Delivery) fail(reason Code, detail string, now time.Time) Delivery {
+	d.State, d.Reason, d.Detail, d.SettledAt = Failed, reason, detail, now
+	return d
 }
 
 // DueAt is when the delivery needs the hub's attention again; zero if never.
