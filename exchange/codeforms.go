@@ -25,8 +25,7 @@ func RegularCode(code string) bool {
 func OtherForm(code string) string {
 	groups := strings.Split(code, ".")
 	if oldForm.MatchString(code) {
-		slices.Reverse(groups)
-		return strings.Join(slices.DeleteFunc(groups, func(g string) bool { return strings.Trim(g, "0") == "" }), ".")
+		return strings.Join(turned(groups), ".")
 	}
 	padded := []string{"", "00", "00", "000"}
 	if len(groups) > len(padded) {
@@ -38,4 +37,11 @@ func OtherForm(code string) string {
 		return old
 	}
 	return ""
+}
+
+// turned are the groups of an old code from the highest level down, without those
+// of zeros. The list is changed.
+func turned(groups []string) []string {
+	slices.Reverse(groups)
+	return slices.DeleteFunc(groups, func(g string) bool { return strings.Trim(g, "0") == "" })
 }

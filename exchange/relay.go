@@ -207,8 +207,7 @@ func levels(code string) []string {
 	if !oldCode(parts) {
 		return parts
 	}
-	slices.Reverse(parts)
-	return slices.DeleteFunc(parts, func(p string) bool { return strings.Trim(p, "0") == "" })
+	return turned(parts)
 }
 
 // under is how many levels of the code the prefix names, from 1; 0 if the code is
