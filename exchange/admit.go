@@ -36,7 +36,6 @@ func (x *Exchange) sender(ctx context.Context, pkg *Package, from Caller) (Agenc
 // and what comes from there to be of such agencies.
 func (x *Exchange) fromUpstream(pkg *Package, sender Agency, from Caller) error {
 	if sender.Mode != Relayed || sender.Upstream != from.Upstream {
-		pkg.System = from.System.ID
 		return systemNotForAgency.With(from.System.ID, sender.Code).At(pkg.SenderPlace.Path, pkg.SenderPlace.Line)
 	}
 	pkg.strange(sender)
@@ -187,8 +186,9 @@ func atSignature(err error, s *signing.Signature) error {
 }
 
 // resolve finds every recipient's canonical code. A recipient written twice, or
-// under two of its codes, is one recipient. Partial: one that is not found, or
-// whose code was closed, does not keep the package from the others.
+// under two of its codes, is one recipient. Where the caller sends in part
+// (Caller.Partial), one that is not found, or whose code was closed, does not keep
+// the package from the others.
 func (x *Exchange) resolve(ctx context.Context, pkg *Package, from Caller, now time.Time) error {
 	if pkg.Status != nil {
 		if err := x.resolveStatus(ctx, pkg); err != nil {
