@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -434,12 +435,8 @@ func (d *delays) add(t time.Duration) {
 // summary has the lower median.
 func (d *delays) summary() Delays {
 	s := Delays{Count: d.count, Worst: d.worst.Seconds()}
-	seen, classes := int64(0), make([]int, 0, len(d.classes))
-	for class := range d.classes {
-		classes = append(classes, class)
-	}
-	slices.Sort(classes)
-	for _, class := range classes {
+	seen := int64(0)
+	for _, class := range slices.Sorted(maps.Keys(d.classes)) {
 		if seen += d.classes[class]; 2*seen < d.count {
 			continue
 		}
