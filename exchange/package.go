@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"strings"
 	"time"
 
 	"tram/signing"
@@ -182,3 +183,22 @@ func (p Package) Exclusive() bool { return p.Kind == KindNew || p.Kind == KindRe
 
 // Urgent reports whether the package goes before others.
 func (p Package) Urgent() bool { return p.Priority > 0 }
+
+// Writes is a recipient's code as the package has it.
+func (p Package) Writes(code string) string {
+	for _, r := range p.Recipients {
+		if r.Code == code && r.As != "" {
+			return r.As
+		}
+	}
+	return code
+}
+
+// FullNumber is the document's number and notation as people write it, for example
+// "1250/STC-NS"; of a status, those of the document that it is about.
+func (p Package) FullNumber() string {
+	if p.Status != nil {
+		return p.Status.Notation
+	}
+	return strings.Trim(p.Number+"/"+p.Notation, "/")
+}

@@ -98,7 +98,7 @@ func (x *Exchange) handOn(ctx context.Context, r *relay, group []outgoing) (stri
 	}
 	to := make([]string, 0, len(group))
 	for _, o := range group {
-		to = append(to, pkg.writes(o.d.Recipient))
+		to = append(to, pkg.Writes(o.d.Recipient))
 	}
 	content, err := x.content(ctx, pkg)
 	if err != nil {
@@ -106,16 +106,6 @@ func (x *Exchange) handOn(ctx context.Context, r *relay, group []outgoing) (stri
 	}
 	defer func() { _ = content.Close() }() // only read
 	return r.Relay.Send(ctx, pkg, to, content)
-}
-
-// writes is a recipient's code as the package has it.
-func (p Package) writes(code string) string {
-	for _, r := range p.Recipients {
-		if r.Code == code && r.As != "" {
-			return r.As
-		}
-	}
-	return code
 }
 
 // inLine lets a recall, an update or a replacement wait for the document that it is

@@ -1,6 +1,7 @@
 package provincial
 
 import (
+	"cmp"
 	"net/http"
 
 	"tram/exchange"
@@ -63,7 +64,7 @@ func (f *Face) register(w http.ResponseWriter, r *http.Request, by exchange.Call
 	if err := decode(r.Body, &given); err != nil {
 		return err
 	}
-	code := orElse(given.OrgCode, given.Code)
+	code := cmp.Or(given.OrgCode, given.Code)
 	a, err := f.x.Agency(r.Context(), code)
 	if err != nil && exchange.CodeOf(err) != exchange.NotFound {
 		return err
@@ -86,6 +87,5 @@ func (f *Face) remove(_ http.ResponseWriter, r *http.Request, _ exchange.Caller)
 			return err
 		}
 	}
-	v := r.URL.Query()
-	return registryOnly.With(excerpt(orElse(orElse(given.OrgCode, given.Code), orElse(given.AgencyCode, v.Get("code")))))
+	return registryOnly.With(excerpt(cmp.Or(given.OrgCode, given.Code, given.AgencyCode, r.URL.Query().Get("code"))))
 }

@@ -1,6 +1,7 @@
 package provincial
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,7 @@ func (f *Face) received(w http.ResponseWriter, r *http.Request, by exchange.Call
 		d, p := item.Delivery, item.Package
 		state := d.MailState()
 		data = append(data, entry{DocID: d.DocID(), ServiceType: "eDoc", MessageType: messageTypeOf(p), Created: clock(p.AcceptedAt), Updated: clock(latest(d)),
-			From: orElse(p.SenderAs, p.Sender), To: written(p, d), Status: state, StatusDesc: stateWords[state]})
+			From: cmp.Or(p.SenderAs, p.Sender), To: p.Writes(d.Recipient), Status: state, StatusDesc: stateWords[state]})
 	}
 	return answer(w, http.StatusOK, struct {
 		done
@@ -76,13 +77,6 @@ func latest(d exchange.Delivery) time.Time {
 		}
 	}
 	return at
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 func mailQuery(r *http.Request) (q exchange.MailQuery, err error) {
@@ -150,8 +144,8 @@ func (f *Face) write(w http.ResponseWriter, r *http.Request, docID string, p exc
 	s := &stream{w: w}
 	s.text(`{"success":true,"errorCode":0,"message":"Thành công","data":{"docId":`)
 	s.value(docID)
-	for _, field := range []struct{ name, value string }{{"messageType", messageTypeOf(p)}, {"from", orElse(p.SenderAs, p.Sender)}, {"fromName", sender.Name},
-		{"edocCode", numberOf(p)}, {"edocAbstract", p.Subject}} {
+	for _, field := range []struct{ name, value string }{{"messageType", messageTypeOf(p)}, {"from", cmp.Or(p.SenderAs, p.Sender)}, {"fromName", sender.Name},
+		{"edocCode", p.FullNumber()}, {"edocAbstract", p.Subject}} {
 		s.text(`,"` + field.name + `":`)
 		s.value(field.value)
 	}
@@ -206,14 +200,6 @@ func (a *attachment) Close() error {
 	}
 	a.s.text(`"}`)
 	return a.s.err
-}
-
-// numberOf is the document's number and notation, as people write it.
-func numberOf(p exchange.Package) string {
-	if p.Status != nil {
-		return p.Status.Notation
-	}
-	return strings.Trim(p.Number+"/"+p.Notation, "/")
 }
 
 // stream writes JSON piece by piece, until something goes wrong.

@@ -116,7 +116,7 @@ func (f *Face) sent(w http.ResponseWriter, r *http.Request, by exchange.Caller, 
 	p := view.Package
 	d := data{DocID: p.DocID(), Receipt: s.Receipt.ID, Resent: s.Resubmitted, Warnings: p.Warnings, Recipients: []result{}}
 	for _, to := range view.Deliveries {
-		d.Recipients = append(d.Recipients, result{Code: written(p, to), DocID: to.DocID(), Success: true})
+		d.Recipients = append(d.Recipients, result{Code: p.Writes(to.Recipient), DocID: to.DocID(), Success: true})
 	}
 	for _, to := range p.Unknown {
 		d.Recipients = append(d.Recipients, result{Code: to.As, Error: noSuchRecipient,
@@ -131,12 +131,4 @@ func (f *Face) sent(w http.ResponseWriter, r *http.Request, by exchange.Caller, 
 		DocID string `json:"docId"`
 		Data  data   `json:"data"`
 	}{well(message), d.DocID, d})
-}
-
-// written is a recipient's code in the form in which the sender wrote it.
-func written(p exchange.Package, d exchange.Delivery) string {
-	if d.Index >= 1 && d.Index <= len(p.Recipients) && p.Recipients[d.Index-1].As != "" {
-		return p.Recipients[d.Index-1].As
-	}
-	return d.Recipient
 }

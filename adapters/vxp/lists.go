@@ -66,7 +66,7 @@ func (f *face) received(w http.ResponseWriter, r *http.Request, by exchange.Call
 		entries = append(entries, received{
 			DocID: item.Delivery.DocID(), Service: service, Message: message,
 			Created: local(item.Delivery.ConsignedAt), Updated: local(changed(item.Delivery)),
-			From: as(item.Package.SenderAs, item.Package.Sender), To: to(item), Status: string(state), Words: words[state],
+			From: cmp.Or(item.Package.SenderAs, item.Package.Sender), To: item.Package.Writes(item.Delivery.Recipient), Status: string(state), Words: words[state],
 		})
 	}
 	answer := good
@@ -99,8 +99,8 @@ func sentTo(item exchange.InboxItem, message string) sent {
 	p, d := item.Package, item.Delivery
 	state := d.MailState()
 	entry := sent{
-		SenderDocID: p.DocID(), ReceiverDocID: d.DocID(), From: as(p.SenderAs, p.Sender), To: to(item),
-		Title: p.Subject, Notation: notation(p), Message: message, Service: service,
+		SenderDocID: p.DocID(), ReceiverDocID: d.DocID(), From: cmp.Or(p.SenderAs, p.Sender), To: p.Writes(d.Recipient),
+		Title: p.Subject, Notation: p.FullNumber(), Message: message, Service: service,
 		Sent: local(p.AcceptedAt), Received: local(d.FetchedAt), ReceiveStatus: string(state), ReceiveWords: words[state],
 	}
 	entry.SendStatus, entry.SendWords = sending(d)
@@ -210,28 +210,4 @@ func changed(d exchange.Delivery) time.Time {
 		}
 	}
 	return last
-}
-
-// as is a code in the form that the package has it.
-func as(written, canonical string) string {
-	if written != "" {
-		return written
-	}
-	return canonical
-}
-
-func to(item exchange.InboxItem) string {
-	for _, r := range item.Package.Recipients {
-		if r.Code == item.Delivery.Recipient {
-			return as(r.As, r.Code)
-		}
-	}
-	return item.Delivery.Recipient
-}
-
-func notation(p exchange.Package) string {
-	if p.Status != nil {
-		return p.Status.Notation
-	}
-	return strings.Trim(p.Number+"/"+p.Notation, "/")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -129,13 +130,8 @@ func listItems(w io.Writer, items []exchange.InboxItem, header bool) {
 
 // document names a package's document as people do.
 func document(p exchange.Package) string {
-	switch {
-	case p.Status != nil:
+	if p.Status != nil {
 		return "status " + p.Status.Code + " on " + p.Status.Notation
-	case p.Notation != "":
-		return p.Number + "/" + p.Notation
-	case p.Number != "":
-		return p.Number
 	}
-	return p.DocumentID
+	return cmp.Or(p.FullNumber(), p.DocumentID)
 }
