@@ -177,7 +177,8 @@ func (x *Exchange) DocumentContent(ctx context.Context, by Caller, docID string)
 // TakeOver settles a delivery on the word of its recipient's system, which has no
 // way to sign an acknowledgement: it is handed over, and the receipt says that it
 // rests on the authenticated system alone. The same word again returns the first
-// receipt, and true.
+// receipt, and true. Software says it of what was refused, too: that stays as it is,
+// and there is no receipt.
 func (x *Exchange) TakeOver(ctx context.Context, by Caller, docID string) (Receipt, bool, error) {
 	p, place, err := ParseDocID(docID)
 	if err != nil {
@@ -198,6 +199,9 @@ func (x *Exchange) TakeOver(ctx context.Context, by Caller, docID string) (Recei
 func (x *Exchange) takeOver(ctx context.Context, by Caller, d Delivery) (Receipt, bool, error) {
 	if d.State == HandedOver {
 		return x.answeredBefore(ctx, AnswerAccepted, d)
+	}
+	if d.State == Rejected {
+		return Receipt{}, true, nil
 	}
 	if d.State == Held {
 		return Receipt{}, false, heldDelivery.With(d.ID)

@@ -258,11 +258,11 @@ func (f *Face) mark(w http.ResponseWriter, r *http.Request, by exchange.Caller) 
 	d := data{DocID: given.DocID}
 	switch strings.ToLower(given.Status) {
 	case "done":
-		receipt, err := f.takeOver(r, by, given.DocID)
+		receipt, _, err := f.x.TakeOver(r.Context(), by, given.DocID)
 		if err != nil {
 			return err
 		}
-		d.Receipt = receipt
+		d.Receipt = receipt.ID
 	case "fail":
 		if err := f.x.ReportTrouble(r.Context(), by, given.DocID); err != nil {
 			return err
@@ -274,24 +274,6 @@ func (f *Face) mark(w http.ResponseWriter, r *http.Request, by exchange.Caller) 
 		done
 		Data data `json:"data"`
 	}{well("Cập nhật thành công"), d})
-}
-
-// takeOver hands the delivery over. Software says "done" of what it refused, too
-// (status 02): that was answered before, and stays as it is.
-func (f *Face) takeOver(r *http.Request, by exchange.Caller, docID string) (exchange.ReceiptID, error) {
-	receipt, _, err := f.x.TakeOver(r.Context(), by, docID)
-	if exchange.CodeOf(err) != exchange.Conflict {
-		return receipt.ID, err
-	}
-	p, place, unreadable := exchange.ParseDocID(docID)
-	if unreadable != nil {
-		return "", err
-	}
-	item, missing := f.x.Delivery(r.Context(), by, exchange.NewDeliveryID(p, place))
-	if missing == nil && item.Delivery.MailState() == exchange.MailDone {
-		return "", nil
-	}
-	return "", err
 }
 
 // decode reads a small object of JSON; members that mean nothing here are let pass.

@@ -175,9 +175,6 @@ func (f *face) updateStatus(w http.ResponseWriter, r *http.Request, by exchange.
 	switch p["status"] {
 	case "done":
 		_, _, err = f.x.TakeOver(r.Context(), by, id)
-		if exchange.CodeOf(err) == exchange.Conflict && f.answered(r, by, id) {
-			err = nil
-		}
 	case "fail":
 		err = f.x.ReportTrouble(r.Context(), by, id)
 	default:
@@ -187,17 +184,6 @@ func (f *face) updateStatus(w http.ResponseWriter, r *http.Request, by exchange.
 		return err
 	}
 	return good.send(w)
-}
-
-// answered reports whether a delivery was answered in another way already, by a
-// status that refuses it for example: nothing is left to mark.
-func (f *face) answered(r *http.Request, by exchange.Caller, docID string) bool {
-	pkg, place, err := exchange.ParseDocID(docID)
-	if err != nil {
-		return false
-	}
-	item, err := f.x.Delivery(r.Context(), by, exchange.NewDeliveryID(pkg, place))
-	return err == nil && item.Delivery.MailState() == exchange.MailDone
 }
 
 // register answers for an agency that is there already: software registers its
