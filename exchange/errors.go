@@ -77,6 +77,17 @@ func (e *Error) At(path string, line int) *Error {
 // Code is the class the rule belongs to.
 func (e *Error) Code() Code { return e.Rule.Code }
 
+// RetryAfter is how many seconds a busy hub asks to wait: rules of that code name
+// it last among their words.
+func (e *Error) RetryAfter() int {
+	if n := len(e.Args); n > 0 {
+		if seconds, ok := e.Args[n-1].(int); ok && seconds > 0 {
+			return seconds
+		}
+	}
+	return 1
+}
+
 // Text is what is wrong and what to do next, in "vi" or, for any other
 // language, English.
 func (e *Error) Text(lang string) string {

@@ -1,6 +1,9 @@
 package exchange
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // Words are a part of a refusal that is no mere data, in both languages.
 // Identifiers, states, codes and names of elements are data: they are the same
@@ -71,3 +74,7 @@ func shortened(s string) string {
 	}
 	return s
 }
+
+// Excerpt is a piece of what a caller sent, in whatever bytes, short enough to be
+// shown to it.
+func Excerpt(s string) string { return shortened(strings.ToValidUTF8(s, "?")) }

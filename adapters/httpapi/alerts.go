@@ -28,7 +28,7 @@ func (s *Server) alerts(c *gin.Context, by exchange.Caller) error {
 	}
 	open := q.Get("open")
 	if open != "" && open != "true" && open != "false" {
-		return badOpen.With(excerpt(open))
+		return badOpen.With(exchange.Excerpt(open))
 	}
 	page, err := s.x.Alerts(c.Request.Context(), by, exchange.AlertQuery{Kind: exchange.AlertKind(q.Get("kind")), Agency: q.Get("agency"), Open: open == "true", Limit: limit})
 	if err != nil {

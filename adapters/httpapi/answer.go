@@ -75,7 +75,7 @@ func misread(body []byte, offset int64, err error) error {
 		if at := bytes.Index(body, []byte(name)); at >= 0 { // else it is written with escapes
 			offset = int64(at)
 		}
-		return unknownMember.With(excerpt(name)).At("", lineOf(body, offset))
+		return unknownMember.With(exchange.Excerpt(name)).At("", lineOf(body, offset))
 	}
 	return valueJSON.With() // encoding/json does not say where
 }
@@ -97,11 +97,11 @@ func lineOf(body []byte, offset int64) int {
 func query(c *gin.Context, names ...string) (url.Values, error) {
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
-		return nil, badQuery.With(excerpt(c.Request.URL.RawQuery))
+		return nil, badQuery.With(exchange.Excerpt(c.Request.URL.RawQuery))
 	}
 	for name, given := range values {
 		if !slices.Contains(names, name) {
-			return nil, unknownParameter.With(excerpt(name), strings.Join(names, ", "))
+			return nil, unknownParameter.With(exchange.Excerpt(name), strings.Join(names, ", "))
 		}
 		if len(given) > 1 {
 			return nil, repeated.With(name)
@@ -121,7 +121,7 @@ func pageQuery(c *gin.Context, names ...string) (q url.Values, limit int, err er
 		return q, 0, nil
 	}
 	if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
-		return nil, 0, badLimit.With(excerpt(text))
+		return nil, 0, badLimit.With(exchange.Excerpt(text))
 	}
 	return q, limit, nil
 }

@@ -96,7 +96,7 @@ func (s *Server) bounded(c *gin.Context, limit int64) *body {
 // announced judges a body by its headers.
 func announced(r *http.Request, kind bodyKind, limit int64) error {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return contentEncoding.With(excerpt(encoding))
+		return contentEncoding.With(exchange.Excerpt(encoding))
 	}
 	if err := typed(r.Header.Get("Content-Type"), mediaTypes[kind]); err != nil {
 		return err
@@ -121,16 +121,7 @@ func typed(header string, taken []string) error {
 	if err == nil && (charset == "" || strings.EqualFold(charset, "utf-8")) && slices.Contains(taken, found) {
 		return nil
 	}
-	return mediaType.With(excerpt(header), strings.Join(taken, ", "))
-}
-
-// excerpt is a piece of what a caller sent, short enough to be shown to it.
-func excerpt(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if runes := []rune(s); len(runes) > 80 {
-		return string(runes[:80]) + "…"
-	}
-	return s
+	return mediaType.With(exchange.Excerpt(header), strings.Join(taken, ", "))
 }
 
 // body reads a request's body within its limits and turns every way in which

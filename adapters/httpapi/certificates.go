@@ -22,7 +22,7 @@ func (s *Server) certificates(c *gin.Context, by exchange.Caller) error {
 	days := mostDays
 	if text := q.Get("days"); text != "" {
 		if days, err = strconv.Atoi(text); err != nil || days < 0 || days > mostDays {
-			return badDays.With(excerpt(text))
+			return badDays.With(exchange.Excerpt(text))
 		}
 	}
 	list, err := s.x.Terms(c.Request.Context(), by, time.Duration(days)*24*time.Hour)

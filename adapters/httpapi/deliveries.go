@@ -60,7 +60,7 @@ func (s *Server) waitOf(text string) (time.Duration, error) {
 		wait, err = time.Duration(seconds)*time.Second, nil
 	}
 	if err != nil || wait < 0 || wait > time.Hour {
-		return 0, badWait.With(excerpt(text))
+		return 0, badWait.With(exchange.Excerpt(text))
 	}
 	return min(wait, s.limits.Wait), nil
 }
@@ -72,7 +72,7 @@ func (s *Server) deliveries(c *gin.Context, by exchange.Caller) error {
 	}
 	state := exchange.State(q.Get("state"))
 	if state != "" && !slices.Contains(exchange.States, state) {
-		return badState.With(excerpt(string(state)), strings.Trim(fmt.Sprint(exchange.States), "[]"))
+		return badState.With(exchange.Excerpt(string(state)), strings.Trim(fmt.Sprint(exchange.States), "[]"))
 	}
 	list, cursor, err := s.x.Deliveries(c.Request.Context(), by, exchange.DeliveryQuery{State: state,
 		Recipient: q.Get("recipient"), Sender: q.Get("sender"), Cursor: q.Get("cursor"), Limit: limit})

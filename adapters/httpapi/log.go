@@ -96,7 +96,7 @@ func (s *Server) entries(c *gin.Context, _ exchange.Caller) error {
 }
 
 func noTile(c *gin.Context) error {
-	return exchange.NotFoundError("tile", excerpt(c.Request.URL.Path))
+	return exchange.NotFoundError("tile", exchange.Excerpt(c.Request.URL.Path))
 }
 
 // tileData answers with bytes that never change. A partial tile may no longer

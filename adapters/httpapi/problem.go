@@ -121,7 +121,7 @@ func (s *Server) headersOf(c *gin.Context, refusal *exchange.Error, status int, 
 		h.Set("WWW-Authenticate", `Basic realm="`+s.realm+`", charset="UTF-8"`)
 	}
 	if refusal.Code() == exchange.Busy {
-		h.Set("Retry-After", strconv.Itoa(secondsOf(refusal)))
+		h.Set("Retry-After", strconv.Itoa(refusal.RetryAfter()))
 	}
 	if c.Request.ProtoMajor == 1 && (status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout) {
 		h.Set("Connection", "close") // the rest of the body is not wanted
@@ -167,17 +167,6 @@ func titleOf(code exchange.Code, lang string) string {
 		return answers[code].vi
 	}
 	return answers[code].en
-}
-
-// secondsOf is how long a busy hub asks to wait: rules of that code name it
-// last among their words.
-func secondsOf(e *exchange.Error) int {
-	if len(e.Args) > 0 {
-		if seconds, ok := e.Args[len(e.Args)-1].(int); ok && seconds > 0 {
-			return seconds
-		}
-	}
-	return 1
 }
 
 // spoken are the languages of the hub's words, the default first.

@@ -93,7 +93,7 @@ func named(own *string, what, path string) error {
 		*own = path
 	}
 	if *own != path {
-		return otherName.With(what, excerpt(*own), excerpt(path))
+		return otherName.With(what, exchange.Excerpt(*own), exchange.Excerpt(path))
 	}
 	return nil
 }

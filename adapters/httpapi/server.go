@@ -152,9 +152,9 @@ func (s *Server) engine(table []route, faces ...Face) http.Handler {
 	e.RemoveExtraSlash = true    // software of the axis asks for //sendEdoc, and follows no redirect
 	_ = e.SetTrustedProxies(nil) // nil cannot be wrong; addresses are the connection's own
 	e.Use(s.observe, s.recover, s.guard)
-	e.NoRoute(func(c *gin.Context) { s.problem(c, noRoute.With(excerpt(c.Request.URL.Path))) })
+	e.NoRoute(func(c *gin.Context) { s.problem(c, noRoute.With(exchange.Excerpt(c.Request.URL.Path))) })
 	e.NoMethod(func(c *gin.Context) {
-		s.problem(c, noMethod.With(c.Request.Method, excerpt(c.Request.URL.Path)))
+		s.problem(c, noMethod.With(c.Request.Method, exchange.Excerpt(c.Request.URL.Path)))
 	})
 	for _, f := range faces {
 		for _, r := range f.Routes {

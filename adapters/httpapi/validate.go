@@ -109,7 +109,7 @@ func (s *Server) fill(c *gin.Context, by exchange.Caller, p *validatePage) error
 		return err
 	}
 	verdict := v.Verdict()
-	p.File, p.Verdict = excerpt(part.FileName()), &verdict
+	p.File, p.Verdict = exchange.Excerpt(part.FileName()), &verdict
 	return nil
 }
 

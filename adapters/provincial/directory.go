@@ -70,7 +70,7 @@ func (f *Face) register(w http.ResponseWriter, r *http.Request, by exchange.Call
 		return err
 	}
 	if err != nil || !by.Speaks(a.Code) {
-		return registryOnly.With(excerpt(code))
+		return registryOnly.With(exchange.Excerpt(code))
 	}
 	return answer(w, http.StatusOK, well("Cơ quan đã có trong danh bạ"))
 }
@@ -87,5 +87,5 @@ func (f *Face) remove(_ http.ResponseWriter, r *http.Request, _ exchange.Caller)
 			return err
 		}
 	}
-	return registryOnly.With(excerpt(cmp.Or(given.OrgCode, given.Code, given.AgencyCode, r.URL.Query().Get("code"))))
+	return registryOnly.With(exchange.Excerpt(cmp.Or(given.OrgCode, given.Code, given.AgencyCode, r.URL.Query().Get("code"))))
 }

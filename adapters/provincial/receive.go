@@ -113,7 +113,7 @@ func date(name, text string) (at time.Time, span time.Duration, err error) {
 			return at, l.span, nil
 		}
 	}
-	return at, 0, badParameter.With(name, excerpt(text), exchange.Words{En: "a day such as 2026/11/20", Vi: "ngày theo dạng 2026/11/20"})
+	return at, 0, badParameter.With(name, exchange.Excerpt(text), exchange.Words{En: "a day such as 2026/11/20", Vi: "ngày theo dạng 2026/11/20"})
 }
 
 // fetch answers with the package, and with its attachments unpacked. It streams
@@ -268,7 +268,7 @@ func (f *Face) mark(w http.ResponseWriter, r *http.Request, by exchange.Caller) 
 			return err
 		}
 	default:
-		return badParameter.With("status", excerpt(given.Status), exchange.Words{En: "done or fail", Vi: "done hoặc fail"})
+		return badParameter.With("status", exchange.Excerpt(given.Status), exchange.Words{En: "done or fail", Vi: "done hoặc fail"})
 	}
 	return answer(w, http.StatusOK, struct {
 		done
@@ -283,7 +283,7 @@ func decode(body io.Reader, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(text, v); err != nil {
-		return badJSON.With(excerpt(err.Error()))
+		return badJSON.With(exchange.Excerpt(err.Error()))
 	}
 	return nil
 }

@@ -117,28 +117,9 @@ func (f *Face) Refuse(w http.ResponseWriter, r *http.Request, refused *exchange.
 		}
 	}
 	if refused.Code() == exchange.Busy {
-		w.Header().Set("Retry-After", strconv.Itoa(seconds(refused)))
+		w.Header().Set("Retry-After", strconv.Itoa(refused.RetryAfter()))
 	}
 	if err := answer(w, a.status, answered); err != nil {
 		f.log.ErrorContext(r.Context(), "writing a refusal", "err", err)
 	}
-}
-
-// seconds is how long a busy hub asks to wait: its rules name it last.
-func seconds(e *exchange.Error) int {
-	if n := len(e.Args); n > 0 {
-		if s, ok := e.Args[n-1].(int); ok && s > 0 {
-			return s
-		}
-	}
-	return 1
-}
-
-// excerpt is a piece of what a caller sent, short enough to be shown to it.
-func excerpt(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if runes := []rune(s); len(runes) > 80 {
-		return string(runes[:80]) + "…"
-	}
-	return s
 }

@@ -90,7 +90,7 @@ func messageType(text string) (statuses bool, err error) {
 	case text == "" || strings.EqualFold(text, "edoc"):
 		return false, nil
 	}
-	return false, badParameter.With("messageType", excerpt(text), exchange.Words{En: "edoc or status", Vi: "edoc hoặc status"})
+	return false, badParameter.With("messageType", exchange.Excerpt(text), exchange.Words{En: "edoc or status", Vi: "edoc hoặc status"})
 }
 
 // sent answers with the docId, and with the recipients that were not found.

@@ -90,7 +90,7 @@ func (f *Face) caller(r *http.Request) (exchange.Caller, error) {
 		return exchange.Caller{}, noHeaders.With()
 	}
 	if id != system {
-		return exchange.Caller{}, otherSystem.With(excerpt(id), system)
+		return exchange.Caller{}, otherSystem.With(exchange.Excerpt(id), system)
 	}
 	by, err := f.x.AuthenticateSystem(r.Context(), id, secret)
 	by.Partial = true // who is known gets the package, whoever else was named
