@@ -51,6 +51,27 @@ func (q MailQuery) holds(at time.Time) bool {
 	return !at.Before(q.From) && (q.To.IsZero() || at.Before(q.To))
 }
 
+// mailForms are how software of the older protocols writes the days and moments of
+// a list, and how much time each stands for. The list is never written.
+var mailForms = []struct {
+	layout string
+	span   time.Duration
+}{
+	{"2006/01/02", 24 * time.Hour}, {"2006-01-02", 24 * time.Hour}, {"02/01/2006", 24 * time.Hour},
+	{"2006/01/02 15:04:05", time.Second}, {"2006-01-02 15:04:05", time.Second}, {"02/01/2006 15:04:05", time.Second},
+}
+
+// ParseMailTime reads a day or a moment as software of the older protocols writes
+// it, and says how much time it stands for: a day, or a second.
+func ParseMailTime(text string) (at time.Time, span time.Duration, ok bool) {
+	for _, f := range mailForms {
+		if at, err := time.ParseInLocation(f.layout, text, Vietnam); err == nil {
+			return at, f.span, true
+		}
+	}
+	return time.Time{}, 0, false
+}
+
 const (
 	// mostMail is how many entries a list of the older protocols has at most: they
 	// have no pages. What is done makes room for what comes after.

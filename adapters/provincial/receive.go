@@ -94,24 +94,13 @@ func mailQuery(r *http.Request) (q exchange.MailQuery, err error) {
 	return q, err
 }
 
-// dateLayouts are those seen with clients, and how much time each stands for.
-var dateLayouts = []struct {
-	layout string
-	span   time.Duration
-}{
-	{"2006/01/02", 24 * time.Hour}, {"2006-01-02", 24 * time.Hour}, {"02/01/2006", 24 * time.Hour},
-	{timeLayout, time.Second}, {"02/01/2006 15:04:05", time.Second}, {"2006-01-02 15:04:05", time.Second},
-}
-
 func date(name, text string) (at time.Time, span time.Duration, err error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return at, 0, nil
 	}
-	for _, l := range dateLayouts {
-		if at, err := time.ParseInLocation(l.layout, text, exchange.Vietnam); err == nil {
-			return at, l.span, nil
-		}
+	if at, span, ok := exchange.ParseMailTime(text); ok {
+		return at, span, nil
 	}
 	return at, 0, badParameter.With(name, exchange.Excerpt(text), exchange.Words{En: "a day such as 2026/11/20", Vi: "ngày theo dạng 2026/11/20"})
 }

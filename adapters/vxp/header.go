@@ -85,9 +85,6 @@ func (f *face) timely(stamp string) error {
 	return nil
 }
 
-// dateForms are how software of the axis writes the dates of a list.
-var dateForms = []string{"2006/01/02", "2006/01/02 15:04:05", "02/01/2006", "02/01/2006 15:04:05", "2006-01-02", "2006-01-02 15:04:05"}
-
 // date reads a parameter that may be missing. A day that ends a time is counted
 // to its end.
 func (p parameters) date(name string, end bool) (time.Time, error) {
@@ -95,15 +92,12 @@ func (p parameters) date(name string, end bool) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, form := range dateForms {
-		at, err := time.ParseInLocation(form, text, exchange.Vietnam)
-		if err != nil {
-			continue
-		}
-		if end && !strings.Contains(form, "15") {
-			return at.AddDate(0, 0, 1), nil
-		}
-		return at, nil
+	at, span, ok := exchange.ParseMailTime(text)
+	if !ok {
+		return time.Time{}, badDate.With(name, text)
 	}
-	return time.Time{}, badDate.With(name, text)
+	if end && span > time.Second {
+		return at.Add(span), nil
+	}
+	return at, nil
 }
