@@ -110,13 +110,18 @@ func unreached(unknown []exchange.Recipient) string {
 	return "; không có trong danh bạ nên không chuyển tới: " + strings.Join(codes, ", ")
 }
 
-// getEdoc gives a package out, as base64. It is fetched as often as one likes.
-func (f *face) getEdoc(w http.ResponseWriter, r *http.Request, by exchange.Caller) error {
+// open is the package that a request asks for.
+func (f *face) open(r *http.Request, by exchange.Caller) (exchange.Package, exchange.Content, error) {
 	p, err := asked(r)
 	if err != nil {
-		return err
+		return exchange.Package{}, nil, err
 	}
-	pkg, content, err := f.x.DocumentContent(r.Context(), by, p["docId"])
+	return f.x.DocumentContent(r.Context(), by, p["docId"])
+}
+
+// getEdoc gives a package out, as base64. It is fetched as often as one likes.
+func (f *face) getEdoc(w http.ResponseWriter, r *http.Request, by exchange.Caller) error {
+	pkg, content, err := f.open(r, by)
 	if err != nil {
 		return err
 	}
@@ -144,11 +149,7 @@ func (f *face) getEdoc(w http.ResponseWriter, r *http.Request, by exchange.Calle
 
 // download gives a package out as it is.
 func (f *face) download(w http.ResponseWriter, r *http.Request, by exchange.Caller) error {
-	p, err := asked(r)
-	if err != nil {
-		return err
-	}
-	pkg, content, err := f.x.DocumentContent(r.Context(), by, p["docId"])
+	pkg, content, err := f.open(r, by)
 	if err != nil {
 		return err
 	}
