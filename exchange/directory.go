@@ -392,7 +392,7 @@ func (c *comparison) find(n int, code string, why *Error, out bool) {
 
 // missingFrom reports the open agencies that no entry of the list is about.
 func (x *Exchange) missingFrom(ctx context.Context, c *comparison) error {
-	return x.eachAgency(ctx, func(a Agency) error {
+	return x.EachAgency(ctx, func(a Agency) error {
 		if _, ok := c.claimed[a.Code]; !ok && a.Closed.IsZero() {
 			c.outcome.Counts.Missing++
 			c.change(DirectoryChange{Code: a.Code, Kind: "missing", Before: a.Name})

@@ -104,7 +104,7 @@ func (x *Exchange) terms(ctx context.Context) ([]Term, error) {
 			}
 		}
 	}
-	err := x.eachAgency(ctx, func(a Agency) error {
+	err := x.EachAgency(ctx, func(a Agency) error {
 		all = append(all, a.Terms(now)...)
 		return nil
 	})

@@ -213,7 +213,7 @@ func (x *Exchange) checkCollisions(ctx context.Context, a Agency) error {
 	if len(a.SubjectRules) == 0 {
 		return nil
 	}
-	return x.eachAgency(ctx, func(o Agency) error {
+	return x.EachAgency(ctx, func(o Agency) error {
 		for _, theirs := range o.SubjectRules {
 			i := slices.IndexFunc(a.SubjectRules, theirs.collides)
 			if i >= 0 && o.Code != a.Code {
@@ -224,8 +224,8 @@ func (x *Exchange) checkCollisions(ctx context.Context, a Agency) error {
 	})
 }
 
-// eachAgency goes through the directory.
-func (x *Exchange) eachAgency(ctx context.Context, do func(Agency) error) error {
+// EachAgency goes through the directory.
+func (x *Exchange) EachAgency(ctx context.Context, do func(Agency) error) error {
 	for cursor := ""; ; {
 		list, next, err := x.c.Ledger.Agencies(ctx, cursor, pageLimit)
 		if err != nil {

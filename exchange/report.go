@@ -130,7 +130,7 @@ func newRow(code string) ReportRow {
 
 // agencies gives each a row: those without traffic are what is looked for.
 func (r *reporter) agencies(ctx context.Context) error {
-	return r.eachAgency(ctx, func(a Agency) error {
+	return r.EachAgency(ctx, func(a Agency) error {
 		if over(a.Closed, r.report.From) {
 			return nil
 		}

@@ -18,34 +18,26 @@ func (f *Face) agencies(w http.ResponseWriter, r *http.Request, _ exchange.Calle
 		Email   string `json:"email"`
 		Phone   string `json:"phone"`
 	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	s := &stream{w: w}
 	separator := "["
-	for cursor := ""; ; {
-		list, next, err := f.x.Agencies(r.Context(), cursor, 0)
-		if err != nil && separator == "[" {
+	err := f.x.EachAgency(r.Context(), func(a exchange.Agency) error {
+		if !a.Closed.IsZero() {
+			return nil
+		}
+		s.text(separator)
+		s.value(entry{Code: a.Code, Name: a.Name, Parent: a.Parent, Email: a.Mail, Phone: a.Phone, Address: a.Address})
+		separator = ",\n"
+		return s.err
+	})
+	if separator == "[" {
+		if err != nil {
 			return err // nothing was written yet
 		}
-		if err != nil {
-			s.err = err
-			break
-		}
-		if separator == "[" {
-			w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		}
-		for _, a := range list {
-			if !a.Closed.IsZero() {
-				continue
-			}
-			s.text(separator)
-			s.value(entry{Code: a.Code, Name: a.Name, Parent: a.Parent, Email: a.Mail, Phone: a.Phone, Address: a.Address})
-			separator = ",\n"
-		}
-		if cursor = next; cursor == "" {
-			break
-		}
-	}
-	if separator == "[" {
 		s.text("[")
+	}
+	if s.err == nil {
+		s.err = err
 	}
 	s.text("]")
 	if s.err != nil {

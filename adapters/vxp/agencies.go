@@ -62,16 +62,11 @@ func (f *face) directory(r *http.Request) ([]exchange.Agency, error) {
 		return nil, err
 	}
 	var all []exchange.Agency
-	for cursor := ""; ; {
-		list, next, err := f.x.Agencies(r.Context(), cursor, 0)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, list...)
-		if cursor = next; cursor == "" {
-			return all, nil
-		}
-	}
+	err := f.x.EachAgency(r.Context(), func(a exchange.Agency) error {
+		all = append(all, a)
+		return nil
+	})
+	return all, err
 }
 
 func agencyOf(a exchange.Agency) agency {
