@@ -46,13 +46,11 @@ func (s *Server) alerts(c *gin.Context, by exchange.Caller) error {
 }
 
 func (s *Server) acknowledgeAlert(c *gin.Context, by exchange.Caller) error {
-	var why struct {
-		Reason string `json:"reason"`
-	}
-	if err := decode(c, &why); err != nil {
+	reason, err := reasonOf(c)
+	if err != nil {
 		return err
 	}
-	a, err := s.x.AcknowledgeAlert(c.Request.Context(), by, c.Param("id"), why.Reason)
+	a, err := s.x.AcknowledgeAlert(c.Request.Context(), by, c.Param("id"), reason)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,15 @@ func decode(c *gin.Context, v any) error {
 	return nil
 }
 
+// reasonOf reads a body that gives the reason of what is asked for.
+func reasonOf(c *gin.Context) (string, error) {
+	var why struct {
+		Reason string `json:"reason"`
+	}
+	err := decode(c, &why)
+	return why.Reason, err
+}
+
 // misread says how and where the body is not what it should be.
 func misread(body []byte, offset int64, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

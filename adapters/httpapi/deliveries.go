@@ -130,13 +130,11 @@ type operation func(ctx context.Context, by exchange.Caller, id exchange.Deliver
 
 func (s *Server) operate(do operation) handler {
 	return func(c *gin.Context, by exchange.Caller) error {
-		var why struct {
-			Reason string `json:"reason"`
-		}
-		if err := decode(c, &why); err != nil {
+		reason, err := reasonOf(c)
+		if err != nil {
 			return err
 		}
-		d, err := do(c.Request.Context(), by, exchange.DeliveryID(c.Param("id")), why.Reason)
+		d, err := do(c.Request.Context(), by, exchange.DeliveryID(c.Param("id")), reason)
 		if err != nil {
 			return err
 		}

@@ -31,13 +31,11 @@ func (s *Server) keys(c *gin.Context, _ exchange.Caller) error {
 
 // reloadKeys publishes and uses the sealing keys as they are configured now.
 func (s *Server) reloadKeys(c *gin.Context, by exchange.Caller) error {
-	var why struct {
-		Reason string `json:"reason"`
-	}
-	if err := decode(c, &why); err != nil {
+	reason, err := reasonOf(c)
+	if err != nil {
 		return err
 	}
-	keys, err := s.x.ReloadSeals(c.Request.Context(), by, why.Reason)
+	keys, err := s.x.ReloadSeals(c.Request.Context(), by, reason)
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,11 @@ import (
 )
 
 func (s *Server) purge(c *gin.Context, by exchange.Caller) error {
-	var why struct {
-		Reason string `json:"reason"`
-	}
-	if err := decode(c, &why); err != nil {
+	reason, err := reasonOf(c)
+	if err != nil {
 		return err
 	}
-	done, err := s.x.Purge(c.Request.Context(), by, exchange.PackageID(c.Param("id")), why.Reason)
+	done, err := s.x.Purge(c.Request.Context(), by, exchange.PackageID(c.Param("id")), reason)
 	if err != nil {
 		return err
 	}
