@@ -63,6 +63,12 @@ func (s *Server) withBody(c *gin.Context, kind bodyKind, serve func() error) err
 	if err := announced(c.Request, kind, limit); err != nil {
 		return err
 	}
+	return s.withRoom(c, limit, serve)
+}
+
+// withRoom serves a request whose body is at most so long, if there is room for one
+// more.
+func (s *Server) withRoom(c *gin.Context, limit int64, serve func() error) error {
 	by := recordOf(c).caller
 	if !s.bodies.take(by) {
 		return tooManyBodies.With(2)

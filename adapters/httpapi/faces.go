@@ -69,13 +69,7 @@ func (s *Server) withFaceBody(c *gin.Context, kind bodyKind, serve func() error)
 	if c.Request.ContentLength > limit {
 		return exchange.TooLargeError(limit)
 	}
-	by := recordOf(c).caller
-	if !s.bodies.take(by) {
-		return tooManyBodies.With(2)
-	}
-	defer s.bodies.giveBack(by)
-	c.Request.Body = s.bounded(c, limit)
-	return serve()
+	return s.withRoom(c, limit, serve)
 }
 
 func (s *Server) refuseFace(c *gin.Context, f Face, err error) {
