@@ -167,38 +167,47 @@ func TestNoSignOfLifeWithoutTheLedger(t *testing.T) {
 	}
 }
 
-// TestUnit has systemd judge the unit: that it is valid, and how exposed it
+// TestUnit has systemd judge each unit: that it is valid, and how exposed it
 // leaves the machine.
 func TestUnit(t *testing.T) {
 	analyze := program(t, "systemd-analyze")
-	const most = 1.6
-	out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", "packaging/tram-hub.service").CombinedOutput()
-	must(t, err)
-	m := regexp.MustCompile(`Overall exposure level for tram-hub\.service: ([0-9.]+)`).FindSubmatch(out)
-	if m == nil {
-		t.Fatalf("systemd-analyze says no level:\n%s", out)
-	}
-	if level, err := strconv.ParseFloat(string(m[1]), 64); err != nil || level > most {
-		t.Errorf("exposure level %s, want at most %.1f\n%s", m[1], most, out)
-	}
+	for _, u := range []struct {
+		file, instance, command string
+		most                    float64
+	}{
+		{"packaging/tram-hub.service", "tram-hub.service", "hub", 1.6},
+		{"../agency/packaging/tram-agent@.service", "tram-agent@stc.service", "agency", 1.4},
+	} {
+		t.Run(u.command, func(t *testing.T) {
+			out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", u.file).CombinedOutput()
+			must(t, err)
+			m := regexp.MustCompile(`Overall exposure level for tram-[a-z@]+\.service: ([0-9.]+)`).FindSubmatch(out)
+			if m == nil {
+				t.Fatalf("systemd-analyze says no level:\n%s", out)
+			}
+			if level, err := strconv.ParseFloat(string(m[1]), 64); err != nil || level > u.most {
+				t.Errorf("exposure level %s, want at most %.1f\n%s", m[1], u.most, out)
+			}
 
-	// verify wants to find the programs: the tree that the package makes.
-	root := t.TempDir()
-	unit := filepath.Join(root, "etc/systemd/system/tram-hub.service")
-	hub, err := exec.LookPath("hub")
-	must(t, err)
-	for from, to := range map[string]string{hub: "usr/bin/hub", "/bin/kill": "bin/kill", "packaging/tram-hub.service": unit[len(root):]} {
-		content, err := os.ReadFile(from)
-		must(t, err)
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(root, to)), 0o755))
-		must(t, os.WriteFile(filepath.Join(root, to), content, 0o755))
-	}
-	must(t, os.Chmod(unit, 0o644))
-	out, err = exec.Command(analyze, "verify", "--root="+root, "--man=no", "--recursive-errors=no", "tram-hub.service").CombinedOutput()
-	if err != nil || strings.Contains(string(out), "tram-hub.service") {
-		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
-	}
-	if text, err := os.ReadFile("packaging/tram-hub.service"); err != nil || strings.Contains(string(text), "notify-reload") {
-		t.Error(fmt.Errorf("systemd 252 does not know Type=notify-reload: %w", err))
+			// verify wants to find the programs: the tree that the package makes.
+			root := t.TempDir()
+			unit := "etc/systemd/system/" + filepath.Base(u.file)
+			command, err := exec.LookPath(u.command)
+			must(t, err)
+			for from, to := range map[string]string{command: "usr/bin/" + u.command, "/bin/kill": "bin/kill", u.file: unit} {
+				content, err := os.ReadFile(from)
+				must(t, err)
+				must(t, os.MkdirAll(filepath.Dir(filepath.Join(root, to)), 0o755))
+				must(t, os.WriteFile(filepath.Join(root, to), content, 0o755))
+			}
+			must(t, os.Chmod(filepath.Join(root, unit), 0o644))
+			out, err = exec.Command(analyze, "verify", "--root="+root, "--man=no", "--recursive-errors=no", u.instance).CombinedOutput()
+			if err != nil || strings.Contains(string(out), "tram-") {
+				t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+			}
+			if text, err := os.ReadFile(u.file); err != nil || strings.Contains(string(text), "notify-reload") {
+				t.Error(fmt.Errorf("systemd 252 does not know Type=notify-reload: %w", err))
+			}
+		})
 	}
 }

@@ -22,6 +22,8 @@ grep -q 'hub init' "$work/said" || fail "it does not say the next command"
 for page in hub hub-check agency-submit auditor-verify; do "${box[@]}" test -s /usr/share/man/man1/$page.1.gz || fail "no page $page"; done
 "${box[@]}" bash -n /usr/share/bash-completion/completions/hub
 "${box[@]}" systemd-analyze verify --man=no /lib/systemd/system/tram-hub.service 2>&1 | grep tram-hub && fail "the unit is wrong"
+"${box[@]}" systemd-analyze verify --man=no /lib/systemd/system/tram-agent@.service 2>&1 | grep tram-agent && fail "the agent's unit is wrong"
+[ "$("${box[@]}" stat -c '%U:%G %a' /etc/tram-agent)" = 'root:tram-agent 750' ] || fail "others may read the agents' settings"
 
 "${as[@]}" agency keygen /var/lib/tram/ca --authority --name 'Test CA' >/dev/null
 "${as[@]}" hub init /var/lib/tram --listen 127.0.0.1:38443 --operators 127.0.0.1:38444 --roots /var/lib/tram/ca.crt
@@ -55,4 +57,5 @@ stop
 echo 'tram tram/purge-record boolean true' | "${box[@]}" debconf-set-selections
 "${box[@]}" dpkg --purge tram
 "${box[@]}" test ! -e /var/lib/tram || fail "the answer was to delete the record"
+"${box[@]}" test ! -e /etc/tram-agent || fail "purging left an empty directory"
 echo "all is well"
