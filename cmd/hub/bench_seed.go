@@ -39,15 +39,17 @@ Receipts and acknowledgements are real: sealed by the hub's and the recipients'
 keys, and they verify. They enter through the ledger's own interface, each
 delivery's history after acceptance in one step. The packages' bytes are not
 made: the vault stays empty. A few of the latest deliveries are open, to agencies
-that do not answer; most were handed over, some refused, some not answered.`,
+that do not answer; most were handed over, some refused, some not answered.
+
+Interrupted (Ctrl-C), seed keeps what it made. The same command goes on then.`,
 		Example: "  hub bench seed --dir big --deliveries 1000000",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if deliveries < 1 {
 				return usageError{errors.New("--deliveries must be at least 1")}
 			}
-			if _, err := os.Stat(benchNotesPath(dir)); err == nil {
-				return usageError{fmt.Errorf("%s holds a hub already; name a new directory", dir)}
+			if had, err := readBenchNotes(dir); err == nil && (had.Seeded == 0 || had.Seeded >= deliveries) {
+				return usageError{fmt.Errorf("%s holds a hub already, with a history of %d deliveries; name a new directory", dir, had.Seeded)}
 			}
 			bar := progress.New(c.ErrOrStderr(), o.json, "making a hub", 0)
 			made, err := benchSeed(c.Context(), dir, deliveries, bar.At)
@@ -72,18 +74,23 @@ type seeded struct {
 	Receipts   int64   `json:"receipts"`
 	Seconds    float64 `json:"seconds"`
 	LedgerFile int64   `json:"ledgerFileBytes"`
+	// InAll are the deliveries with those of earlier runs.
+	InAll int64 `json:"inAll"`
 }
 
 func (s seeded) print(w io.Writer, dir string) {
 	fmt.Fprintf(w, "%d deliveries of %d packages with %d receipts in %.0f s (%.0f deliveries a second)\n", s.Deliveries, s.Packages, s.Receipts,
 		s.Seconds, float64(s.Deliveries)/s.Seconds)
-	fmt.Fprintf(w, "the ledger's file has %.1f MB: %d bytes for each delivery\n", float64(s.LedgerFile)/1e6, s.LedgerFile/s.Deliveries)
+	fmt.Fprintf(w, "the ledger has %d deliveries, its file %.1f MB: %d bytes for each\n", s.InAll, float64(s.LedgerFile)/1e6, s.LedgerFile/max(s.InAll, 1))
 	fmt.Fprintf(w, "measure it with: hub bench small --dir %s\n", dir)
 }
 
 func benchSeed(ctx context.Context, dir string, deliveries int64, say func(string, ...any)) (made seeded, err error) {
 	now := time.Now()
 	began := now.Add(-seedSpan)
+	if had, err := readBenchNotes(dir); err == nil {
+		began = had.Began
+	}
 	site, err := benchSite(ctx, dir, 441, began)
 	if err != nil {
 		return made, err
@@ -110,8 +117,8 @@ func benchSeed(ctx context.Context, dir string, deliveries int64, say func(strin
 		return made, err
 	}
 	h := &history{ledger: ledger, hub: keys.published.Hub, sealer: keys.seals[0].Sealer, agencies: all[:len(all)-benchSilent],
-		silent: all[len(all)-benchSilent:], began: began, end: now.Add(-2 * seedDelay), want: deliveries, say: say}
-	err = h.write(ctx)
+		silent: all[len(all)-benchSilent:], began: began, end: now.Add(-2 * seedDelay), want: deliveries, had: notes.Seeded, say: say}
+	planned, err := h.write(ctx, notes.Planned)
 	if err := errors.Join(err, ledger.Close()); err != nil {
 		return made, err
 	}
@@ -122,7 +129,8 @@ func benchSeed(ctx context.Context, dir string, deliveries int64, say func(strin
 		return made, err
 	}
 	made.LedgerFile = info.Size()
-	notes.Seeded = deliveries
+	made.InAll = notes.Seeded + made.Deliveries
+	notes.Began, notes.Planned, notes.Seeded = began, planned, made.InAll
 	return made, notes.keep(dir)
 }
 
@@ -137,7 +145,7 @@ type history struct {
 	sealer           *signing.Sealer
 	agencies, silent []*bench.Agency
 	began, end       time.Time
-	want             int64
+	want, had        int64 // had from an earlier run
 	say              func(string, ...any)
 
 	mu   sync.Mutex
@@ -149,21 +157,24 @@ type history struct {
 // the farther that comes out of the order of time.
 const writers = 128
 
-func (h *history) write(ctx context.Context) error {
-	dice := rand.New(rand.NewPCG(2026, 11)) // the same history each time, but for its keys
-	group, ctx := errgroup.WithContext(ctx)
+// write goes on behind so many packages, and returns how many there are when all are
+// made or ctx ends.
+func (h *history) write(ctx context.Context, n int) (int, error) {
+	dice := rand.New(rand.NewPCG(2026, uint64(11+n))) // the same history each time, but for its keys
+	group, writing := errgroup.WithContext(context.WithoutCancel(ctx))
 	group.SetLimit(writers)
 	began := time.Now()
-	planned := int64(0)
-	for n := 1; planned < h.want && ctx.Err() == nil; n++ {
+	planned := h.had
+	for planned < h.want && ctx.Err() == nil && writing.Err() == nil {
+		n++
 		p := h.plan(dice, n, planned)
 		planned += int64(len(p.to))
-		group.Go(func() error { return h.enter(ctx, p) })
+		group.Go(func() error { return h.enter(writing, p) })
 		if n%1000 == 0 {
-			h.say("%d of %d deliveries, %.0f a second", planned, h.want, float64(planned)/time.Since(began).Seconds())
+			h.say("%d of %d deliveries, %.0f a second", planned, h.want, float64(planned-h.had)/time.Since(began).Seconds())
 		}
 	}
-	return group.Wait()
+	return n, group.Wait()
 }
 
 // plannedPackage is a package with its fate.

@@ -33,7 +33,10 @@ const benchSilent = 4
 type benchNotes struct {
 	RSA, EC  [][]byte // PKCS #8
 	Agencies []benchAgencyNotes
-	Seeded   int64
+	// Seeded are the deliveries that were made up, of Planned packages, from Began on.
+	Seeded  int64
+	Planned int
+	Began   time.Time
 }
 
 type benchAgencyNotes struct {

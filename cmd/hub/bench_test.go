@@ -117,6 +117,13 @@ func TestBenchSeed(t *testing.T) {
 	if r.Seeded != 300 || len(r.Lists) == 0 || r.Lists[0].Found != 50 {
 		t.Errorf("seeded %d, lists %+v", r.Seeded, r.Lists)
 	}
+	out, err = exec.CommandContext(t.Context(), "hub", "bench", "seed", "--dir", dir, "--deliveries", "500", "--json").Output()
+	must(t, err)
+	must(t, json.Unmarshal(out, &made))
+	if made.Deliveries != 200 || made.InAll != 500 {
+		t.Errorf("gone on to 500 from 300: made %+v", made)
+	}
+	trueHistory(t, dir)
 	if out, err := exec.CommandContext(t.Context(), "hub", "bench", "seed", "--dir", dir, "--deliveries", "1").CombinedOutput(); err == nil || !strings.Contains(string(out), "holds a hub already") {
 		t.Errorf("a second history in one directory: %v\n%s", err, out)
 	}
