@@ -20,9 +20,14 @@ func (t *Trust) CheckTimeStamp(token, data []byte) (TimeStamp, error) {
 	if err != nil {
 		return TimeStamp{}, err
 	}
-	if err := p.checkImprint(data); err != nil {
+	if err := p.checkImprint(sum(p.info.hash, data)); err != nil {
 		return TimeStamp{}, err
 	}
+	return t.checkToken(p)
+}
+
+// checkToken checks all of a token but what it is over.
+func (t *Trust) checkToken(p *timeStampToken) (TimeStamp, error) {
 	cert, err := p.certificate()
 	if err != nil {
 		return TimeStamp{}, err
@@ -40,9 +45,9 @@ func (t *Trust) CheckTimeStamp(token, data []byte) (TimeStamp, error) {
 		Serial: p.info.serial, Hash: p.info.hash, Authority: cert}, nil
 }
 
-// checkImprint says whether the token is over data.
-func (p *timeStampToken) checkImprint(data []byte) error {
-	if !bytes.Equal(p.info.imprint, sum(p.info.hash, data)) {
+// checkImprint says whether the token is over data of this digest.
+func (p *timeStampToken) checkImprint(digest []byte) error {
+	if !bytes.Equal(p.info.imprint, digest) {
 		return Refuse(TimeStampImprint, "")
 	}
 	return nil
@@ -75,13 +80,6 @@ func (p *timeStampToken) certificate() (*x509.Certificate, error) {
 	return nil, refusef(TimeStampCertificate, "the signer names two certificates")
 }
 
-// fits reports whether what is said of a certificate is true of this one.
-func (n certificateName) fits(c *x509.Certificate) bool {
-	return (n.issuer == nil || bytes.Equal(n.issuer, c.RawIssuer)) &&
-		(n.serial == nil || n.serial.Cmp(c.SerialNumber) == 0) &&
-		(n.keyID == nil || bytes.Equal(n.keyID, c.SubjectKeyId))
-}
-
 // checkSignature verifies the content's digest and the signature over the
 // attributes (RFC 5652, 5.4 and 5.6).
 func (p *timeStampToken) checkSignature(cert *x509.Certificate) error {
@@ -89,64 +87,7 @@ func (p *timeStampToken) checkSignature(cert *x509.Certificate) error {
 	if !bytes.Equal(s.digest, sum(s.hash, p.content)) {
 		return refusef(TimeStampSignature, "what it states was changed")
 	}
-	if refusal := checkKey(cert.PublicKey); refusal != nil {
-		return untrustedAuthority(refusal)
-	}
-	method := s.method.signature(s.hash)
-	if method == x509.UnknownSignatureAlgorithm {
-		return refusef(TimeStampAlgorithm, "signature algorithm %s with a digest of %s", s.method.id.String(), s.hash.String())
-	}
-	if cert.CheckSignature(method, s.attrs, s.signature) != nil {
-		return Refuse(TimeStampSignature, "")
-	}
-	return nil
-}
-
-// signature is the algorithm of a signature with this digest, and Unknown if that
-// is not accepted. Names that bring a digest of their own must bring the same.
-func (a algorithm) signature(hash crypto.Hash) x509.SignatureAlgorithm {
-	type kind struct {
-		id     asn1.ObjectIdentifier
-		hash   crypto.Hash
-		method x509.SignatureAlgorithm
-		rsa    bool
-	}
-	for _, k := range []kind{
-		{oidRSA, crypto.SHA256, x509.SHA256WithRSA, true}, {oidRSAWithSHA256, crypto.SHA256, x509.SHA256WithRSA, true},
-		{oidRSA, crypto.SHA384, x509.SHA384WithRSA, true}, {oidRSAWithSHA384, crypto.SHA384, x509.SHA384WithRSA, true},
-		{oidRSA, crypto.SHA512, x509.SHA512WithRSA, true}, {oidRSAWithSHA512, crypto.SHA512, x509.SHA512WithRSA, true},
-		{oidECDSASHA256, crypto.SHA256, x509.ECDSAWithSHA256, false},
-		{oidECDSASHA384, crypto.SHA384, x509.ECDSAWithSHA384, false},
-		{oidECDSASHA512, crypto.SHA512, x509.ECDSAWithSHA512, false},
-		{oidEd25519, crypto.SHA512, x509.PureEd25519, false}, // RFC 8419, 3.1
-	} {
-		// RSA has NULL (RFC 3370, 3.2), the others nothing (RFC 5758, 3.2; RFC 8419, 2.1).
-		bare := a.parameters == nil || a.plain() && k.rsa
-		if a.id.Equal(k.id) && hash == k.hash && bare {
-			return k.method
-		}
-	}
-	if a.id.Equal(oidRSAPSS) && fitsPSS(a.parameters, hash) {
-		return map[crypto.Hash]x509.SignatureAlgorithm{crypto.SHA256: x509.SHA256WithRSAPSS,
-			crypto.SHA384: x509.SHA384WithRSAPSS, crypto.SHA512: x509.SHA512WithRSAPSS}[hash]
-	}
-	return x509.UnknownSignatureAlgorithm
-}
-
-// fitsPSS holds the parameters to the one form in use: the digest in both places,
-// and a salt of its length (RFC 4055, 3.1).
-func fitsPSS(parameters []byte, hash crypto.Hash) bool {
-	top := newDER(parameters, "RSASSA-PSS-params")
-	d := top.sequence("RSASSA-PSS-params")
-	top.end()
-	first, second, third := d.tagged(0, ""), d.tagged(1, ""), d.tagged(2, "")
-	d.end()
-	digest, mask, salt := first.algorithm(), second.algorithm(), third.integer()
-	inner := newDER(mask.parameters, "")
-	masked := inner.algorithm()
-	inner.end()
-	return *top.flaw == "" && *inner.flaw == "" && mask.id.Equal(oidMGF1) &&
-		digest.digest() == hash && masked.digest() == hash && isInt(salt, int64(hash.Size()))
+	return s.verify(cert)
 }
 
 // checkTimeStamping holds the certificate to its one purpose (RFC 3161, 2.3).

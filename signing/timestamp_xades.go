@@ -87,7 +87,7 @@ func (v *verification) checkToken(token []byte) error {
 	if err != nil {
 		return err
 	}
-	return p.checkImprint(v.stamped())
+	return p.checkImprint(sum(p.info.hash, v.stamped()))
 }
 
 // place gives a refusal the element's place.
