@@ -61,6 +61,9 @@ type Evidence struct {
 	// Scan is what a malware scanner said when the package was accepted; nil: none
 	// was asked, or the receipt is of something else.
 	Scan *Scan
+	// PDFs are what was found of signatures inside PDF files when the package was
+	// accepted.
+	PDFs []PDFFinding
 	// Acknowledgement is the recipient's signed answer, as it came.
 	Acknowledgement []byte
 }
@@ -249,6 +252,7 @@ func (e Evidence) transaction(w *xmlWriter) {
 	w.revocation("t:LaterRevocation", e.Basis.Later)
 	w.close(1)
 	w.scan(e.Scan)
+	w.pdfs(e.PDFs)
 	if len(e.Acknowledgement) > 0 {
 		d := DigestOf(e.Acknowledgement)
 		w.leaf("t:Acknowledgement", base64.StdEncoding.EncodeToString(e.Acknowledgement),
@@ -298,6 +302,39 @@ func (w *xmlWriter) scan(s *Scan) {
 	}
 	w.leaf("t:ScannedAt", s.At.UTC().Format(timeLayout))
 	w.close(1)
+}
+
+func (w *xmlWriter) pdfs(list []PDFFinding) {
+	for _, f := range list {
+		attrs := []string{"xmlns:t", nsTram, "Count", strconv.Itoa(f.Count), "Part", strconv.Itoa(f.Part)}
+		if f.State != "" {
+			attrs = append(attrs, "State", string(f.State))
+		}
+		w.open("t:PDFSignatures", append(attrs, "Whole", strconv.FormatBool(f.Whole))...)
+		for _, s := range f.Signatures {
+			w.pdf(s)
+		}
+		w.close(1)
+	}
+}
+
+func (w *xmlWriter) pdf(s PDFSignature) {
+	var attrs []string
+	if !s.At.IsZero() {
+		attrs = append(attrs, "At", s.At.UTC().Format(timeLayout))
+	}
+	if s.Stamped {
+		attrs = append(attrs, "Stamped", "true")
+	}
+	attrs = append(attrs, "State", string(s.State))
+	if s.TimeStamp {
+		attrs = append(attrs, "TimeStamp", "true")
+	}
+	attrs = append(attrs, "Whole", strconv.FormatBool(s.Whole))
+	if s.Why != "" {
+		attrs = append(attrs, "Why", s.Why)
+	}
+	w.leaf("t:Signature", s.Signer, attrs...)
 }
 
 // identity is a legal person (eIDAS SAML attribute profile, 2.2).

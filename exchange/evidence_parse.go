@@ -120,6 +120,9 @@ func (p *evidenceParser) transaction(e *Evidence) {
 		e.Basis.SHA1Until = p.exception(x)
 	}
 	e.Scan = p.scan(log.Child(nsTram, "Scan"))
+	for _, el := range log.All(nsTram, "PDFSignatures") {
+		e.PDFs = append(e.PDFs, p.pdfs(el))
+	}
 	ack := log.Child(nsTram, "Acknowledgement")
 	if ack == nil {
 		return
@@ -186,6 +189,29 @@ func (p *evidenceParser) scan(el *signing.Element) *Scan {
 	p.fail("Scan", err)
 	s.At = at.UTC()
 	return s
+}
+
+func (p *evidenceParser) pdfs(el *signing.Element) PDFFinding {
+	attr := func(el *signing.Element, name string) string { v, _ := el.Attr("", name); return v }
+	state := func(s string) signing.PDFState {
+		if s != "" && !slices.Contains(signing.PDFStates, signing.PDFState(s)) {
+			p.fail("PDFSignatures", fmt.Errorf("there is no state %q", s))
+		}
+		return signing.PDFState(s)
+	}
+	f := PDFFinding{Part: p.number(attr(el, "Part")), PDFSummary: PDFSummary{Count: p.number(attr(el, "Count")),
+		State: state(attr(el, "State")), Whole: attr(el, "Whole") == "true"}}
+	for _, one := range el.All(nsTram, "Signature") {
+		s := PDFSignature{State: state(attr(one, "State")), Why: attr(one, "Why"), Signer: one.Value(), Stamped: attr(one, "Stamped") == "true",
+			TimeStamp: attr(one, "TimeStamp") == "true", Whole: attr(one, "Whole") == "true"}
+		if at := attr(one, "At"); at != "" {
+			t, err := time.Parse(time.RFC3339Nano, at)
+			p.fail("PDFSignatures", err)
+			s.At = t.UTC()
+		}
+		f.Signatures = append(f.Signatures, s)
+	}
+	return f
 }
 
 func party(el *signing.Element) Party {

@@ -86,7 +86,7 @@ func TestTheArrows(t *testing.T) {
 				t.Errorf("the adapter %s imports %s", folder, imported)
 			case below(imported, "tram/cmd") && !below(folder, "tram/cmd"):
 				t.Errorf("%s imports the command %s", folder, imported)
-			case imported == "tram/exchange/exchangetest" || imported == "tram/cmd/hub/hubtest" || imported == "tram/signing/tsatest" || imported == "tram/adapters/rabbitmq/rabbittest":
+			case imported == "tram/exchange/exchangetest" || imported == "tram/cmd/hub/hubtest" || imported == "tram/signing/tsatest" || imported == "tram/signing/pdftest" || imported == "tram/adapters/rabbitmq/rabbittest":
 				t.Errorf("%s imports a test's package", folder)
 			case folder != "tram/signing" && (imported == "encoding/xml" || below(imported, etree, goxmldsig)):
 				t.Errorf("%s imports %s: XML is read by signing only, as it was verified", folder, imported)

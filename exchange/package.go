@@ -126,6 +126,10 @@ type Attachment struct {
 	// Flags are what receivers should know before they open it: FlagProgram,
 	// FlagType, FlagMacros.
 	Flags []string `json:"flags,omitempty"`
+	// Signatures are those inside of it, if it is a PDF file.
+	Signatures []PDFSignature `json:"signatures,omitempty"`
+	// Ranges are what such signatures say that they cover.
+	Ranges []signing.ByteRange `json:"-"`
 }
 
 // What is found in attachments.

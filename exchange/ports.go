@@ -296,6 +296,10 @@ type Format interface {
 	// the last: their order in Package.Attachments. It is closed at the end of its
 	// attachment, not if the reading ends before. again is as in signing.Options.
 	Contents(open, again func() (io.ReadCloser, error), begin func(n int) io.WriteCloser) error
+	// Files reads a document that was accepted, and writes its attachments as their
+	// Digest and Size are, decoded and unpacked, to what begin returns for each; nil
+	// passes one over. list is Package.Attachments. Signatures are not verified again.
+	Files(open func() (io.ReadCloser, error), list []Attachment, begin func(n int) io.WriteCloser) error
 }
 
 // A Decoder takes attachments while a document is being read, and understands

@@ -22,6 +22,10 @@ func (p Package) Purge(by Purge) Package {
 	p.Attachments = slices.Clone(p.Attachments)
 	for i := range p.Attachments {
 		p.Attachments[i].Name = ""
+		p.Attachments[i].Signatures = slices.Clone(p.Attachments[i].Signatures)
+		for j := range p.Attachments[i].Signatures {
+			p.Attachments[i].Signatures[j].Signer = ""
+		}
 	}
 	if p.Status != nil {
 		s := *p.Status

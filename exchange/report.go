@@ -37,7 +37,8 @@ type ReportRow struct {
 
 	// Of what it sent.
 	Documents      int64 `json:"documents"`
-	Signed         int64 `json:"signed"`         // documents with a digital signature
+	Signed         int64 `json:"signed"`         // documents whose package is digitally signed
+	PDFSigned      int64 `json:"pdfSigned"`      // documents with a PDF file inside that has valid signatures, and no changes after them
 	SentLate       int64 `json:"sentLate"`       // after the morning of the next working day
 	Recalls        int64 `json:"recalls"`        // packages that recall a document
 	SentDeliveries int64 `json:"sentDeliveries"` // of documents
@@ -213,7 +214,7 @@ func (row *ReportRow) sent(p Package, late bool, deliveries int) {
 	for _, c := range []struct {
 		is   bool
 		tell *int64
-	}{{p.Signature != nil, &row.Signed}, {late, &row.SentLate}, {p.Kind == KindRecall, &row.Recalls}} {
+	}{{p.Signature != nil, &row.Signed}, {p.pdfSigned(), &row.PDFSigned}, {late, &row.SentLate}, {p.Kind == KindRecall, &row.Recalls}} {
 		if c.is {
 			*c.tell++
 		}

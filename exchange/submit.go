@@ -72,6 +72,7 @@ func (x *Exchange) submit(ctx context.Context, from Caller, body io.Reader, pkg 
 	if err := x.screen(ctx, pkg, draft.Again); err != nil {
 		return Submission{}, err
 	}
+	x.verifyPDFs(ctx, pkg, draft.Again)
 	if err := x.meet(ctx, pkg.Strangers); err != nil {
 		return Submission{}, err
 	}
@@ -120,7 +121,7 @@ func (x *Exchange) acceptance(ctx context.Context, pkg *Package, sender Agency) 
 	for _, r := range pkg.Recipients {
 		e.Recipients = append(e.Recipients, Party{Scheme: SchemeAgency, Code: r.Code})
 	}
-	e.Scan = pkg.Scan
+	e.Scan, e.PDFs = pkg.Scan, pdfFindings(*pkg)
 	receipt, err := x.issue(ctx, e)
 	if err != nil {
 		return Change{}, err

@@ -121,6 +121,9 @@ func text[T ~string](c *coder, v *T) {
 	c.b = append(binary.AppendUvarint(c.b, uint64(len(*v))), *v...)
 }
 
+// yes is a truth: that it has a value is all of it.
+func yes(c *coder, v *bool) { *v = c.has(*v) }
+
 // word is a text that is often one of words.
 func word[T ~string](c *coder, v *T) {
 	if !c.has(*v != "") {

@@ -80,7 +80,7 @@ func nameFields(c *coder, r *exchange.Recipient) {
 }
 
 func attachmentFields(c *coder, a *exchange.Attachment) {
-	c.record(7, func(c *coder) {
+	c.record(8, func(c *coder) {
 		text(c, &a.Name)
 		text(c, &a.ContentID)
 		word(c, &a.ContentType)
@@ -88,6 +88,19 @@ func attachmentFields(c *coder, a *exchange.Attachment) {
 		digest(c, &a.Digest)
 		text(c, &a.Detected)
 		list(c, &a.Flags, one)
+		list(c, &a.Signatures, pdfFields)
+	})
+}
+
+func pdfFields(c *coder, s *exchange.PDFSignature) {
+	c.record(7, func(c *coder) {
+		text(c, &s.State)
+		text(c, &s.Why)
+		text(c, &s.Signer)
+		moment(c, &s.At)
+		yes(c, &s.Stamped)
+		yes(c, &s.TimeStamp)
+		yes(c, &s.Whole)
 	})
 }
 

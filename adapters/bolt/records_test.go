@@ -19,6 +19,8 @@ func fill(v reflect.Value, n *int) {
 		v.SetString(fmt.Sprint("text ", *n))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n) - 7)
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.Array:
 		for i := range v.Len() {
 			v.Index(i).SetUint(uint64(*n + i))

@@ -51,7 +51,10 @@ func (r *reading) attachment(d *decoder, e *signing.Element, m manifest) exchang
 	f, err := c.file(a.ContentType, a.Name)
 	r.refuse(err, at)
 	a.Size, a.Digest = f.size, f.digest
-	if f.look == nil {
+	if f.look == nil { // it is refused
+		return a
+	}
+	if a.Ranges = f.look.signed(); d.o.Types == TypesOff {
 		return a
 	}
 	if a.Detected, a.Flags, err = f.look.judge(a.Name, a.ContentType, d.o.Types); err != nil {

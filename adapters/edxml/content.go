@@ -26,16 +26,8 @@ type content struct {
 	zip    *inspection // nil when it is sure that receivers will not unwrap
 }
 
-// look is what finds out a file's type; nil if nobody wants to know.
-func (b *budget) look() *look {
-	if b.types == TypesOff {
-		return nil
-	}
-	return &look{}
-}
-
 func newContent(place *signing.Element, b *budget) *content {
-	c := &content{place: place, budget: b, sum: sha256.New(), raw: file{look: b.look()}}
+	c := &content{place: place, budget: b, sum: sha256.New(), raw: file{look: &look{}}}
 	c.base64.to = writerFunc(c.take)
 	if perhapsWrapped(place.Parent) {
 		c.zip = inspect(b)
@@ -107,7 +99,6 @@ type budget struct {
 	entry int64 // one file in a ZIP
 	total int64 // all bytes decoded and unpacked
 	used  int64
-	types Types
 }
 
 // take counts n bytes.

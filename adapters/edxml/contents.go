@@ -3,6 +3,7 @@ package edxml
 import (
 	"io"
 
+	"tram/exchange"
 	"tram/signing"
 )
 
@@ -26,6 +27,33 @@ func (f Format) Contents(open, again func() (io.ReadCloser, error), begin func(n
 		return &decoding{unbase64{to: to}, to}
 	}
 	_, err = signing.Read(in, o)
+	return err
+}
+
+// Files implements exchange.Format.
+func (f Format) Files(open func() (io.ReadCloser, error), list []exchange.Attachment, begin func(n int) io.WriteCloser) error {
+	in, err := open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	d, n := f.Decoder().(*decoder), 0
+	o := d.Options()
+	o.NoDigest = true
+	o.Stream = func(e *signing.Element) io.Writer {
+		if !isContent(e) {
+			return nil
+		}
+		if e.Space != Namespace || n == len(list) {
+			return io.Discard // it was none then
+		}
+		n++
+		if to := begin(n - 1); to != nil {
+			return d.unpack(list[n-1], to)
+		}
+		return io.Discard
+	}
+	_, err = signing.Scan(in, o)
 	return err
 }
 

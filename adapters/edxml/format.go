@@ -40,7 +40,7 @@ func New(o Options) Format {
 func (f Format) Decoder() exchange.Decoder {
 	return &decoder{
 		o:        f.o,
-		budget:   &budget{entry: f.o.Unpacked, total: f.o.Total, types: f.o.Types},
+		budget:   &budget{entry: f.o.Unpacked, total: f.o.Total},
 		contents: map[*signing.Element]*content{},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 
 	"tram/exchange"
+	"tram/signing"
 )
 
 // Types says what becomes of an attachment whose bytes are not what its name says.
@@ -15,7 +16,7 @@ type Types string
 
 // The policies. A program under a document's name is refused by all but TypesOff.
 const (
-	TypesOff    Types = "off"    // nobody looks
+	TypesOff    Types = "off"    // nobody compares
 	TypesWarn   Types = "warn"   // a warning goes with the package
 	TypesRefuse Types = "refuse" // the package is refused
 )
@@ -24,25 +25,42 @@ const (
 const headSize = 3072
 
 // look finds out what a file is while its bytes stream by: its type by the first
-// of them, and whether macros are anywhere in it.
+// of them, whether macros are anywhere in it, and what signatures a PDF says that it
+// has.
 type look struct {
 	head   []byte
 	kind   *mimetype.MIME
 	binary bool // there is a zero byte in its head
 	macros search
+	ranges *signing.PDFRanges // nil: it is no PDF
 }
 
 func (l *look) Write(p []byte) (int, error) {
 	if l.kind != nil {
-		l.macros.write(p)
+		l.search(p)
 		return len(p), nil
 	}
 	n := min(headSize-len(l.head), len(p))
 	if l.head = append(l.head, p[:n]...); len(l.head) == headSize {
 		l.tell()
-		l.macros.write(p[n:])
+		l.search(p[n:])
 	}
 	return len(p), nil
+}
+
+func (l *look) search(p []byte) {
+	l.macros.write(p)
+	if l.ranges != nil {
+		_, _ = l.ranges.Write(p) // it never fails
+	}
+}
+
+// signed ends the file, and is what a PDF says that its signatures cover.
+func (l *look) signed() []signing.ByteRange {
+	if l.tell(); l.ranges == nil {
+		return nil
+	}
+	return l.ranges.Found()
 }
 
 // tell ends the head.
@@ -56,8 +74,10 @@ func (l *look) tell() {
 		l.macros.pattern = []byte("vbaProject.bin") // a part's name in the ZIP (MS-OFFMACRO2, 2.2.1)
 	case kindOf(l.kind, mimeOLE):
 		l.macros.pattern = utf16("_VBA_PROJECT") // a stream's name in the directory (MS-OVBA, 2.2.1)
+	case kindOf(l.kind, mimePDF):
+		l.ranges = &signing.PDFRanges{}
 	}
-	l.macros.write(l.head)
+	l.search(l.head)
 	l.head = nil
 }
 
@@ -94,6 +114,7 @@ func (s *search) write(p []byte) {
 // Types that others are a kind of.
 const (
 	mimeZip  = "application/zip"
+	mimePDF  = "application/pdf"
 	mimeOLE  = "application/x-ole-storage"
 	mimeText = "text/plain"
 )
@@ -119,7 +140,7 @@ var programNames = []string{"bat", "chm", "cmd", "com", "cpl", "dll", "exe", "ht
 // extensionTypes are the types that go with an extension. Office programs write a file
 // with a password as an OLE storage, and RTF under the name of a .doc.
 var extensionTypes = map[string][]string{
-	"pdf": {"application/pdf"},
+	"pdf": {mimePDF},
 	"doc": {mimeOLE, "text/rtf"}, "dot": {mimeOLE}, "xls": {mimeOLE}, "ppt": {mimeOLE}, "pps": {mimeOLE},
 	"docx": office("wordprocessingml.document"), "xlsx": office("spreadsheetml.sheet"), "pptx": office("presentationml.presentation"),
 	"docm": {mimeZip, mimeOLE}, "xlsm": {mimeZip, mimeOLE}, "pptm": {mimeZip, mimeOLE},
@@ -165,7 +186,7 @@ func (l *look) judge(name, declared string, policy Types) (kind string, flags []
 	if len(flags) > 0 && (!named || policy == TypesRefuse) {
 		return kind, flags, ruleProgram.With(excerpt(name))
 	}
-	if declared == "application/pdf" && extensionTypes[ext] == nil {
+	if declared == mimePDF && extensionTypes[ext] == nil {
 		ext = "pdf" // a name that says nothing: the declared type does
 	}
 	if !named && !fits(l.kind, ext) {

@@ -30,12 +30,7 @@ func (f Format) Unpack(r io.Reader, list []exchange.Attachment, open func(exchan
 		if err != nil {
 			return refusing{err}
 		}
-		u := &unpacking{to: to}
-		if wrapped(a.ContentType, a.Name) {
-			u.zip = inspect(d.budget, to)
-		}
-		u.base64.to = writerFunc(u.take)
-		return u
+		return d.unpack(a, to)
 	}
 	if _, err := signing.Read(r, o); err != nil {
 		return err
@@ -44,6 +39,15 @@ func (f Format) Unpack(r io.Reader, list []exchange.Attachment, open func(exchan
 		return fmt.Errorf("the package has %d attachments of the %d that it had", n, len(list))
 	}
 	return nil
+}
+
+func (d *decoder) unpack(a exchange.Attachment, to io.WriteCloser) *unpacking {
+	u := &unpacking{to: to}
+	if wrapped(a.ContentType, a.Name) {
+		u.zip = inspect(d.budget, to)
+	}
+	u.base64.to = writerFunc(u.take)
+	return u
 }
 
 // unpacking is one attachment on its way to its writer.

@@ -250,7 +250,7 @@ func (z *archive) content(e entry, b *budget) (file, sums, error) {
 	from := z.n
 	in, done := z.packed(e)
 	crc, sum := crc32.NewIEEE(), sha256.New()
-	found := file{look: b.look()}
+	found := file{look: &look{}}
 	look := writerFunc(func(p []byte) error { found.see(p); return nil })
 	size, err := b.copy(io.MultiWriter(append([]io.Writer{crc, sum, look}, z.also...)...), in)
 	if err != nil {
