@@ -48,7 +48,7 @@ type PDFSignature struct {
 const (
 	pdfRange       = "byte-range"           // it does not cover the file from its beginning with one gap
 	pdfContents    = "contents"             // the gap holds anything but Contents and its padding
-	pdfForm        = "cms"                  // Contents is not a CMS SignedData, in DER, of one signer
+	pdfForm        = "cms"                  // Contents is not a CMS SignedData of one signer
 	pdfSubFilter   = "sub-filter"           // it is of a kind that is not verified
 	pdfNoAttrs     = "no-signed-attributes" // what is signed is not said
 	pdfCertificate = "certificate-missing"  // it does not carry the signer's certificate

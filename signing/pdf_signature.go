@@ -33,14 +33,10 @@ func (p *PDF) judge(s *pdfSignature) {
 		s.is(PDFUnsupported, pdfSubFilter)
 		return
 	}
-	der, state := readContents(s.contents)
+	der, ok := readContents(s.contents)
 	switch {
-	case at < 0 || len(skipSpace(s.before[at+len("/Contents"):])) > 0: // the gap is another string's
+	case !ok || at < 0 || len(skipSpace(s.before[at+len("/Contents"):])) > 0: // the gap is another string's
 		s.is(PDFInvalid, pdfContents)
-	case state == PDFInvalid:
-		s.is(PDFInvalid, pdfContents)
-	case state == PDFUnsupported:
-		s.is(PDFUnsupported, pdfForm)
 	case s.TimeStamp:
 		p.judgeTimeStamp(s, der)
 	default:
@@ -158,11 +154,10 @@ func ruleOf(err error) Rule {
 }
 
 // readContents decodes a hexadecimal string (ISO 32000-1, 7.3.4.3) that holds one
-// DER value and zeros behind it: room that was made before the length was known.
-// A value of indefinite length, as BER has it, is unsupported.
-func readContents(gap []byte) (der []byte, wrong PDFState) {
+// value and zeros behind it: room that was made before the length was known.
+func readContents(gap []byte) (der []byte, ok bool) {
 	if len(gap) < 2 || gap[0] != '<' || gap[len(gap)-1] != '>' {
-		return nil, PDFInvalid
+		return nil, false
 	}
 	gap = gap[1 : len(gap)-1]
 	der = make([]byte, 0, len(gap)/2+1)
@@ -173,7 +168,7 @@ func readContents(gap []byte) (der []byte, wrong PDFState) {
 		case n < 0 && strings.IndexByte("\x00\t\n\f\r ", c) >= 0:
 			continue
 		case n < 0:
-			return nil, PDFInvalid
+			return nil, false
 		case n > 15:
 			n -= 6
 		}
@@ -184,15 +179,34 @@ func readContents(gap []byte) (der []byte, wrong PDFState) {
 		}
 		half = !half
 	}
-	if len(der) > 1 && der[1] == 0x80 {
-		return nil, PDFUnsupported
+	der, rest, ok := definite(der, maxIndefinite)
+	return der, ok && len(bytes.Trim(rest, "\x00")) == 0
+}
+
+// maxIndefinite is how many values of indefinite length may be inside one another.
+const maxIndefinite = 8
+
+// definite takes the first value. Some programs write the outer structures of CMS,
+// which nobody signs, in indefinite length (X.690, 8.1.3.6): these get a length.
+// What has one stays as it is.
+func definite(b []byte, depth int) (value, rest []byte, ok bool) {
+	if len(b) < 2 || b[0]&0x20 == 0 || b[0]&0x1f == 0x1f || b[1] != 0x80 {
+		var v asn1.RawValue
+		rest, err := asn1.Unmarshal(b, &v)
+		return v.FullBytes, rest, err == nil
 	}
-	var value asn1.RawValue
-	rest, err := asn1.Unmarshal(der, &value)
-	if err != nil || len(bytes.Trim(rest, "\x00")) > 0 {
-		return nil, PDFInvalid
+	if depth == 0 {
+		return nil, nil, false
 	}
-	return value.FullBytes, ""
+	var content []byte
+	for rest = b[2:]; !bytes.HasPrefix(rest, []byte{0, 0}); {
+		if value, rest, ok = definite(rest, depth-1); !ok {
+			return nil, nil, false
+		}
+		content = append(content, value...)
+	}
+	value, err := asn1.Marshal(asn1.RawValue{Class: int(b[0] >> 6), Tag: int(b[0] & 0x1f), IsCompound: true, Bytes: content})
+	return value, rest[2:], err == nil
 }
 
 // dictionaryAround is what stands round a gap, in the object that the gap is in.

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,6 +41,18 @@ var officialOf = sync.OnceValue(func() official {
 	o.cert = o.issue(key.Public(), "Nguyễn Văn A", nil)
 	return o
 })
+
+// rsaOfficial has an RSA key, and is in force now.
+func rsaOfficial(t testing.TB) official {
+	t.Helper()
+	o := officialOf()
+	o.key = signer(t, "agency-rsa").key
+	o.cert = o.issue(o.key.Public(), "Trần Thị B", func(c *x509.Certificate) {
+		c.KeyUsage, c.SubjectKeyId = x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment, []byte{1, 2, 3}
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
+	})
+	return o
+}
 
 func (o official) signer() pdftest.Signer {
 	return pdftest.Signer{Key: o.key, Cert: o.cert, Time: stampedAt}
@@ -146,6 +159,7 @@ func pdfCases(t testing.TB) []pdfCase {
 		{"other certificates in the bag", as(func(s *pdftest.Signer) { s.Bag = []*x509.Certificate{other, o.root, o.cert} }), "valid whole"},
 		{"Contents before the range", in(pdftest.Form{Layout: "<</Contents %[2]s/M(D:20261125080000Z)/ByteRange%% a note\n%[1]s/SubFilter/adbe.pkcs7.detached/Type/Sig>>"}), "valid whole"},
 		{"every token on a line of its own", in(pdftest.Form{Layout: "<<\n/Type\n/Sig\n/SubFilter %% which\r/adbe.pkcs7.detached\n/ByteRange\r\n%s\n/Contents\n%s\n>>"}), "valid whole"},
+		{"CMS of indefinite length", in(pdftest.Form{CMS: func(b []byte) []byte { return indefinite(o.signer().CMS(b)) }}), "valid whole"},
 		{"little room", in(pdftest.Form{Room: 1500}), "valid whole"},
 		{"thirty bytes put in, with the name in them", append(append([]byte("%PDF-1.7\n% /ByteRange [0 1 2 3\n"), 0), good[9:]...), "invalid contents"},
 
@@ -173,7 +187,8 @@ func pdfCases(t testing.TB) []pdfCase {
 		{"garbage instead of it", in(pdftest.Form{CMS: func([]byte) []byte { return []byte("no CMS") }}), "unsupported cms whole"},
 		{"a letter in the hexadecimal string", slices.Concat(good[:gap+9], []byte("g"), good[gap+10:]), "invalid contents whole"},
 		{"another string's gap", changed("/Contents <", "/Contentz <"), "invalid contents whole"},
-		{"BER", in(pdftest.Form{CMS: func([]byte) []byte { return []byte{0x30, 0x80, 0, 0} }}), "unsupported cms whole"},
+		{"BER that has no end", in(pdftest.Form{CMS: func([]byte) []byte { return bytes.Repeat([]byte{0x30, 0x80}, 4000) }}), "invalid contents whole"},
+		{"BER with nothing in it", in(pdftest.Form{CMS: func([]byte) []byte { return []byte{0x30, 0x80, 0, 0} }}), "unsupported cms whole"},
 		{"a wrong digest in the attributes", as(func(s *pdftest.Signer) { s.Digest = make([]byte, 32) }), "invalid digest-mismatch whole"},
 		{"no signed attributes", as(func(s *pdftest.Signer) { s.Bare = true }), "unsupported no-signed-attributes whole"},
 		{"the content inside", as(func(s *pdftest.Signer) { s.Encapsulated = []byte("x") }), "unsupported cms whole"},
@@ -199,6 +214,18 @@ func pdfCases(t testing.TB) []pdfCase {
 		{"a range over the same gap behind it", append(bytes.Clone(good), bytes.Replace(rangeIn(good), []byte("[0 "), []byte("[0 +"), 1)...), "valid"},
 		{"thousands of ranges", append(bytes.Clone(good), manyRanges(good, 5000)...), "valid; unsupported too-many"},
 	}
+}
+
+// indefinite writes the two outermost structures in indefinite length.
+func indefinite(cms []byte) []byte {
+	var info struct {
+		Kind asn1.ObjectIdentifier
+		Data asn1.RawValue
+	}
+	if _, err := asn1.Unmarshal(cms, &info); err != nil {
+		panic(err)
+	}
+	return slices.Concat([]byte{0x30, 0x80}, marshal(info.Kind), []byte{0xA0, 0x80}, info.Data.Bytes, make([]byte, 4))
 }
 
 // rangeIn is the range of a signed file, as it is written.
