@@ -58,6 +58,16 @@ func evidences() map[string]Evidence {
 		e.Basis = signature
 		e.Recipients = []Party{{Scheme: SchemeAgency, Code: "H12.12"}, {Scheme: SchemeAgency, Code: "000.00.40.H12"}}
 	})
+	with("acceptance-pdf", SubmissionAcceptance, func(e *Evidence) {
+		e.Basis = signature
+		e.Recipients = []Party{{Scheme: SchemeAgency, Code: "H12.12"}}
+		e.PDFs = []PDFFinding{{2, PDFSummary{3, signing.PDFInvalid, true}, []PDFSignature{
+			{State: signing.PDFValid, Signer: "Nguyễn Văn <A>", At: at.Add(-time.Hour)},
+			{State: signing.PDFUntrusted, Why: "untrusted-chain", Signer: "B", At: at, Stamped: true, Whole: true},
+			{State: signing.PDFInvalid, Why: "digest-mismatch"},
+			{State: signing.PDFValid, Signer: "TSA", At: at, Stamped: true, TimeStamp: true, Whole: true}}},
+			{1, PDFSummary{0, "", true}, []PDFSignature{{State: signing.PDFValid, TimeStamp: true, Whole: true}}}}
+	})
 	with("acceptance-revocation-unknown", SubmissionAcceptance, func(e *Evidence) {
 		e.Basis = signature
 		e.Basis.Matched, e.Basis.Revocation = MatchedSubject, unknown

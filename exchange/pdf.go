@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -36,6 +37,40 @@ type PDFSummary struct {
 	// Whole: one that holds, or a time-stamp, covers the file to its end. Else the
 	// file was changed after it was signed.
 	Whole bool
+}
+
+func (s PDFSummary) String() string {
+	text := fmt.Sprintf("%d signatures, %s", s.Count, s.State)
+	switch s.Count {
+	case 0:
+		return "time-stamped, not signed"
+	case 1:
+		text = fmt.Sprint("1 signature, ", s.State)
+	}
+	if !s.Whole && s.State != signing.PDFInvalid {
+		text += "; the file was changed later"
+	}
+	return text
+}
+
+func (s PDFSignature) String() string {
+	text := string(s.State)
+	if s.TimeStamp {
+		text = "time-stamp, " + text
+	}
+	if s.Why != "" {
+		text += " (" + s.Why + ")"
+	}
+	if s.Signer != "" {
+		text += ": " + s.Signer
+	}
+	if !s.At.IsZero() {
+		text += ", " + s.At.In(Vietnam).Format(time.DateTime)
+		if !s.Stamped {
+			text += " as it claims"
+		}
+	}
+	return text
 }
 
 // Sound reports whether a file is signed, all signatures are valid, and nothing was

@@ -89,6 +89,14 @@ type fetched struct {
 	// Signature is absent if the sender did not sign.
 	Signature *fetchedSignature `json:"signature,omitempty"`
 	Files     []string          `json:"files,omitempty"`
+	// PDFs are what the hub found of signatures inside PDF files.
+	PDFs []fetchedPDF `json:"pdfs,omitempty"`
+}
+
+// fetchedPDF is a PDF file with signatures in it.
+type fetchedPDF struct {
+	Name       string                  `json:"name"`
+	Signatures []exchange.PDFSignature `json:"signatures"`
 }
 
 // fetchedSignature is who signed, and what is known of it.
@@ -121,6 +129,12 @@ func (f fetched) print(w io.Writer) {
 	}
 	if f.Signature != nil && !f.Signature.Registered {
 		fmt.Fprintf(w, "\tthe hub's directory does not name this certificate for %s\n", f.Sender)
+	}
+	for _, pdf := range f.PDFs {
+		fmt.Fprintf(w, "\tthe hub found in %s: %s\n", oneLine(pdf.Name), exchange.PDFSummaryOf(pdf.Signatures))
+		for _, s := range pdf.Signatures {
+			fmt.Fprintf(w, "\t  %s\n", oneLine(s.String()))
+		}
 	}
 	for _, name := range f.Files {
 		fmt.Fprintf(w, "\t%s\n", name)
@@ -160,6 +174,11 @@ func (f fetching) fetch(ctx context.Context, id exchange.DeliveryID) (fetched, e
 	}
 	r := fetched{Delivery: id, File: file, SHA256: item.Package.Digest, Sender: item.Package.Sender,
 		Document: document(item.Package), Subject: item.Package.Subject}
+	for _, a := range item.Package.Attachments {
+		if len(a.Signatures) > 0 {
+			r.PDFs = append(r.PDFs, fetchedPDF{a.Name, a.Signatures})
+		}
+	}
 	pkg, err := f.verify(ctx, file, &r)
 	if err != nil {
 		return r, fmt.Errorf("%s does not hold: %w", file, err)

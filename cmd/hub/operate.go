@@ -151,6 +151,12 @@ func describePackage(w io.Writer, view exchange.PackageView) {
 	}
 	for _, a := range p.Attachments {
 		fmt.Fprintf(w, "attachment\t%s\t%d bytes\n", a.Name, a.Size)
+		if len(a.Signatures) > 0 {
+			fmt.Fprintf(w, "\t%s\n", exchange.PDFSummaryOf(a.Signatures))
+		}
+		for _, s := range a.Signatures {
+			fmt.Fprintf(w, "\t%s\n", s)
+		}
 	}
 	for _, d := range view.Deliveries {
 		fmt.Fprintf(w, "to %s\t%s\t%s\t%s\n", d.Recipient, d.State, since(d), why(d))

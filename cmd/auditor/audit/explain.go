@@ -69,6 +69,12 @@ func (v verified) attests(b *strings.Builder) {
 	for _, p := range e.Parts {
 		line(b, "Content", "%s (%s), SHA-256 %s", p.Identifier, p.ContentType, p.Digest)
 	}
+	for _, f := range e.PDFs {
+		line(b, "In the PDF", "content %d: %s", f.Part, f.PDFSummary)
+		for _, s := range f.Signatures {
+			line(b, "", "%s", s)
+		}
+	}
 }
 
 func (v verified) restsOn(b *strings.Builder) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tram/exchange"
+	"tram/signing"
 )
 
 // statement is what a receipt says, for programs.
@@ -24,6 +25,17 @@ type statement struct {
 	Detail     string              `json:"detail,omitempty"`
 	Parts      []partOut           `json:"parts"`
 	Basis      basisOut            `json:"basis"`
+	// PDFs are what the hub found of signatures inside PDF files.
+	PDFs []pdfOut `json:"pdfs,omitempty"`
+}
+
+// pdfOut is of one part: its place in Parts, from 1.
+type pdfOut struct {
+	Part       int                     `json:"part"`
+	Count      int                     `json:"count"`
+	State      signing.PDFState        `json:"state,omitempty"`
+	Whole      bool                    `json:"whole"`
+	Signatures []exchange.PDFSignature `json:"signatures"`
 }
 
 type partyOut struct {
@@ -77,6 +89,9 @@ func says(e exchange.Evidence) *statement {
 	}
 	for _, p := range e.Parts {
 		s.Parts = append(s.Parts, partOut{p.Identifier, p.ContentType, p.Digest})
+	}
+	for _, f := range e.PDFs {
+		s.PDFs = append(s.PDFs, pdfOut{f.Part, f.Count, f.State, f.Whole, f.Signatures})
 	}
 	return s
 }
