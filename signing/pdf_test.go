@@ -3,12 +3,11 @@ package signing
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -26,27 +25,26 @@ type official struct {
 	issue func(public crypto.PublicKey, name string, alter func(*x509.Certificate)) *x509.Certificate
 }
 
-var officialOf = sync.OnceValue(func() official {
-	caKey, key := testKey(), testKey()
-	root := certificateFor(caKey.Public(), "PDF root", nil, caKey, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })
-	o := official{key: key, root: root}
+// officialOf has a key of the vectors, the same in every process that fuzzes.
+func officialOf(t testing.TB) official {
+	t.Helper()
+	p, ca := signer(t, "agency-rsa"), signer(t, "ca")
+	o := official{key: p.key, cert: p.cert, root: ca.cert}
 	o.issue = func(public crypto.PublicKey, name string, alter func(*x509.Certificate)) *x509.Certificate {
-		return certificateFor(public, name, root, caKey, func(c *x509.Certificate) {
+		return certificateFor(public, name, ca.cert, ca.key, func(c *x509.Certificate) {
 			c.KeyUsage = x509.KeyUsageContentCommitment
 			if alter != nil {
 				alter(c)
 			}
 		})
 	}
-	o.cert = o.issue(key.Public(), "Nguyễn Văn A", nil)
 	return o
-})
+}
 
 // rsaOfficial has an RSA key, and is in force now.
 func rsaOfficial(t testing.TB) official {
 	t.Helper()
-	o := officialOf()
-	o.key = signer(t, "agency-rsa").key
+	o := officialOf(t)
 	o.cert = o.issue(o.key.Public(), "Trần Thị B", func(c *x509.Certificate) {
 		c.KeyUsage, c.SubjectKeyId = x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment, []byte{1, 2, 3}
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}
@@ -61,6 +59,11 @@ func (o official) signer() pdftest.Signer {
 // pdfFindings verifies a file that is written in pieces of a size.
 func pdfFindings(t testing.TB, file []byte, piece int, trust *Trust) []PDFSignature {
 	t.Helper()
+	return verifyPDF(t, file, piece, trust).Signatures()
+}
+
+func verifyPDF(t testing.TB, file []byte, piece int, trust *Trust) *PDF {
+	t.Helper()
 	s := &PDFRanges{}
 	pieces(file, piece, s.Write)
 	p := NewPDF(int64(len(file)), s.Found(), MaxPDFSignatures, trust, stampedAt)
@@ -73,7 +76,7 @@ func pdfFindings(t testing.TB, file []byte, piece int, trust *Trust) []PDFSignat
 			t.Fatal(err)
 		}
 	}
-	return p.Signatures()
+	return p
 }
 
 func pieces(b []byte, size int, write func([]byte) (int, error)) {
@@ -108,7 +111,7 @@ type pdfCase struct {
 }
 
 func pdfCases(t testing.TB) []pdfCase {
-	o := officialOf()
+	o := officialOf(t)
 	plain := pdftest.Document("Cong van", 3000)
 	with := func(change func(*pdftest.Signer), f pdftest.Form) []byte {
 		s := o.signer()
@@ -256,7 +259,7 @@ func newShortRSA(t testing.TB) crypto.Signer {
 }
 
 func TestPDF(t *testing.T) {
-	trust, err := NewTrust(only(officialOf().root), nil)
+	trust, err := NewTrust(only(officialOf(t).root), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +282,7 @@ func TestPDF(t *testing.T) {
 
 // TestPDFTimes are those that a signature is told to have been made at.
 func TestPDFTimes(t *testing.T) {
-	o, tsa := officialOf(), stamperOf()
+	o, tsa := officialOf(t), stamperOf()
 	trust, err := NewTrust([]*x509.Certificate{o.root, tsa.root}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -311,31 +314,70 @@ func TestPDFTimes(t *testing.T) {
 	}
 }
 
-// FuzzPDF changes files: no panic, and what is valid is signed by the one key there is.
-func FuzzPDF(f *testing.F) {
-	o := officialOf()
+// TestPDFInConstantMemory: what a file takes does not grow with it.
+func TestPDFInConstantMemory(t *testing.T) {
+	o := officialOf(t)
 	trust, err := NewTrust(only(o.root), nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	file := pdftest.Sign(pdftest.Document("x", 64<<20), pdftest.Form{CMS: o.signer().CMS})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s := &PDFRanges{}
+	for piece := range slices.Chunk(file, 6144) {
+		_, _ = s.Write(piece)
+	}
+	p := NewPDF(int64(len(file)), s.Found(), MaxPDFSignatures, trust, stampedAt)
+	for p.Next() {
+		for piece := range slices.Chunk(file, 6144) {
+			_, _ = p.Write(piece)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if got := told(p.Signatures()); got != "valid whole" {
+		t.Error(got)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("%d KiB for a file of 64 MiB", took>>10)
+	}
+}
+
+// FuzzPDF changes files: no panic, the pieces in which they come do not matter, and
+// what is valid covers what was signed: the fuzzer has no key.
+func FuzzPDF(f *testing.F) {
+	trust, err := NewTrust(only(officialOf(f).root), nil)
+	if err != nil {
 		f.Fatal(err)
+	}
+	signed := map[[sha256.Size]byte]bool{}
+	valid := func(t testing.TB, file []byte) (covered [][sha256.Size]byte) {
+		p := verifyPDF(t, file, 4096, trust)
+		for _, s := range p.list {
+			if s.State == PDFValid && !s.none {
+				covered = append(covered, sha256.Sum256(pdftest.Covered(file, s.covers)))
+			}
+		}
+		return covered
 	}
 	for _, c := range pdfCases(f) {
 		if len(c.file) < 64<<10 {
 			f.Add(c.file)
 		}
+		for _, sum := range valid(f, c.file) {
+			signed[sum] = true
+		}
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		found := pdfFindings(t, file, 4096, trust)
-		if told(found) != told(pdfFindings(t, file, 97, trust)) {
-			t.Error("in other pieces it is told otherwise")
+		if got, want := told(pdfFindings(t, file, 97, trust)), told(pdfFindings(t, file, 4096, trust)); got != want {
+			t.Errorf("%s; in other pieces %s", want, got)
 		}
-		for _, s := range found {
-			if s.State != PDFValid {
-				continue
-			}
-			switch key := s.Signer.PublicKey.(type) {
-			case *ecdsa.PublicKey, *rsa.PublicKey:
-			default:
-				t.Errorf("valid by a key of type %T", key)
+		for _, sum := range valid(t, file) {
+			if !signed[sum] {
+				t.Error("valid, and nobody signed it")
 			}
 		}
 	})
@@ -344,7 +386,7 @@ func FuzzPDF(f *testing.F) {
 // BenchmarkPDF compares with SHA-256 of the file: looking for signatures where there
 // are none, and verifying one.
 func BenchmarkPDF(b *testing.B) {
-	o := officialOf()
+	o := officialOf(b)
 	trust, err := NewTrust(only(o.root), nil)
 	if err != nil {
 		b.Fatal(err)
