@@ -15,6 +15,9 @@
 // certificate speaks for is for the caller to decide. Nothing here opens a
 // connection or a file, and nothing that a document names is ever fetched.
 //
+// PDFRanges and PDF do the same for signatures inside PDF files, which are CMS; what
+// they find is told as a state, and refuses nothing.
+//
 // A refusal is an *Error with a stable Rule, the element and line where it
 // happened, and words in Vietnamese and English with the next step. Explain tells
 // every step of a reading to someone who has to mend a signature.
