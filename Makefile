@@ -8,6 +8,16 @@ SEED ?= 0
 differential:
 	go test ./signing -run TestDifferential -v -timeout 0 -differential $(FOR) -differential.seed $(SEED) -differential.keep "$(KEEP)"
 
+# Fuzzes each target by so many inputs: a fuzzing whose time ends while it works on
+# one calls that a failure. The seeds run with the tests.
+INPUTS ?= 1000000
+.PHONY: fuzz
+fuzz:
+	for target in $$(grep -rhoE '^func Fuzz[A-Za-z0-9]+' --include='*_test.go' . | awk '{print $$2}' | sort); do \
+		folder=$$(dirname "$$(grep -rlE "^func $$target\(" --include='*_test.go' .)"); \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(INPUTS)x -fuzzminimizetime 20x "$$folder" || exit 1; \
+	done
+
 # The commands as they are released: static, without C, the same bytes each time.
 VERSION ?= 0.1.0~$(shell git log -1 --format=%cd --date=format:%Y%m%d.%H%M%S)
 static = CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags '-s -w -X main.release=$(VERSION)' -o bin/static/ ./cmd/hub ./cmd/agency ./cmd/auditor

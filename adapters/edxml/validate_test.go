@@ -51,6 +51,12 @@ func asTheHub(doc string) (exchange.Package, error) {
 	return d.Decode(read)
 }
 
+// misprinted reports whether words were formatted wrongly; a document may hold
+// anything, and words quote it.
+func misprinted(words, doc string) bool {
+	return strings.Contains(words, "%!") && !strings.Contains(doc, "%!")
+}
+
 // agrees holds a validation to what the hub does with the document: the first
 // refusal is the hub's own, and what has none is taken.
 func agrees(t testing.TB, doc string) exchange.Validation {
@@ -58,7 +64,7 @@ func agrees(t testing.TB, doc string) exchange.Validation {
 	p, err := asTheHub(doc)
 	v := validate(t, doc)
 	for _, f := range v.Findings {
-		if f.Vi == "" || f.En == "" || strings.Contains(f.Vi+f.En, "%!") || f.Link != "/rules#"+f.Rule || f.Code == "" || f.Line == 0 && f.Rule != "encoding" && f.Rule != "truncated" {
+		if f.Vi == "" || f.En == "" || misprinted(f.Vi+f.En, doc) || f.Link != "/rules#"+f.Rule || f.Code == "" || f.Line == 0 && f.Rule != "encoding" && f.Rule != "truncated" {
 			t.Errorf("an incomplete finding %+v", f)
 		}
 	}
