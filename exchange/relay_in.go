@@ -176,20 +176,13 @@ func (x *Exchange) follow(ctx context.Context, r *relay, statuses bool) error {
 // by the axis's identifiers.
 func (x *Exchange) relayedTo(ctx context.Context, upstream, agency string) (map[string]Delivery, error) {
 	open := map[string]Delivery{}
-	for cursor := ""; ; {
-		list, next, err := x.c.Ledger.Deliveries(ctx, DeliveryQuery{State: Consigned, Recipient: agency, Cursor: cursor, Limit: pageLimit})
-		if err != nil {
-			return nil, err
+	err := x.eachDelivery(ctx, DeliveryQuery{State: Consigned, Recipient: agency}, func(d Delivery) error {
+		if d.Upstream == upstream {
+			open[d.UpstreamID] = d
 		}
-		for _, d := range list {
-			if d.Upstream == upstream {
-				open[d.UpstreamID] = d
-			}
-		}
-		if cursor = next; cursor == "" {
-			return open, nil
-		}
-	}
+		return nil
+	})
+	return open, err
 }
 
 func (x *Exchange) progress(ctx context.Context, r *relay, d Delivery, row Progress) error {

@@ -72,22 +72,12 @@ func (r *relay) view() RelayView {
 // not stay queued, unless they are out of reach.
 func (x *Exchange) queuedFor(ctx context.Context) (map[string]int64, error) {
 	count := map[string]int64{}
-	for cursor := ""; ; {
-		list, next, err := x.c.Ledger.Deliveries(ctx, DeliveryQuery{State: Queued, Cursor: cursor, Limit: pageLimit})
-		if err != nil {
-			return nil, err
+	err := x.eachDelivery(ctx, DeliveryQuery{State: Queued}, func(d Delivery) error {
+		a, err := x.c.Ledger.Agency(ctx, d.Recipient)
+		if err == nil && a.Mode == Relayed {
+			count[a.Upstream]++
 		}
-		for _, d := range list {
-			a, err := x.c.Ledger.Agency(ctx, d.Recipient)
-			if err != nil {
-				return nil, err
-			}
-			if a.Mode == Relayed {
-				count[a.Upstream]++
-			}
-		}
-		if cursor = next; cursor == "" {
-			return count, nil
-		}
-	}
+		return err
+	})
+	return count, err
 }

@@ -308,3 +308,21 @@ func (x *Exchange) Actions(ctx context.Context, by Caller, cursor string, limit 
 func (r Receipt) readableBy(by Caller) bool {
 	return by.Watches() || (by.System != nil && by.System.ID == r.System) || slices.ContainsFunc(r.Agencies, by.Speaks)
 }
+
+// eachDelivery goes through the deliveries that a query selects.
+func (x *Exchange) eachDelivery(ctx context.Context, q DeliveryQuery, do func(Delivery) error) error {
+	for q.Limit = pageLimit; ; {
+		list, next, err := x.c.Ledger.Deliveries(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			if err := do(d); err != nil {
+				return err
+			}
+		}
+		if q.Cursor = next; next == "" {
+			return nil
+		}
+	}
+}
