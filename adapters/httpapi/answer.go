@@ -135,6 +135,14 @@ func pageQuery(c *gin.Context, names ...string) (q url.Values, limit int, err er
 	return q, limit, nil
 }
 
+// period reads where a period begins and ends.
+func period(q url.Values) (from, to time.Time, err error) {
+	if from, err = exchange.SearchBegin(q.Get("from")); err == nil {
+		to, err = exchange.SearchEnd(q.Get("to"))
+	}
+	return from, to, err
+}
+
 // content answers with bytes that never change, in whole or in ranges (RFC 9110,
 // 14). Their digest is the strong validator.
 func content(c *gin.Context, kind, name string, digest exchange.Digest, since time.Time, bytes io.ReadSeeker) {

@@ -13,11 +13,7 @@ func (s *Server) search(c *gin.Context, by exchange.Caller) error {
 	if err != nil {
 		return err
 	}
-	from, err := exchange.SearchBegin(q.Get("from"))
-	if err != nil {
-		return err
-	}
-	to, err := exchange.SearchEnd(q.Get("to"))
+	from, to, err := period(q)
 	if err != nil {
 		return err
 	}
