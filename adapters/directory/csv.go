@@ -148,7 +148,8 @@ func separator(text []byte) rune {
 // begins so is written behind an apostrophe, which shows it as text.
 const formulas = "=+-@\t\r"
 
-func guarded(s string) string {
+// Guarded keeps a spreadsheet from taking what others wrote for a formula.
+func Guarded(s string) string {
 	if s != "" && strings.ContainsRune(formulas, rune(s[0])) {
 		return "'" + s
 	}
@@ -181,7 +182,7 @@ func WriteCSV(w io.Writer, list []exchange.Agency) error {
 		}
 		row := []string{a.Code, a.Name, a.Parent, strings.Join(codes, " "), a.Mail, a.Phone, a.Address, closed, a.Successor}
 		for i := range row {
-			row[i] = guarded(row[i])
+			row[i] = Guarded(row[i])
 		}
 		rows = append(rows, row)
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"tram/adapters/directory"
 	"tram/adapters/httpclient"
 	"tram/exchange"
 )
@@ -213,7 +213,7 @@ func writeReportCSV(to io.Writer, r exchange.Report) error {
 	r.Total.Name = "Tổng cộng"
 	for _, row := range append(r.Agencies, r.Total) {
 		for i, c := range reportColumns {
-			line[i] = harmless(c.value(row))
+			line[i] = directory.Guarded(c.value(row))
 		}
 		if err := w.Write(line); err != nil {
 			return err
@@ -221,12 +221,4 @@ func writeReportCSV(to io.Writer, r exchange.Report) error {
 	}
 	w.Flush()
 	return w.Error()
-}
-
-// harmless keeps a spreadsheet from taking what others wrote for a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }
