@@ -87,11 +87,7 @@ func (s seeded) print(w io.Writer, dir string) {
 
 func benchSeed(ctx context.Context, dir string, deliveries int64, say func(string, ...any)) (made seeded, err error) {
 	now := time.Now()
-	began := now.Add(-seedSpan)
-	if had, err := readBenchNotes(dir); err == nil {
-		began = had.Began
-	}
-	site, err := benchSite(ctx, dir, 441, began)
+	site, err := benchSite(ctx, dir, 441, now.Add(-seedSpan))
 	if err != nil {
 		return made, err
 	}
@@ -111,13 +107,13 @@ func benchSeed(ctx context.Context, dir string, deliveries int64, say func(strin
 	if err != nil {
 		return made, err
 	}
-	keys.seals[0].Sealer.UsedSince(began)
+	keys.seals[0].Sealer.UsedSince(notes.Began)
 	ledger, err := bolt.Open(cfg.Ledger, bolt.Options{})
 	if err != nil {
 		return made, err
 	}
 	h := &history{ledger: ledger, hub: keys.published.Hub, sealer: keys.seals[0].Sealer, agencies: all[:len(all)-benchSilent],
-		silent: all[len(all)-benchSilent:], began: began, end: now.Add(-2 * seedDelay), want: deliveries, had: notes.Seeded, say: say}
+		silent: all[len(all)-benchSilent:], began: notes.Began, end: now.Add(-2 * seedDelay), want: deliveries, had: notes.Seeded, say: say}
 	planned, err := h.write(ctx, notes.Planned)
 	if err := errors.Join(err, ledger.Close()); err != nil {
 		return made, err
@@ -130,7 +126,7 @@ func benchSeed(ctx context.Context, dir string, deliveries int64, say func(strin
 	}
 	made.LedgerFile = info.Size()
 	made.InAll = notes.Seeded + made.Deliveries
-	notes.Began, notes.Planned, notes.Seeded = began, planned, made.InAll
+	notes.Planned, notes.Seeded = planned, made.InAll
 	return made, notes.keep(dir)
 }
 

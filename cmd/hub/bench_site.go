@@ -33,10 +33,10 @@ const benchSilent = 4
 type benchNotes struct {
 	RSA, EC  [][]byte // PKCS #8
 	Agencies []benchAgencyNotes
-	// Seeded are the deliveries that were made up, of Planned packages, from Began on.
+	Began    time.Time // the hub and its keys
+	// Seeded are the deliveries that were made up, of Planned packages.
 	Seeded  int64
 	Planned int
-	Began   time.Time
 }
 
 type benchAgencyNotes struct {
@@ -112,6 +112,7 @@ func (n benchNotes) keep(dir string) error {
 }
 
 func newBenchNotes(authority issuer, agencies int, now time.Time) (n benchNotes, err error) {
+	n.Began = now
 	signers, sealers := make([]crypto.Signer, benchKeys), make([]crypto.Signer, benchKeys)
 	for i := range benchKeys {
 		if signers[i], err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
