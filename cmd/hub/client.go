@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"tram/adapters/httpclient"
-	"tram/adapters/keystore"
 )
 
 // dial connects to the running hub as the operator that the configuration
@@ -31,15 +29,8 @@ func connect(cfg config) (*httpclient.Client, error) {
 		return nil, usageError{fmt.Errorf("client.secret_file: %w", err)}
 	}
 	c := httpclient.Config{URL: cfg.Client.URL, ID: "user:" + cfg.Client.User, Secret: secret, UserAgent: "tram-hub", Attempts: 2}
-	if cfg.Client.Roots != "" {
-		roots, err := keystore.ReadCertificates(cfg.Client.Roots)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("client.roots: %w", err)}
-		}
-		c.Roots = x509.NewCertPool()
-		for _, r := range roots {
-			c.Roots.AddCert(r)
-		}
+	if c.Roots, err = readRoots(cfg.Client.Roots); err != nil {
+		return nil, usageError{fmt.Errorf("client.roots: %w", err)}
 	}
 	client, err := httpclient.New(c)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +17,6 @@ import (
 	"tram/adapters/axis"
 	"tram/adapters/directory"
 	"tram/adapters/httpclient"
-	"tram/adapters/keystore"
 	"tram/exchange"
 )
 
@@ -73,15 +71,8 @@ func (d *directoryConfig) source() (*axis.Client, error) {
 		return nil, usageError{fmt.Errorf("directory.secret_file: %w", err)}
 	}
 	c := axis.Config{Name: d.URL, URL: d.URL, System: d.System, Secret: secret, Plain: d.Plain, Now: now}
-	if d.Roots != "" {
-		roots, err := keystore.ReadCertificates(d.Roots)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("directory.roots: %w", err)}
-		}
-		c.Roots = x509.NewCertPool()
-		for _, r := range roots {
-			c.Roots.AddCert(r)
-		}
+	if c.Roots, err = readRoots(d.Roots); err != nil {
+		return nil, usageError{fmt.Errorf("directory.roots: %w", err)}
 	}
 	return axis.New(c)
 }

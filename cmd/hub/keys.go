@@ -161,6 +161,20 @@ func readOptional(path string) ([]*x509.Certificate, error) {
 	return keystore.ReadCertificates(path)
 }
 
+// readRoots reads the authorities of others' TLS certificates, if a file is named;
+// nil: the system's.
+func readRoots(path string) (*x509.CertPool, error) {
+	list, err := readOptional(path)
+	if err != nil || path == "" {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, root := range list {
+		pool.AddCert(root)
+	}
+	return pool, nil
+}
+
 // verifierKey is the public half of a note signer's key
 // (golang.org/x/mod/sumdb/note: "PRIVATE+KEY+name+hash+data", data beginning
 // with the algorithm).

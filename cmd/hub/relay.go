@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -66,15 +65,8 @@ func (r relayConfig) dial() (*axis.Client, error) {
 		return nil, fmt.Errorf("relay %s: secret_file: %w", r.Name, err)
 	}
 	c := axis.Config{Name: r.Name, URL: r.URL, System: r.System, Secret: secret, Plain: r.Plain, Now: now}
-	roots, err := readOptional(r.Roots)
-	if err != nil {
+	if c.Roots, err = readRoots(r.Roots); err != nil {
 		return nil, fmt.Errorf("relay %s: roots: %w", r.Name, err)
-	}
-	if len(roots) > 0 {
-		c.Roots = x509.NewCertPool()
-		for _, root := range roots {
-			c.Roots.AddCert(root)
-		}
 	}
 	client, err := axis.New(c)
 	if err != nil {
