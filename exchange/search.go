@@ -272,6 +272,7 @@ type SearchTerm struct {
 const (
 	termWord       = 'w' // without diacritics
 	termExact      = 'x' // with them
+	termPair       = 'p' // two words that stand together, one of which has a digit
 	termIdentifier = 'i'
 	termSender     = 's'
 	termRecipient  = 'r'
@@ -296,9 +297,23 @@ func SearchTerms(p *Package) []SearchTerm {
 				terms = append(terms, SearchTerm{termExact, w.Exact})
 			}
 		}
+		terms = appendPairs(terms, text)
 	}
 	return terms
 }
+
+// appendPairs adds what tells "1250/UBND-VP" from all that has the number 1250 and,
+// elsewhere, these common letters.
+func appendPairs(terms []SearchTerm, text []Word) []SearchTerm {
+	for i := 1; i < len(text); i++ {
+		if a, b := text[i-1].Plain, text[i].Plain; hasDigit(a) || hasDigit(b) {
+			terms = append(terms, SearchTerm{termPair, a + " " + b})
+		}
+	}
+	return terms
+}
+
+func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
 
 // A Clause is what must hold of a package: all terms of one of the lists, or, if
 // there is a literal, that it is the identifier of the package, of a delivery or of
@@ -317,7 +332,7 @@ func (m Matcher) Clauses() []Clause {
 		}
 	}
 	for _, w := range m.Wanted {
-		var words []SearchTerm
+		words := appendPairs(nil, w.Words) // few packages have one: the rest need not be looked up
 		for _, word := range w.Words {
 			words = append(words, word.term())
 		}

@@ -55,15 +55,15 @@ func TestCreateAndOpenRefuse(t *testing.T) {
 		}
 		return path
 	}
-	withFormat := func(name, format string) string {
+	withFormat := func(name string, n any) string {
 		path := filepath.Join(dir, name)
 		if err := Create(path); err != nil {
 			t.Fatal(err)
 		}
-		alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte(meta)).Put([]byte("format"), []byte(format)) })
+		alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte(meta)).Put([]byte("format"), fmt.Append(nil, n)) })
 		return path
 	}
-	lacking := withFormat("lacking", "5")
+	lacking := withFormat("lacking", format)
 	alter(t, lacking, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(due)) })
 	other := filepath.Join(dir, "other")
 	alter(t, other, func(*bbolt.Tx) error { return nil })
@@ -86,8 +86,8 @@ func TestCreateAndOpenRefuse(t *testing.T) {
 		"opening an empty file":        {opening(file("empty", "")), "not a ledger"},
 		"opening a text":               {opening(file("long", strings.Repeat("text ", 10_000))), "not a ledger"},
 		"opening another bbolt file":   {opening(other), "not a ledger"},
-		"opening a newer format":       {opening(withFormat("newer", "6")), "format 6"},
-		"opening an older format":      {opening(withFormat("older", "4")), `"hub init"`},
+		"opening a newer format":       {opening(withFormat("newer", format+1)), fmt.Sprint("format ", format+1)},
+		"opening an older format":      {opening(withFormat("older", format-1)), `"hub init"`},
 		"opening a format of no sense": {opening(withFormat("odd", "x")), "not a number"},
 		"opening one without a bucket": {opening(lacking), "restore a backup"},
 		"opening a ledger in use":      {opening(used), "already in use by a running hub"},

@@ -18,7 +18,7 @@ import (
 )
 
 // format is the number of the file's format that this package reads and writes.
-const format = 5
+const format = 6
 
 // lockTimeout is how long Open waits for another process to let go.
 const lockTimeout = time.Second

@@ -340,20 +340,24 @@ func (s *search) resolveState() error {
 	if s.State == "" {
 		return nil
 	}
-	if n, err := count(s.tx, s.State); err != nil || n > mostInState || !listed(s.State) {
+	n, err := count(s.tx, s.State)
+	if err != nil || !listed(s.State) || n > mostInState && s.Recipient == "" {
 		return err
 	}
-	s.inState = map[int64]*set{}
-	prefix := stateKey(s.State)
-	c := s.tx.Bucket([]byte(deliveryStates)).Cursor()
+	// Those of one recipient are few where those of all are not.
+	in := deliveryStreams(s.tx, exchange.DeliveryQuery{State: s.State, Recipient: s.Recipient})
+	sets, steps, n := map[int64]*set{}, mostSteps, 0
 	var last []byte
-	for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
-		delivery := key[len(prefix):]
-		if id := delivery[:len(delivery)-4]; !bytes.Equal(id, last) {
-			s.addNumber(s.inState, id)
+	for key, ok := in.before(nil, &steps); key != nil; key, ok = in.before(key, &steps) {
+		if n++; !ok || n > mostInState {
+			return nil
+		}
+		if id := key[:len(key)-4]; !bytes.Equal(id, last) {
+			s.addNumber(sets, id)
 			last = id
 		}
 	}
+	s.inState = sets
 	return nil
 }
 

@@ -160,6 +160,8 @@ func BenchmarkSearch(b *testing.B) {
 		{"refused, with a frequent word", exchange.Search{All: true, State: exchange.Rejected, Text: "quyết định"}},
 		{"refused, with a rare word", exchange.Search{All: true, State: exchange.Rejected, Text: "khoáng thạnh"}},
 		{"failed, with two words", exchange.Search{All: true, State: exchange.Failed, Text: "khiếu nại"}},
+		{"refused, of a large agency", exchange.Search{All: true, State: exchange.Rejected, Recipient: "H12.000"}},
+		{"failed, of a large agency", exchange.Search{All: true, State: exchange.Failed, Recipient: "H12.000"}},
 		{"failed, of a small agency", exchange.Search{All: true, State: exchange.Failed, Recipient: "H12.430"}},
 		{"handed over to one agency, ten years back", exchange.Search{All: true, State: exchange.HandedOver, Recipient: "H12.200", From: day(2017, 2, 1), To: day(2017, 3, 1)}},
 		{"one day, ten years back", exchange.Search{All: true, From: day(2017, 2, 1), To: day(2017, 2, 2)}},

@@ -236,6 +236,38 @@ func TestAPageIsBoundedWork(t *testing.T) {
 	}
 }
 
+// TestANumberIsLookedUpWithItsNotation: of a year's documents many have each of the
+// words of "7/STC-NS", and one has them together.
+func TestANumberIsLookedUpWithItsNotation(t *testing.T) {
+	l, _ := newLedgerOfBlocks(t, 16)
+	s := exchangetest.NewSamples()
+	for i := range 40 {
+		p := s.Submission("A", fmt.Sprint("d", i), "B")
+		p.Number, p.Notation, p.Subject = fmt.Sprint(100+i), "STC-NS", "Về việc 7 điểm"
+		if i == 3 {
+			p.Number = "7"
+		}
+		if _, _, err := l.Accept(t.Context(), p, s.Acceptance(p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitForIndex(t, l) // two blocks are written, one is in memory
+	for text, want := range map[string]int{"7/STC-NS": 1, `"việc 7"`: 40, `"viec 7"`: 40, `"7 điểm"`: 40, `"7 diem"`: 40, `"7 điêm"`: 0, "7/NS": 0, "STC-7": 0, "139/STC": 1} {
+		s, err := newSearch(exchange.Search{All: true, Text: text, Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.tail, s.shapes = l.indexer.snapshot(s.hashes()), l.shapes
+		err = l.view(t.Context(), func(tx *bbolt.Tx) error {
+			s.tx, s.blocks, s.block = tx, written(tx), 16
+			return s.run(t.Context())
+		})
+		if looked := (mostLooks - s.looks) / costOfReading; err != nil || len(s.found) != want || looked != want {
+			t.Errorf("%s: found %d, looked at %d: %v; want %d", text, len(s.found), looked, err, want)
+		}
+	}
+}
+
 func TestWhatIsAcceptedIsFoundAtOnce(t *testing.T) {
 	l, _ := newLedgerOfBlocks(t, 16)
 	s := exchangetest.NewSamples()
