@@ -200,9 +200,10 @@ func (x *Exchange) settle(ctx context.Context, m matter, d Delivery, event Event
 }
 
 // commit keeps a change with a delivery's new state, and the receipt of that.
-func (x *Exchange) commit(ctx context.Context, change Change, m matter, d Delivery, event Event, fill func(*Evidence)) (ReceiptID, error) {
+func (x *Exchange) commit(ctx context.Context, change Change, m matter, d Delivery, event Event, fill func(*Evidence)) (Receipt, error) {
 	if err := x.attestInto(ctx, &change, m, d, event, fill); err != nil {
-		return "", err
+		return Receipt{}, err
 	}
-	return change.Receipts[0].ID, x.c.Ledger.Update(ctx, change)
+	err := x.c.Ledger.Update(ctx, change)
+	return change.Receipts[0], err
 }

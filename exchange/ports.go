@@ -32,7 +32,7 @@ type Ledger interface {
 	// holds (0 for a new one) is a ConflictError and nothing is written; a
 	// kept entry's Version is one higher. Agencies' codes, aliases and
 	// certificates belong to one agency only: else a CodeTakenError or a
-	// CertificateTakenError.
+	// CertificateTakenError. The Leaf of each of the change's receipts is set.
 	Update(ctx context.Context, c Change) error
 
 	// FirstReceipt is the acceptance's receipt of the package that p would be

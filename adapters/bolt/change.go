@@ -87,8 +87,12 @@ func (l *Ledger) Update(ctx context.Context, c exchange.Change) error {
 	if err != nil {
 		return fmt.Errorf("updating the ledger: %w", err)
 	}
-	if _, err := l.writer.do(ctx, ready); err != nil {
+	op, err := l.writer.do(ctx, ready)
+	if err != nil {
 		return fmt.Errorf("updating the ledger: %w", err)
+	}
+	for i, r := range op.receipts {
+		c.Receipts[i].Leaf = r.Leaf
 	}
 	return nil
 }

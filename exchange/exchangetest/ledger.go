@@ -126,6 +126,10 @@ func (t *ledgerTest) mustUpdate(c exchange.Change, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, r := range c.Receipts {
+		kept, err := t.Receipt(t.Context(), r.ID)
+		t.equal("receipt "+string(r.ID), must(t, kept, err), r)
+	}
 }
 
 func (t *ledgerTest) deliveriesOf(p exchange.Package) []exchange.Delivery {
