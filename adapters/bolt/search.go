@@ -206,12 +206,22 @@ func (s *search) deliveries(f *exchange.Found) error {
 	return nil
 }
 
-// candidates are a block's packages that may match; nil if there are none.
+// candidates are a block's packages that may match; nil if there are none. What
+// costs least to know comes first.
 func (s *search) candidates(b int64) (*set, error) {
 	var all set
 	all.addRange(0, s.block)
+	if s.inState != nil && (s.inState[b] == nil || !all.and(s.inState[b])) {
+		return nil, nil
+	}
 	known := s.known(b)
+	if some, err := s.inTime(b, known, &all); !some || err != nil {
+		return nil, err
+	}
 	for _, c := range s.clauses {
+		if len(c.any) >= costOfReading*all.size() { // a system may speak for hundreds of agencies
+			continue
+		}
 		some, err := s.having(b, c)
 		if err != nil {
 			return nil, err
@@ -221,22 +231,22 @@ func (s *search) candidates(b int64) (*set, error) {
 			return nil, nil
 		}
 	}
-	if s.inState != nil && (s.inState[b] == nil || !all.and(s.inState[b])) {
-		return nil, nil
-	}
+	return &all, nil
+}
+
+// inTime takes out those that were accepted too early or too late, as far as the
+// index tells.
+func (s *search) inTime(b int64, known int, all *set) (some bool, err error) {
 	if s.From.IsZero() && s.To.IsZero() {
-		return &all, nil
+		return true, nil
 	}
 	times, err := s.times(b)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	within := times.within(known, s.From, s.To)
 	within.addRange(known, s.block)
-	if !all.and(within) {
-		return nil, nil
-	}
-	return &all, nil
+	return all.and(within), nil
 }
 
 // known is how many of a block's packages the index has.

@@ -138,6 +138,10 @@ func BenchmarkSearch(b *testing.B) {
 	waitForIndex(b, l)
 	some := must(l.Search(b.Context(), exchange.Search{All: true, Text: "QĐ-UBND", Limit: 1}))
 	own := []string{"H12.400"}
+	var many []string // for whom one system speaks
+	for n := 100; n < 440; n++ {
+		many = append(many, fmt.Sprintf("H12.%03d", n))
+	}
 	day := func(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
 	for _, q := range []struct {
 		name string
@@ -169,6 +173,10 @@ func BenchmarkSearch(b *testing.B) {
 		{"before the first", exchange.Search{All: true, To: day(2016, 1, 1)}},
 		{"of one agency: a word", exchange.Search{Of: own, Text: "ngân sách"}},
 		{"of one agency: refused", exchange.Search{Of: own, State: exchange.Rejected}},
+		{"of 340 agencies: a rare word", exchange.Search{Of: many, Text: "khoáng thạnh tiên"}},
+		{"of 340 agencies: a word", exchange.Search{Of: many, Text: "ngân sách"}},
+		{"of 340 agencies: refused", exchange.Search{Of: many, State: exchange.Rejected}},
+		{"of 340 agencies: nothing", exchange.Search{Of: many, Text: "đôn thẩm"}},
 		{"of one agency: nothing", exchange.Search{Of: own, Text: "đôn thẩm"}},
 	} {
 		b.Run(q.name, func(b *testing.B) {

@@ -27,6 +27,13 @@ func (s *set) add(n int) { s[n/64] |= 1 << (n % 64) }
 
 func (s *set) remove(n int) { s[n/64] &^= 1 << (n % 64) }
 
+func (s *set) size() (n int) {
+	for _, word := range s {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
 // members are sorted.
 func (s *set) members() []uint16 {
 	var list []uint16
