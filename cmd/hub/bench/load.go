@@ -8,30 +8,27 @@ import (
 )
 
 // prepareCycles signs packages of one size, for each pair its own, and warms up.
-func (b *bench) prepareCycles(ctx context.Context) (load, error) {
+func (b *bench) prepareCycles(ctx context.Context) (_ load, err error) {
 	pairs := make([]*pair, b.o.Pairs)
 	for i := range pairs {
 		pairs[i] = b.pair(i)
 	}
-	// A short run first: connections are made, caches filled, and it tells how many
-	// packages a time will take.
+	// A short run first: connections are made, caches filled.
 	warm := max(2*b.o.Pairs, 50)
 	if b.scenario.size > 1<<20 {
 		warm = b.o.Pairs
 	}
-	first, err := b.sign(pairs, warm, b.scenario.size)
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	if _, err := b.closed(ctx, pairs, first, time.Time{}); err != nil {
+	if _, err := b.play(ctx, pairs, warm); err != nil {
 		return nil, err
 	}
 	n := b.o.Packages
 	if n == 0 {
 		perSecond := b.o.Rate
-		if perSecond == 0 {
-			perSecond = 1.5 * float64(warm) / time.Since(began).Seconds() // it gets faster
+		if perSecond == 0 { // another tells how many packages a time will take at most
+			if perSecond, err = b.play(ctx, pairs, 5*warm); err != nil {
+				return nil, err
+			}
+			perSecond *= 1.4
 		}
 		n = max(int(perSecond*b.o.Duration.Seconds()), 1)
 	}
@@ -54,6 +51,17 @@ func (b *bench) prepareCycles(ctx context.Context) (load, error) {
 		}
 		return b.closed(ctx, pairs, queue, until)
 	}, nil
+}
+
+// play signs packages and sends them as fast as it goes, which it returns.
+func (b *bench) play(ctx context.Context, pairs []*pair, n int) (perSecond float64, err error) {
+	queue, err := b.sign(pairs, n, b.scenario.size)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	_, err = b.closed(ctx, pairs, queue, time.Time{})
+	return float64(n) / time.Since(began).Seconds(), err
 }
 
 // sign makes n letters, in turn for each of the pairs.
