@@ -94,7 +94,7 @@ func (r *Report) Print(out io.Writer) error {
 		f.RSAVerify, f.ECSign, f.ECVerify, f.SHA256, f.NewFile, f.Overwrite)
 	if r.Seeded > 0 {
 		line("")
-		line("ledger of %d deliveries given beforehand, %s: %.0f bytes for each", r.Seeded, bytesOf(r.Hub.LedgerFile), float64(r.Hub.LedgerFile)/float64(r.Seeded))
+		line("ledger of %d deliveries given beforehand, and those of this run and of earlier ones: %s", r.Seeded, bytesOf(r.Hub.LedgerFile))
 		line("lists of deliveries\tmedian ms\tmax\tfound\t")
 		for _, l := range r.Lists {
 			line("%s\t%.1f\t%.1f\t%d\t", l.Name, l.Millis, l.Most, l.Found)
