@@ -94,11 +94,12 @@
 // Packages are numbered as they are accepted. The search index has, for each full
 // block of 16,384 numbers and each term (a word, a number with the word beside it,
 // an agency, an identifier; exchange.SearchTerms), the set of those that have it,
-// under a hash of the term. A block is written once, behind the writer's back, when it is full, and
-// only what is purged leaves it; the newest one is in memory and is filled again when
-// the ledger is opened, and when something was purged. So the acceptance of a
-// package writes its number and nothing else of the index. A search intersects sets from the newest block to the oldest and reads
-// the records of what is left: they decide, the index only spares reading. States
-// change and are not in it: a state with few deliveries is a set of packages too,
-// of one with many the deliveries are asked.
+// under a hash of the term. A block is written once, behind the writer's back, when
+// it is full, and only what is purged leaves it; the newest one is in memory and is
+// filled again when the ledger is opened, and when something was purged. So the
+// acceptance of a package writes its number and nothing else of the index. A search
+// intersects sets from the newest block to the oldest and reads the records of what
+// is left: they decide, the index only spares reading. States change and are not in
+// it: a state with few deliveries is a set of packages too, of one with many the
+// deliveries are asked.
 package bolt
