@@ -132,7 +132,7 @@ func searchDeliveries(s streams, state exchange.State, tx *bbolt.Tx, bound []byt
 
 // sentBy are the deliveries of an agency's packages.
 type sentBy struct {
-	packages stream
+	packages *stream
 	tx       *bbolt.Tx
 }
 

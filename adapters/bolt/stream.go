@@ -10,14 +10,15 @@ import (
 type stream struct {
 	cursor *bbolt.Cursor
 	prefix []byte
+	at     []byte // the key that the cursor stands at; nil: not known
 }
 
-func newStream(tx *bbolt.Tx, bucket string, prefix []byte) stream {
-	return stream{tx.Bucket([]byte(bucket)).Cursor(), prefix}
+func newStream(tx *bbolt.Tx, bucket string, prefix []byte) *stream {
+	return &stream{cursor: tx.Bucket([]byte(bucket)).Cursor(), prefix: prefix}
 }
 
 // rest is a key without the prefix, nil if it has another.
-func (s stream) rest(key []byte) []byte {
+func (s *stream) rest(key []byte) []byte {
 	if key == nil || !bytes.HasPrefix(key, s.prefix) {
 		return nil
 	}
@@ -25,7 +26,18 @@ func (s stream) rest(key []byte) []byte {
 }
 
 // before is the greatest one below k; k nil is beyond all. nil means none.
-func (s stream) before(k []byte) []byte {
+// One that was just returned is where the cursor stands, and needs no search.
+func (s *stream) before(k []byte) []byte {
+	key := s.keyBefore(k)
+	s.at = key
+	return s.rest(key)
+}
+
+func (s *stream) keyBefore(k []byte) []byte {
+	if at := s.rest(s.at); at != nil && k != nil && bytes.Equal(at, k) {
+		key, _ := s.cursor.Prev()
+		return key
+	}
 	end := append(bytes.Clone(s.prefix), k...)
 	if k == nil {
 		end = after(s.prefix)
@@ -36,23 +48,24 @@ func (s stream) before(k []byte) []byte {
 	}
 	if key == nil { // nothing at or after end
 		key, _ = s.cursor.Last()
-		return s.rest(key)
+		return key
 	}
 	key, _ = s.cursor.Prev()
-	return s.rest(key)
+	return key
 }
 
 // upTo is the greatest one not above k.
-func (s stream) upTo(k []byte) []byte {
+func (s *stream) upTo(k []byte) []byte {
 	key := append(bytes.Clone(s.prefix), k...)
-	if found, _ := s.cursor.Seek(key); bytes.Equal(found, key) {
+	if s.at, _ = s.cursor.Seek(key); bytes.Equal(s.at, key) {
 		return k
 	}
 	return s.before(k)
 }
 
 // from is the least one above k; k nil is below all. It returns the value too.
-func (s stream) from(k []byte) (rest, value []byte) {
+func (s *stream) from(k []byte) (rest, value []byte) {
+	s.at = nil
 	start := append(bytes.Clone(s.prefix), k...)
 	key, value := s.cursor.Seek(start)
 	if k != nil && bytes.Equal(key, start) {
