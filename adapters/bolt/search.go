@@ -28,19 +28,22 @@ func (l *Ledger) Search(ctx context.Context, q exchange.Search) (list []exchange
 	if err != nil {
 		return nil, "", err
 	}
+	if err := l.search(ctx, s); err != nil {
+		return nil, "", fmt.Errorf("searching: %w", err)
+	}
+	return s.found, s.cursor, nil
+}
+
+func (l *Ledger) search(ctx context.Context, s *search) error {
 	// Before the transaction: a block that is written in between is seen in both.
 	s.tail, s.shapes = l.indexer.snapshot(s.hashes()), l.shapes
-	err = l.view(ctx, func(tx *bbolt.Tx) error {
+	return l.view(ctx, func(tx *bbolt.Tx) (err error) {
 		s.tx, s.blocks = tx, written(tx)
 		if s.block, err = blockSize(tx); err != nil {
 			return err
 		}
 		return s.run(ctx)
 	})
-	if err != nil {
-		return nil, "", fmt.Errorf("searching: %w", err)
-	}
-	return s.found, s.cursor, nil
 }
 
 // search is one page of a search.
@@ -350,8 +353,8 @@ func (s *search) resolveState() error {
 	if s.State == "" {
 		return nil
 	}
-	n, err := count(s.tx, s.State)
-	if err != nil || !listed(s.State) || n > mostInState && s.Recipient == "" {
+	total, err := count(s.tx, s.State)
+	if err != nil || !listed(s.State) || total > mostInState && s.Recipient == "" {
 		return err
 	}
 	// Those of one recipient are few where those of all are not.

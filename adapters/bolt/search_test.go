@@ -219,12 +219,7 @@ func TestAPageIsBoundedWork(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.clauses, s.looks = nil, 3*costOfReading // as if the index told nothing
-		s.tail, s.shapes = l.indexer.snapshot(nil), l.shapes
-		err = l.view(t.Context(), func(tx *bbolt.Tx) error {
-			s.tx, s.blocks, s.block = tx, written(tx), 8
-			return s.run(t.Context())
-		})
-		if err != nil {
+		if err := l.search(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		q.Cursor = s.cursor
@@ -257,11 +252,7 @@ func TestANumberIsLookedUpWithItsNotation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.tail, s.shapes = l.indexer.snapshot(s.hashes()), l.shapes
-		err = l.view(t.Context(), func(tx *bbolt.Tx) error {
-			s.tx, s.blocks, s.block = tx, written(tx), 16
-			return s.run(t.Context())
-		})
+		err = l.search(t.Context(), s)
 		if looked := (mostLooks - s.looks) / costOfReading; err != nil || len(s.found) != want || looked != want {
 			t.Errorf("%s: found %d, looked at %d: %v; want %d", text, len(s.found), looked, err, want)
 		}
